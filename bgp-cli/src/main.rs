@@ -1,0 +1,2 @@
+//! bgp-cli
+fn main() {}

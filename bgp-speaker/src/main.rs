@@ -1,0 +1,2 @@
+//! bgp-speaker
+fn main() {}

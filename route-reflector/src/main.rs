@@ -1,0 +1,2 @@
+//! route-reflector
+fn main() {}

@@ -1,1 +1,4 @@
 //! bgp-daemon
+
+pub mod config;
+pub mod log;

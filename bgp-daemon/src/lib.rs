@@ -1,1 +1,3 @@
 //! bgp-daemon
+
+pub mod net;

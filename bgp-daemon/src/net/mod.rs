@@ -11,5 +11,17 @@
 //!  HostAddresses ───┘                    FileWatch ──► the prefixes to announce
 //! ```
 
+mod address;
+mod connect;
+mod limit;
+mod listen;
 pub mod sockopt;
 mod sys;
+#[cfg(test)]
+mod test_support;
+
+pub use address::HostAddresses;
+pub use connect::{ConnectError, ConnectOptions, connect};
+pub use limit::Limiter;
+pub use listen::{Inbound, ListenError, Listener, TtlSecurityError};
+pub use sockopt::{Key, KeyError, OptionError, unread};

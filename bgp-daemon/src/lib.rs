@@ -1,1 +1,5 @@
 //! bgp-daemon
+
+pub mod config;
+pub mod log;
+pub mod net;

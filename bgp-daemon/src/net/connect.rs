@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
-use bgp_core::Prefix;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -111,10 +110,7 @@ fn prepare(options: &ConnectOptions, remote: SocketAddr) -> Result<Socket, Conne
     let socket = Socket::new(Domain::for_address(remote), kind, Some(Protocol::TCP)).map_err(other)?;
     tune(&socket).map_err(other)?;
     if let Some(key) = &options.md5 {
-        let host_len = if remote.is_ipv4() { 32 } else { 128 };
-        if let Some(host) = Prefix::new(remote.ip(), host_len) {
-            sockopt::set_md5(&socket, host, Some(key))?;
-        }
+        sockopt::require_md5(&socket, remote.ip(), key)?;
     }
     if let Some(hops) = options.ttl_security {
         sockopt::set_ttl_security(&socket, remote.ip(), hops)?;

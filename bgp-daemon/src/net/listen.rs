@@ -132,16 +132,17 @@ impl Listener {
     /// The first key that the kernel refuses; the rest is left for the next call, which tries again.
     pub fn set_keys(&self, wanted: &BTreeMap<Prefix, Key>) -> Result<(), OptionError> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone: Vec<Prefix> = keys.keys().filter(|prefix| !wanted.contains_key(prefix)).copied().collect();
-        for prefix in gone {
-            self.set_key(prefix, None)?;
-            keys.remove(&prefix);
-        }
+        // First set, then delete: where a range gives way to single keys, no peer is without one for a moment.
         for (prefix, key) in wanted {
             if keys.get(prefix) != Some(key) {
                 self.set_key(*prefix, Some(key))?;
                 keys.insert(*prefix, key.clone());
             }
+        }
+        let gone: Vec<Prefix> = keys.keys().filter(|prefix| !wanted.contains_key(prefix)).copied().collect();
+        for prefix in gone {
+            self.set_key(prefix, None)?;
+            keys.remove(&prefix);
         }
         Ok(())
     }
@@ -239,6 +240,15 @@ impl Inbound {
         // The listener's 255 is for peers with TTL security, see `require_ttl`.
         sockopt::set_ttl(&stream, peer.ip(), None).map_err(|error| error.source)?;
         Ok(Inbound { local: stream.local_addr()?, stream, peer })
+    }
+
+    /// Takes only segments signed with `key` from now on (RFC 2385). The listener's keys ask this of every new
+    /// connection; this is for one that was already waiting when the peer's key was set or changed.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn require_key(&self, key: &Key) -> Result<(), OptionError> {
+        sockopt::require_md5(&self.stream, self.peer.ip(), key)
     }
 
     /// Turns on TTL security (RFC 5082) for a peer at most `hops` away. Which peer it is shows only now, so the kernel

@@ -156,6 +156,21 @@ fn keys_change_without_listening_anew() {
 }
 
 #[test]
+fn a_connection_that_was_waiting_when_the_key_was_set_is_held_to_it() {
+    in_namespace(|| async {
+        let listener = Listener::bind(&addresses(&["127.0.0.1:179"])).unwrap();
+        let (mut stream, inbound) = pair(&listener, to("127.0.0.1:179", LONG)).await;
+        inbound.require_key(&key("new")).unwrap();
+        let before = tcp_counter("TCPMD5NotFound");
+        stream.write_all(b"!").await.unwrap();
+        while tcp_counter("TCPMD5NotFound") == before {
+            tokio::task::yield_now().await;
+        }
+        assert!(!unread(&inbound.stream).unwrap());
+    });
+}
+
+#[test]
 fn ttl_security_takes_a_neighbour_and_refuses_a_low_ttl() {
     in_namespace(|| async {
         let listener = Listener::bind(&addresses(&["0.0.0.0:179", "[::]:179"])).unwrap();

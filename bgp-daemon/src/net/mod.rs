@@ -13,6 +13,7 @@
 
 mod address;
 mod connect;
+mod file_watch;
 mod limit;
 mod listen;
 pub mod sockopt;
@@ -22,6 +23,7 @@ mod test_support;
 
 pub use address::HostAddresses;
 pub use connect::{ConnectError, ConnectOptions, connect};
+pub use file_watch::{AnnounceFileError, Announced, FileWatch};
 pub use limit::Limiter;
 pub use listen::{Inbound, ListenError, Listener, TtlSecurityError};
 pub use sockopt::{Key, KeyError, OptionError, unread};

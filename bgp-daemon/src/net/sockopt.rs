@@ -106,22 +106,34 @@ fn remedy(error: &io::Error) -> &'static str {
 /// # Errors
 /// What the kernel answered, with the prefix.
 pub fn set_md5(socket: &impl AsFd, peer: Prefix, key: Option<&Key>) -> Result<(), OptionError> {
-    let host_len = if peer.address().is_ipv4() { 32 } else { 128 };
+    let verb = if key.is_some() { "set" } else { "delete" };
+    let octets = key.map_or(&[][..], |key| &key.0);
+    match apply_md5(socket, peer, octets) {
+        Err(error) if key.is_none() && error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+        other => other.map_err(OptionError::at(format!("{verb} the TCP MD5 key for {peer}"))),
+    }
+}
+
+/// Sets the key of a connection, made or to be made, to the host `peer`.
+pub(super) fn require_md5(socket: &impl AsFd, peer: IpAddr, key: &Key) -> Result<(), OptionError> {
+    let host = Prefix::new(peer, host_len(peer));
+    host.map_or(Ok(()), |host| set_md5(socket, host, Some(key)))
+}
+
+fn host_len(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+fn apply_md5(socket: &impl AsFd, peer: Prefix, key: &[u8]) -> io::Result<()> {
     // TCP_MD5SIG_EXT came with Linux 4.13; single addresses do without it.
-    let (name, prefix_len) = if peer.len() == host_len {
+    let (name, prefix_len) = if peer.len() == host_len(peer.address()) {
         (tcp(libc::TCP_MD5SIG), None)
     } else {
         (tcp(libc::TCP_MD5SIG_EXT), Some(peer.len()))
     };
-    let verb = if key.is_some() { "set" } else { "delete" };
-    let octets = key.map_or(&[][..], |key| &key.0);
-    let set = TcpMd5Sig::new(peer.address(), prefix_len, octets)
-        .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))
-        .and_then(|value| sys::set_option(socket.as_fd(), name, &value));
-    match set {
-        Err(error) if key.is_none() && error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
-        other => other.map_err(OptionError::at(format!("{verb} the TCP MD5 key for {peer}"))),
-    }
+    let value = TcpMd5Sig::new(peer.address(), prefix_len, key);
+    let value = value.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    sys::set_option(socket.as_fd(), name, &value)
 }
 
 /// The least TTL of a packet from a peer at most `hops` away that sends with 255 (RFC 5082 section 3).

@@ -1,8 +1,10 @@
-//! Network namespaces for tests.
+//! Network namespaces and folders for tests.
 #![allow(unsafe_code, reason = "unshare(2) has no safe cover among our crates")]
 
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Runs the test that `future` makes in a network namespace of its own, whose only interface is `lo`, up.
 ///
@@ -38,4 +40,28 @@ pub(super) fn tcp_counter(name: &str) -> u64 {
     let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
     let index = names.split(' ').position(|n| n == name).unwrap();
     values.split(' ').nth(index).unwrap().parse().unwrap()
+}
+
+/// A folder of the test's own, removed with this value.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn new() -> Folder {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("bgp-daemon-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // Without links on the way, so that tests can name what they expect.
+        let path = std::env::temp_dir().canonicalize().unwrap().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use bgp_core::fsm::SessionConfig;
+use bgp_core::fsm::{Negotiated, SessionConfig};
 use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
 use bgp_rib::{ExportContext, GroupKey, SourceKind, TargetKind};
 
@@ -23,6 +23,32 @@ impl Identity {
     #[must_use]
     pub fn export_context(&self) -> ExportContext {
         ExportContext { local_as: self.local_as, router_id: self.router_id, cluster_id: self.cluster_id }
+    }
+}
+
+/// Our addresses on one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalAddresses {
+    /// Our end of the connection.
+    pub session: IpAddr,
+    /// Our IPv4 address as a next hop on it, if there is one.
+    pub v4: Option<Ipv4Addr>,
+    /// Our IPv6 address as a next hop on it, if there is one.
+    pub v6: Option<Ipv6Addr>,
+}
+
+impl LocalAddresses {
+    /// Our end of the connection, and what the same interface has in the other family.
+    #[must_use]
+    pub fn new(session: IpAddr, other_family: Option<IpAddr>) -> LocalAddresses {
+        let mut addresses = LocalAddresses { session, v4: None, v6: None };
+        for address in other_family.into_iter().chain([session]) {
+            match address {
+                IpAddr::V4(a) => addresses.v4 = Some(a),
+                IpAddr::V6(a) => addresses.v6 = Some(a),
+            }
+        }
+        addresses
     }
 }
 
@@ -62,9 +88,9 @@ pub struct PeerSettings {
     pub export: Policy,
     /// Replace the next hop by our own address on every route sent.
     pub next_hop_self: bool,
-    /// Our IPv4 address as a next hop; the session's own address if `None` and that is IPv4.
+    /// Our IPv4 address as a next hop; the connection's if `None`.
     pub local_v4: Option<Ipv4Addr>,
-    /// Our IPv6 address as a next hop; the session's own address if `None` and that is IPv6.
+    /// Our IPv6 address as a next hop; the connection's if `None`.
     pub local_v6: Option<Ipv6Addr>,
     /// More prefixes than this from the peer end the session (Cease, RFC 4486 subcode 1).
     pub max_prefix: Option<u32>,
@@ -111,19 +137,17 @@ impl PeerSettings {
         }
     }
 
-    /// The update group of a session that negotiated `families` and the rest, with `local` as our end of it.
+    /// The update group of a session that negotiated this, with `local` as our end of it.
     #[must_use]
-    pub fn group_key(&self, negotiated: &bgp_core::fsm::Negotiated, local: IpAddr) -> GroupKey {
-        let session_v4 = if let IpAddr::V4(a) = local { Some(a) } else { None };
-        let session_v6 = if let IpAddr::V6(a) = local { Some(a) } else { None };
+    pub fn group_key(&self, negotiated: &Negotiated, local: &LocalAddresses) -> GroupKey {
         GroupKey {
             kind: self.target_kind(negotiated.kind),
             families: negotiated.families,
             four_octet_as: negotiated.four_octet_as,
             max_message_len: u32::try_from(negotiated.max_message_len()).unwrap_or(4096),
             next_hop_self: self.next_hop_self,
-            local_v4: self.local_v4.or(session_v4),
-            local_v6: self.local_v6.or(session_v6),
+            local_v4: self.local_v4.or(local.v4),
+            local_v6: self.local_v6.or(local.v6),
             export: self.export == Policy::Accept,
         }
     }

@@ -23,7 +23,7 @@ mod router;
 mod write_queue;
 
 pub use crate::admission::{Admission, PeerTable, RangeSettings, Stranger};
-pub use crate::config::{Identity, PeerSettings, Policy};
+pub use crate::config::{Identity, LocalAddresses, PeerSettings, Policy};
 pub use crate::core::Core;
 pub use crate::import::{ImportCounters, Refusal};
 pub use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};

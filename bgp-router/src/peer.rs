@@ -1,14 +1,13 @@
 //! One peer: its session, the import of its UPDATEs, and what waits to be written to it.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
 
 use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
 use bgp_core::wire::{DecodeContext, Fault, Notification, RouteRefresh};
 use bgp_core::{FamilySet, Instant};
 use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
 
-use crate::config::{Identity, PeerSettings};
+use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::import::{ImportCounters, Importer};
 use crate::message::{Batch, SessionUp, ToCore, ToPeer};
 use crate::write_queue::{WriteQueue, Written};
@@ -52,7 +51,7 @@ pub enum PeerEvent {
 #[derive(Debug)]
 struct Connection {
     id: ConnectionId,
-    local: IpAddr,
+    local: LocalAddresses,
     queue: WriteQueue,
     /// The session wants it closed once the queue is empty.
     closing: bool,
@@ -167,13 +166,8 @@ impl Peer {
     }
 
     /// A TCP connection is up. `id` is the caller's, never used twice.
-    pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: SocketAddr) {
-        self.connections.push(Connection {
-            id,
-            local: local.ip().to_canonical(),
-            queue: WriteQueue::default(),
-            closing: false,
-        });
+    pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: LocalAddresses) {
+        self.connections.push(Connection { id, local, queue: WriteQueue::default(), closing: false });
         self.session.connected(now, id, direction);
         self.drain(now);
     }
@@ -362,7 +356,7 @@ impl Peer {
             asn: negotiated.peer_as,
             families: negotiated.families,
         };
-        let group = self.settings.group_key(&negotiated, local);
+        let group = self.settings.group_key(&negotiated, &local);
         let up = SessionUp { peer: PeerUp { info, group }, max_prefix: self.settings.max_prefix };
         let context = DecodeContext {
             kind: negotiated.kind,
@@ -371,7 +365,7 @@ impl Peer {
             add_path: FamilySet::EMPTY,
         };
         let importer =
-            Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
+            Importer::new(self.identity, self.settings.clone(), context, local.session, self.store.clone());
         self.established =
             Some(Established { id: self.id, connection, importer, written: Written::default() });
         self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));

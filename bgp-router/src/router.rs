@@ -1,14 +1,14 @@
 //! All the parts of a router in one thread.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use bgp_core::Instant;
 use bgp_core::fsm::{ConnectionId, Direction};
 use bgp_rib::{AttributeStore, PeerId, RibConfig};
 
 use crate::admission::{Admission, PeerTable, RangeSettings, Stranger};
-use crate::config::{Identity, PeerSettings};
+use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::core::Core;
 use crate::message::{CoreOutput, ToCore, ToPeer};
 use crate::peer::{Peer, PeerEvent, PeerOutput};
@@ -103,7 +103,7 @@ impl Router {
         now: Instant,
         id: ConnectionId,
         remote: IpAddr,
-        local: SocketAddr,
+        local: LocalAddresses,
     ) -> Result<u32, Stranger> {
         let slot = match self.table.admit(remote)? {
             Admission::Known(slot) => slot,

@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::io::IoSlice;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
 use bgp_core::fsm::{ConnectionId, Direction};
 use bgp_core::{Instant, Prefix};
 use bgp_rib::RibConfig;
-use bgp_router::{Identity, PeerSettings, Router, RouterOutput};
+use bgp_router::{Identity, LocalAddresses, PeerSettings, Router, RouterOutput};
 
 use crate::pipe::{End, Pipe};
 use crate::random::Random;
@@ -187,12 +187,13 @@ impl Network {
         match accepted {
             Some(accepter) => {
                 self.pipes.insert(id, Pipe::new(opener, accepter));
-                let local = SocketAddr::new(self.nodes.get(node).map_or(IpAddr::from([0; 4]), |n| n.address), 0);
-                self.with_router(opener, |router, now| {
-                    router.with_peer(slot, |peer| {
+                let now = self.now;
+                if let Some(n) = self.nodes.get_mut(node) {
+                    let local = LocalAddresses::new(n.address, None);
+                    n.router.with_peer(slot, |peer| {
                         peer.connected(now, ConnectionId(id), Direction::Outgoing, local);
                     });
-                });
+                }
                 self.settle(accepter.node);
             }
             None => self.with_router(opener, |router, now| {
@@ -209,7 +210,7 @@ impl Network {
         let target = self.nodes.iter().position(|n| n.address == wanted)?;
         let now = self.now;
         let node = self.nodes.get_mut(target)?;
-        let local = SocketAddr::new(node.address, 179);
+        let local = LocalAddresses::new(node.address, None);
         let slot = node.router.accept(now, id, remote, local).ok()?;
         Some(End { node: target, slot })
     }

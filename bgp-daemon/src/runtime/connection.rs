@@ -45,7 +45,8 @@ impl Connection {
 
     /// Whether the socket holds input that has not been read.
     pub(super) fn has_unread(&self) -> bool {
-        crate::net::unread(&self.stream)
+        // A socket that cannot even be asked holds nothing worth waiting for.
+        crate::net::unread(&self.stream).unwrap_or(false)
     }
 
     pub(super) fn poll_ready(&self, cx: &mut Context<'_>, read: bool, write: bool) -> Poll<Ready> {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
-use std::io;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
@@ -90,8 +89,7 @@ impl History {
     }
 
     /// A TCP connection could not be opened.
-    pub fn connect_failed(&mut self, error: &io::Error) {
-        let text = format!("cannot connect: {error}");
+    pub fn connect_failed(&mut self, text: String) {
         if self.last_error.as_deref() != Some(&text) {
             info!(peer = %self.peer, "{text}");
         }

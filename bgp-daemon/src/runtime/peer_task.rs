@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Poll;
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 use bgp_core::fsm::{ConnectionId, Direction, State};
 use bgp_core::wire::Notification;
-use bgp_router::{Peer, PeerOutput, ToPeer};
+use bgp_router::{LocalAddresses, Peer, PeerOutput, ToPeer};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
@@ -21,7 +20,7 @@ use super::connection::{Connection, Ready};
 use super::core_thread::CoreRequest;
 use super::history::History;
 use super::status::PeerStatus;
-use crate::net::{ConnectOptions, connect};
+use crate::net::{ConnectError, ConnectOptions, HostAddresses, connect};
 
 /// How long a NOTIFICATION may take to leave before its connection is closed all the same.
 const LINGER: Duration = Duration::from_secs(2);
@@ -45,7 +44,7 @@ pub(crate) enum PeerCommand {
     Remove(Notification),
 }
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
 type Reserving = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<CoreRequest>>> + Send>>;
 
 /// How a peer task is made.
@@ -87,7 +86,7 @@ pub(crate) struct PeerTask {
 enum Wake {
     Command(Option<PeerCommand>),
     Inbox(Option<ToPeer>),
-    Connected(io::Result<TcpStream>),
+    Connected(Result<TcpStream, ConnectError>),
     Core(Option<mpsc::OwnedPermit<CoreRequest>>),
     Socket(ConnectionId, Ready),
     Timer,
@@ -231,12 +230,16 @@ impl PeerTask {
         }
     }
 
-    fn connected(&mut self, result: io::Result<TcpStream>) {
-        let opened = result.and_then(|stream| Ok((stream.local_addr()?, stream.peer_addr()?, stream)));
+    fn connected(&mut self, result: Result<TcpStream, ConnectError>) {
+        let remote = self.connect.remote;
+        let opened = result.map_err(|error| error.to_string()).and_then(|stream| {
+            let local = stream.local_addr().map_err(|error| format!("the connection to {remote} is gone: {error}"))?;
+            Ok((local, stream))
+        });
         match opened {
-            Ok((local, remote, stream)) => self.adopt(stream, local, remote, Direction::Outgoing),
+            Ok((local, stream)) => self.adopt(stream, local, remote, Direction::Outgoing),
             Err(error) => {
-                self.history.connect_failed(&error);
+                self.history.connect_failed(error);
                 self.peer.connect_failed(self.clock.now());
             }
         }
@@ -246,6 +249,10 @@ impl PeerTask {
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
         self.connections.push(Connection::new(id, remote, stream));
+        let session = local.ip().to_canonical();
+        // Without the list of our addresses the other family just has no next hop of ours.
+        let other = HostAddresses::read().ok().and_then(|host| host.other_family(session));
+        let local = LocalAddresses::new(session, other);
         self.peer.connected(self.clock.now(), id, direction, local);
     }
 

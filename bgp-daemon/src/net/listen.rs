@@ -87,7 +87,7 @@ impl ListenError {
     fn new(address: SocketAddr, source: io::Error) -> ListenError {
         match source.raw_os_error() {
             Some(libc::EADDRINUSE) => ListenError::InUse(address),
-            Some(libc::EACCES | libc::EPERM) => ListenError::NotPermitted(address),
+            Some(libc::EACCES) => ListenError::NotPermitted(address),
             Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::ENODEV) => {
                 ListenError::NoSuchAddress(address)
             }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use bgp_core::Prefix;
 use bgp_core::prefix::ParsePrefixError;
 
-/// The largest announce file in octets: some 800,000 prefixes. It bounds what a wrong path (a log, a device) can cost.
+/// The largest announce file in octets: some 800,000 prefixes. It bounds what a wrong path (a log, say) can cost.
 pub(super) const MAX_LEN: u64 = 16 << 20;
 
 /// Why an announce file gives no prefixes. What was announced before stays.
@@ -60,14 +61,23 @@ pub enum AnnounceFileError {
 
 /// Reads the prefixes in the file at `path`.
 pub(super) fn read(path: &Path) -> Result<BTreeSet<Prefix>, AnnounceFileError> {
-    let mut octets = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_LEN + 1).read_to_end(&mut octets))
-        .map_err(|error| failed(path, &error))?;
+    let octets = octets(path).map_err(|error| failed(path, &error))?;
     if octets.len() as u64 > MAX_LEN {
         return Err(AnnounceFileError::TooLong { path: path.into() });
     }
     parse(path, &String::from_utf8_lossy(&octets))
+}
+
+/// The file's content, of which no more than one octet over the limit.
+fn octets(path: &Path) -> io::Result<Vec<u8>> {
+    // Opening a pipe would else wait for a writer.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut octets = Vec::new();
+    file.take(MAX_LEN + 1).read_to_end(&mut octets)?;
+    Ok(octets)
 }
 
 /// The error for a file that could not be read.
@@ -113,6 +123,7 @@ fn short(problem: ParsePrefixError) -> ParsePrefixError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::test_support::Folder;
 
     fn parsed(content: &str) -> Result<Vec<String>, String> {
         match parse(Path::new("/run/bgp/prefixes"), content) {
@@ -135,6 +146,17 @@ mod tests {
             "/run/bgp/prefixes:3: `10.244.7.1/26`: host bits are set: did you mean 10.244.7.0/26?"
         );
         assert!(parsed("10.0.0.0/33").unwrap_err().ends_with(":1: `10.0.0.0/33`: length 33 is over 32"));
+    }
+
+    #[test]
+    fn only_a_regular_file_of_bounded_size_is_read() {
+        let folder = Folder::new();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with("cannot read it: not a regular file"), "{error}");
+        let large = folder.path().join("large");
+        File::create(&large).unwrap().set_len(MAX_LEN + 1).unwrap();
+        assert_eq!(read(&large), Err(AnnounceFileError::TooLong { path: large }));
+        assert!(read(Path::new("/dev/zero")).is_err());
     }
 
     #[test]

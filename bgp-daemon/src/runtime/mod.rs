@@ -18,6 +18,7 @@ mod announce;
 mod clock;
 mod connection;
 mod core_thread;
+mod daemon;
 mod history;
 mod peer_task;
 mod peers;
@@ -27,6 +28,8 @@ mod supervisor;
 
 pub use announce::{Announcements, Delta, Source};
 pub use clock::Clock;
+pub use daemon::Daemon;
 pub use core_thread::{ForwardingCore, NextHopWatch};
 pub use history::{PeerChange, Transition};
 pub use status::PeerStatus;
+pub use supervisor::{Options, StartError};

@@ -128,11 +128,6 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// A journal whose first entry will be number `start`.
-    pub(crate) fn starting_at(start: Sequence) -> Journal {
-        Journal { end: start, ..Journal::default() }
-    }
-
     /// The oldest entry that can still be read.
     pub(crate) fn base(&self) -> Sequence {
         self.chunks.front().map_or(self.end, |c| c.first)

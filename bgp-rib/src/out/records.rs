@@ -127,7 +127,7 @@ impl<F: AddressFamily> Records<F> {
     /// Forgets everything and lets the table have the destinations' numbers back.
     pub(crate) fn clear(&mut self, table: &mut Table<F>) {
         for index in 0..self.len() {
-            let dest = DestId::from_index(index);
+            let Ok(dest) = u32::try_from(index).map(DestId::from_index) else { break };
             if self.get(dest).changed().is_some() {
                 table.release(dest);
             }

@@ -311,3 +311,6 @@ fn med(path: &Path) -> u32 {
 fn med_group(path: &Path) -> MedGroup {
     path.attrs.summary().neighbor_as
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

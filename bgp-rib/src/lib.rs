@@ -9,6 +9,8 @@ mod path;
 mod peer;
 mod summary;
 pub mod table;
+#[cfg(test)]
+mod testing;
 
 pub use attributes::{AttributeSet, AttributeStore, Attrs};
 pub use decision::{Decision, DecisionConfig, Rule};

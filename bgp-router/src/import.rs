@@ -116,6 +116,10 @@ pub struct Importer {
     pub counters: ImportCounters,
 }
 
+fn strongest(faults: &[Fault]) -> Option<&Fault> {
+    faults.iter().max_by_key(|fault| fault.treatment)
+}
+
 /// The attributes of an UPDATE once judged.
 enum Judged {
     Take(u32),
@@ -142,15 +146,21 @@ impl Importer {
     /// # Errors
     /// The NOTIFICATION to end the session with, where RFC 7606 leaves no other way.
     pub fn update(&mut self, body: &[u8], batch: &mut Batch) -> Result<Outcome, Notification> {
-        let view = UpdateView::parse(body, &self.context).map_err(|malformed| {
-            self.counters.count_malformed(Treatment::ResetSession);
-            malformed.notification
-        })?;
+        let outcome = self.read(body, batch);
+        let worst = match &outcome {
+            Ok(outcome) => strongest(&outcome.faults).map_or(Treatment::Accept, |fault| fault.treatment),
+            Err(_) => Treatment::ResetSession,
+        };
+        self.counters.count_malformed(worst);
+        outcome
+    }
+
+    fn read(&mut self, body: &[u8], batch: &mut Batch) -> Result<Outcome, Notification> {
+        let view = UpdateView::parse(body, &self.context).map_err(|malformed| malformed.notification)?;
         if let Some(family) = view.end_of_rib() {
             return Ok(Outcome { end_of_rib: Some(family), faults: Vec::new() });
         }
         let mut outcome = Outcome { end_of_rib: None, faults: view.faults().to_vec() };
-        let treatment = outcome.faults.iter().map(|f| f.treatment).max().unwrap_or(Treatment::Accept);
 
         self.withdraw(view.withdrawn(), &mut batch.v4);
         if let Some(unreach) = view.mp_unreach() {
@@ -161,76 +171,70 @@ impl Importer {
             }
         }
         if view.announced().next().is_some() {
-            let judged =
-                self.judge(view.attributes(), BlockUse::Announce, None, treatment, batch, &mut outcome)?;
+            let next_hop = view.next_hop().map(IpAddr::V4);
+            let judged = self.judge(&view, BlockUse::Announce, next_hop, batch, &mut outcome);
             self.announce(&judged, view.announced(), &mut batch.v4);
         }
         if let Some(reach) = view.mp_reach() {
-            let next_hop = Some(reach.next_hop);
-            let judged =
-                self.judge(view.attributes(), BlockUse::MpReach, next_hop, treatment, batch, &mut outcome)?;
+            let judged = self.judge(&view, BlockUse::MpReach, Some(reach.next_hop), batch, &mut outcome);
             match reach.family {
                 Family::IPV4_UNICAST => self.announce(&judged, reach.nlri_of::<V4>(), &mut batch.v4),
                 Family::IPV6_UNICAST => self.announce(&judged, reach.nlri_of::<V6>(), &mut batch.v6),
                 _ => {}
             }
         }
-        let worst = outcome.faults.iter().map(|f| f.treatment).max().unwrap_or(Treatment::Accept);
-        self.counters.count_malformed(worst);
-        Ok(outcome)
+        match strongest(&outcome.faults) {
+            // A family alone is never disabled: the peer would not know, and its routes would linger there.
+            Some(fault) if fault.treatment >= Treatment::DisableFamily => Err(fault.notification(body)),
+            _ => Ok(outcome),
+        }
     }
 
     /// The interned set for the block, or why its routes are not taken.
     fn judge(
         &mut self,
-        block: AttributeBlock<'_>,
+        view: &UpdateView<'_>,
         usage: BlockUse,
-        mp_next_hop: Option<IpAddr>,
-        treatment: Treatment,
+        next_hop: Option<IpAddr>,
         batch: &mut Batch,
         outcome: &mut Outcome,
-    ) -> Result<Judged, Notification> {
-        if treatment >= Treatment::TreatAsWithdraw {
-            return Ok(Judged::Withdraw);
+    ) -> Judged {
+        if view.treatment() >= Treatment::TreatAsWithdraw {
+            return Judged::Withdraw;
         }
-        let Some(attrs) = self.intern(block, usage, mp_next_hop, outcome)? else {
-            return Ok(Judged::Withdraw);
+        let Some(attrs) = self.intern(view.attributes(), usage, next_hop, outcome) else {
+            return Judged::Withdraw;
         };
         if let Some(refusal) = self.refusal(&attrs) {
-            return Ok(Judged::Refuse(refusal));
+            return Judged::Refuse(refusal);
         }
         if batch.attributes.last() != Some(&attrs) {
             batch.attributes.push(attrs);
         }
-        Ok(Judged::Take(u32::try_from(batch.attributes.len() - 1).unwrap_or(u32::MAX)))
+        Judged::Take(u32::try_from(batch.attributes.len() - 1).unwrap_or(u32::MAX))
     }
 
     fn intern(
         &mut self,
         block: AttributeBlock<'_>,
         usage: BlockUse,
-        mp_next_hop: Option<IpAddr>,
+        next_hop: Option<IpAddr>,
         outcome: &mut Outcome,
-    ) -> Result<Option<Attrs>, Notification> {
+    ) -> Option<Attrs> {
         let kind = self.context.kind;
-        // Octets seen before need no second look; the same octets mean something else with two-octet AS numbers.
-        if self.context.four_octet_as {
-            let next_hop = mp_next_hop.or_else(|| block.next_hop().map(IpAddr::V4));
-            if let Some(known) = next_hop.and_then(|n| self.store.get(kind, n, &block.parts())) {
-                return Ok(Some(known));
-            }
+        // Octets checked before need no second look; with two-octet AS numbers they would mean something else.
+        if self.context.four_octet_as
+            && let Some(known) = next_hop.and_then(|n| self.store.get(kind, n, &block.parts()))
+        {
+            return Some(known);
         }
         self.scratch.clear();
         let checked = block.check(&self.context, usage, &mut self.scratch);
         outcome.faults.extend(checked.faults);
-        if checked.treatment >= Treatment::DisableFamily {
-            return Err(Notification::update_error(checked.treatment));
+        if checked.treatment >= Treatment::TreatAsWithdraw {
+            return None;
         }
-        if checked.treatment == Treatment::TreatAsWithdraw {
-            return Ok(None);
-        }
-        let next_hop = mp_next_hop.or(checked.summary.next_hop.map(IpAddr::V4));
-        Ok(next_hop.map(|n| self.store.insert(kind, n, &self.scratch, checked.summary)))
+        next_hop.map(|n| self.store.insert(kind, n, &self.scratch, checked.summary))
     }
 
     fn refusal(&self, attrs: &Attrs) -> Option<Refusal> {

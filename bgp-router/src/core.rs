@@ -1,11 +1,12 @@
 //! The RIB with the sessions that feed it and are fed by it.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_core::wire::{Attributes, Notification, cease};
-use bgp_core::{AddressFamily, Family, Instant, Prefix, V4, V6};
-use bgp_rib::{FibChange, NextHopState, PeerId, Rib, RibConfig, Watch};
+use bgp_core::wire::notification::cease;
+use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
+use bgp_core::{AddressFamily, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
+use bgp_rib::{AttributeStore, Attrs, FibChange, NextHopState, PeerId, Rib, RibConfig, Watch};
 use hashbrown::HashMap;
 
 use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
@@ -19,6 +20,9 @@ pub const SENDS: usize = 8;
 #[derive(Debug)]
 struct Established {
     id: PeerId,
+    address: IpAddr,
+    router_id: RouterId,
+    families: FamilySet,
     max_prefix: Option<u32>,
     octets: usize,
     sends: usize,
@@ -30,6 +34,7 @@ struct Established {
 #[derive(Debug)]
 pub struct Core {
     rib: Rib,
+    store: AttributeStore,
     /// By slot. Never iterated, so its order is nobody's business.
     sessions: HashMap<u32, Established, foldhash::fast::FixedState>,
     outputs: VecDeque<CoreOutput>,
@@ -40,7 +45,8 @@ impl Core {
     #[must_use]
     pub fn new(config: RibConfig, store: AttributeStore) -> Core {
         let hasher = foldhash::fast::FixedState::with_seed(config.seed);
-        Core { rib: Rib::new(config), sessions: HashMap::with_hasher(hasher), outputs: VecDeque::new() }
+        let sessions = HashMap::with_hasher(hasher);
+        Core { rib: Rib::new(config), store, sessions, outputs: VecDeque::new() }
     }
 
     /// The tables, to look at.
@@ -67,13 +73,38 @@ impl Core {
     }
 
     fn up(&mut self, now: Instant, up: SessionUp) {
-        let id = up.peer.info.id;
-        let session =
-            Established { id, max_prefix: up.max_prefix, octets: 0, sends: 0, waiting: false };
+        let info = &up.peer.info;
+        let id = info.id;
+        let session = Established {
+            id,
+            address: info.address,
+            router_id: info.router_id,
+            families: info.families,
+            max_prefix: up.max_prefix,
+            octets: 0,
+            sends: 0,
+            waiting: false,
+        };
+        self.warn_of_twins(&session);
         if let Some(old) = self.sessions.insert(id.slot, session) {
             self.rib.peer_down(now, old.id);
         }
         self.rib.peer_up(now, up.peer);
+    }
+
+    /// Two speakers with one router id hide each other's routes from clients of a reflector (RFC 4456 section 8).
+    /// One that runs a session for each family is no such pair.
+    fn warn_of_twins(&mut self, new: &Established) {
+        let twin = |s: &&Established| {
+            s.router_id == new.router_id
+                && s.address != new.address
+                && !s.families.intersection(new.families).is_empty()
+        };
+        // The lowest, so that no output follows the order of the map.
+        if let Some(other) = self.sessions.values().filter(twin).map(|s| s.address).min() {
+            let peers = [new.address, other];
+            self.outputs.push_back(CoreOutput::DuplicateRouterId { router_id: new.router_id, peers });
+        }
     }
 
     fn down(&mut self, now: Instant, peer: PeerId) {
@@ -126,7 +157,28 @@ impl Core {
 
     /// Announces a prefix of our own.
     pub fn announce_local(&mut self, now: Instant, prefix: Prefix) {
-        self.rib.announce_local(now, prefix);
+        let attrs = self.local_attributes(prefix);
+        self.rib.announce_local(now, prefix, attrs);
+    }
+
+    /// ORIGIN IGP and an empty AS_PATH. The next hop is ours: each group fills in its own (RFC 4271 section 5.1.3).
+    fn local_attributes(&self, prefix: Prefix) -> Attrs {
+        let mut block = Vec::new();
+        PathAttribute::Origin(Origin::Igp).encode(&mut block);
+        PathAttribute::AsPath(Vec::<AsSegment>::new()).encode(&mut block);
+        let next_hop = match prefix {
+            Prefix::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Prefix::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let summary = Summary::of(Attributes::new(&block));
+        self.store.insert(PeerKind::Internal, next_hop, &block, summary)
+    }
+
+    /// Sets the limit of a live session; it is enforced from the next routes on.
+    pub fn set_max_prefix(&mut self, slot: u32, max_prefix: Option<u32>) {
+        if let Some(session) = self.sessions.get_mut(&slot) {
+            session.max_prefix = max_prefix;
+        }
     }
 
     /// Withdraws a prefix of our own.
@@ -190,6 +242,12 @@ impl Core {
             session.sends += 1;
             self.outputs.push_back(CoreOutput::Peer(ToPeer::Send(peer, chunks)));
         }
+    }
+
+    /// Whether [`Core::take_fib_changes`] has something to give.
+    #[must_use]
+    pub fn has_fib_changes(&self) -> bool {
+        self.rib.has_fib_changes()
     }
 
     /// Takes up to `max` changes of what the FIB should hold; what is not taken coalesces.

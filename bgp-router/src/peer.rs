@@ -37,8 +37,10 @@ pub enum PeerEvent {
     },
     /// The session is established.
     Established(Box<Negotiated>),
-    /// The session ended or did not come up.
+    /// The session was established and has ended.
     Down(DownReason),
+    /// The session did not come up.
+    Failed(DownReason),
     /// An UPDATE had faults and the session went on (RFC 7606).
     Malformed {
         /// The faults.
@@ -160,9 +162,19 @@ impl Peer {
 
     /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
     pub fn request_refresh(&mut self, now: Instant, families: FamilySet) -> bool {
-        let asked = self.session.request_refresh(now, families);
-        self.drain(now);
-        asked
+        let (Some(established), Some(negotiated)) = (&self.established, self.session.negotiated()) else {
+            return false;
+        };
+        let id = established.connection;
+        let connection = self.connections.iter_mut().find(|c| c.id == id);
+        let (Some(connection), true) = (connection, negotiated.route_refresh) else { return false };
+        for family in families.intersection(negotiated.families).iter() {
+            let mut message = Vec::new();
+            RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
+            connection.queue.push_control(message.into());
+        }
+        self.session.sent(now, true);
+        true
     }
 
     /// A TCP connection is up. `id` is the caller's, never used twice.
@@ -226,6 +238,10 @@ impl Peer {
     }
 
     fn refresh(&mut self, refresh: RouteRefresh, batch: &mut Batch) {
+        // The markers of RFC 7313 are not offered and mean nothing without the offer.
+        if refresh.subtype != RouteRefresh::REQUEST {
+            return;
+        }
         self.flush_batch(batch);
         if let Some(established) = &self.established {
             let message = ToCore::Refresh(established.id, refresh.family);
@@ -327,6 +343,9 @@ impl Peer {
                 Output::Down(reason) => {
                     self.go_down();
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::Down(reason)));
+                }
+                Output::Failed(reason) => {
+                    self.outputs.push_back(PeerOutput::Event(PeerEvent::Failed(reason)));
                 }
                 Output::StateChanged { from, to } => {
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::State { from, to }));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use bgp_core::Instant;
+use bgp_core::{Instant, RouterId};
 use bgp_core::fsm::{ConnectionId, Direction};
 use bgp_rib::{AttributeStore, PeerId, RibConfig};
 
@@ -26,6 +26,13 @@ pub enum RouterOutput {
     Watch(IpAddr),
     /// Watch it no longer.
     Unwatch(IpAddr),
+    /// Two peers say that they are the same router.
+    DuplicateRouterId {
+        /// The id that they share.
+        router_id: RouterId,
+        /// Their addresses.
+        peers: [IpAddr; 2],
+    },
 }
 
 #[derive(Debug)]
@@ -165,6 +172,9 @@ impl Router {
                 }
                 CoreOutput::Watch(next_hop) => self.outputs.push_back(RouterOutput::Watch(next_hop)),
                 CoreOutput::Unwatch(next_hop) => self.outputs.push_back(RouterOutput::Unwatch(next_hop)),
+                CoreOutput::DuplicateRouterId { router_id, peers } => {
+                    self.outputs.push_back(RouterOutput::DuplicateRouterId { router_id, peers });
+                }
             }
         }
     }

@@ -274,7 +274,10 @@ impl Network {
                         self.schedule(now + delay, Event::Opened { node, slot });
                     }
                     RouterOutput::Close(_, id) => closing.push(id.0),
-                    RouterOutput::Event(..) | RouterOutput::Watch(_) | RouterOutput::Unwatch(_) => {}
+                    RouterOutput::Event(..)
+                    | RouterOutput::Watch(_)
+                    | RouterOutput::Unwatch(_)
+                    | RouterOutput::DuplicateRouterId { .. } => {}
                 }
             }
             if !self.write_all(node) {

@@ -107,7 +107,7 @@ impl History {
                 info!(peer = %self.peer, asn = %negotiated.peer_as, router_id = %negotiated.peer_router_id,
                     hold_time = negotiated.hold_time, families = families.join(","), "session established");
             }
-            PeerEvent::Down(reason) => self.down(&reason),
+            PeerEvent::Down(reason) | PeerEvent::Failed(reason) => self.down(&reason),
             PeerEvent::Malformed { faults, body } => self.malformed(&faults, &body),
         }
     }

@@ -1,6 +1,7 @@
 //! BGP-4 codec and session state machine, without I/O, clock or runtime.
 
 pub mod family;
+pub mod fsm;
 mod instant;
 pub mod prefix;
 mod types;

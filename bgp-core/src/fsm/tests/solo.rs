@@ -1,0 +1,112 @@
+//! One session alone, fed by hand.
+
+use super::super::*;
+use super::pair::seconds;
+use crate::wire::header::{MAX_LEN, write_keepalive};
+use crate::wire::{Open, frame};
+
+pub(super) struct Solo {
+    pub(super) session: Session,
+    pub(super) now: Instant,
+    connections: u64,
+}
+
+/// What a session said on one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Open,
+    Keepalive,
+    Notification(u8, u8, Vec<u8>),
+    Closed,
+}
+
+impl Solo {
+    /// A session that was started.
+    pub(super) fn new(config: SessionConfig) -> Solo {
+        let mut session = Session::new(config, 3);
+        session.start(Instant::ZERO);
+        let mut solo = Solo { session, now: Instant::ZERO, connections: 0 };
+        solo.outputs();
+        solo
+    }
+
+    /// A session with one connection that is established.
+    pub(super) fn established(config: SessionConfig, peer: &SessionConfig) -> (Solo, ConnectionId) {
+        let mut solo = Solo::new(config);
+        let id = solo.up(Direction::Incoming);
+        solo.hear(id, &open_of(peer));
+        solo.hear(id, &keepalive());
+        solo.outputs();
+        assert_eq!(solo.session.state(), State::Established);
+        (solo, id)
+    }
+
+    pub(super) fn up(&mut self, direction: Direction) -> ConnectionId {
+        self.connections += 1;
+        let id = ConnectionId(self.connections);
+        self.session.connected(self.now, id, direction);
+        id
+    }
+
+    pub(super) fn hear(&mut self, id: ConnectionId, bytes: &[u8]) {
+        let mut input = bytes;
+        while self.session.receive(self.now, id, &mut input).is_some() {}
+    }
+
+    pub(super) fn later(&mut self, time: Duration) {
+        self.now += time;
+        self.session.handle_timeout(self.now, false);
+    }
+
+    pub(super) fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.session.poll_output()).collect()
+    }
+}
+
+/// What the outputs say on one connection.
+pub(super) fn said(outputs: &[Output], id: ConnectionId) -> Vec<Said> {
+    let said = |output: &Output| match output {
+        Output::Close(closed) if *closed == id => Some(Said::Closed),
+        Output::Send(to, bytes) if *to == id => {
+            let message = frame(bytes, MAX_LEN).unwrap().unwrap();
+            Some(match message.kind {
+                MessageType::Open => Said::Open,
+                MessageType::Keepalive => Said::Keepalive,
+                MessageType::Notification => {
+                    let n = Notification::parse(message.body).unwrap();
+                    Said::Notification(n.code, n.subcode, n.data)
+                }
+                other => panic!("a session writes no {other}"),
+            })
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(said).collect()
+}
+
+pub(super) fn open_message(open: &Open) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    open.encode(&mut bytes);
+    bytes
+}
+
+/// The OPEN that a session with this configuration sends.
+pub(super) fn open_of(config: &SessionConfig) -> Vec<u8> {
+    open_message(&negotiate::our_open(config))
+}
+
+pub(super) fn keepalive() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_keepalive(&mut bytes);
+    bytes
+}
+
+#[test]
+fn timers_are_set_only_while_they_mean_something() {
+    let mut solo = Solo::new(super::pair::speaker(1));
+    assert!(solo.session.next_timeout().unwrap() <= solo.now + seconds(5));
+    solo.up(Direction::Outgoing);
+    assert_eq!(solo.session.next_timeout(), Some(solo.now + seconds(240)), "time for the peer's OPEN");
+    solo.session.stop(solo.now, super::pair::shutdown());
+    assert_eq!(solo.session.next_timeout(), None);
+}

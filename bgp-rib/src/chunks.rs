@@ -34,7 +34,8 @@ mod tests {
     #[test]
     fn a_chunk_is_named_once_however_many_of_its_destinations_are() {
         let mut set = ChunkSet::default();
-        [5 * CHUNK, 3, 70 * CHUNK + 1, 5 * CHUNK + 9].map(|index| set.insert(DestId::from_index(index)));
+        let chunk = CHUNK as u32;
+        [5 * chunk, 3, 70 * chunk + 1, 5 * chunk + 9].map(|index| set.insert(DestId::from_index(index)));
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 5, 70]);
     }
 }

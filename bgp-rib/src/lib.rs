@@ -5,6 +5,7 @@ pub mod decision;
 mod dirty;
 mod hash;
 pub mod next_hop;
+pub mod out;
 mod path;
 mod peer;
 mod summary;

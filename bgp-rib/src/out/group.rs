@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bgp_core::{Family, FamilySet, Instant, V4, V6};
 
+use super::TablesMut;
 use super::export::{ExportContext, GroupKey};
 use super::exporter::{ExportCounters, Exporter};
 use super::flush::{Flush, Side};
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
 use super::resync::Walk;
-use super::TablesMut;
 use crate::peer::PeerId;
 use crate::table::DestId;
 
@@ -28,11 +28,13 @@ pub struct GroupLimits {
     pub journal: usize,
     /// Tombstones in both families. Over this, the peer that fell off the journal first is given up.
     pub tombstones: usize,
+    /// How many changes one step of a walk over the records takes at most.
+    pub window: usize,
 }
 
 impl Default for GroupLimits {
     fn default() -> GroupLimits {
-        GroupLimits { journal: 8 << 20, tombstones: 1 << 20 }
+        GroupLimits { journal: 8 << 20, tombstones: 1 << 20, window: 4096 }
     }
 }
 
@@ -131,7 +133,8 @@ impl Group {
         self.leave(peer);
         let end_of_rib = self.key.families;
         let stage = self.start_walk(None, None, self.key.families, false);
-        let member = Member { stage, refresh: FamilySet::EMPTY, end_of_rib, end_of_rib_at: Sequence::default() };
+        let member =
+            Member { stage, refresh: FamilySet::EMPTY, end_of_rib, end_of_rib_at: Sequence::default() };
         self.members.insert(peer, member);
         self.flush_at(now + TICK);
     }
@@ -280,7 +283,9 @@ impl Group {
             self.v4.records.bury(tables.v4, before);
             self.v6.records.bury(tables.v6, before);
             match oldest {
-                Some((need, peer)) if self.tombstones() > self.limits.tombstones && !self.journal.holds(need) => {
+                Some((need, peer))
+                    if self.tombstones() > self.limits.tombstones && !self.journal.holds(need) =>
+                {
                     self.set_stage(peer, Stage::GivenUp);
                     self.resets.push_back(peer);
                 }

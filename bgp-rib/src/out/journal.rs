@@ -202,7 +202,13 @@ impl Journal {
 
     /// Hands out whole messages for `peer` from `cursor` on, until `budget` bytes are reached or nothing is left;
     /// returns the bytes. The cursor must be one that [`Journal::holds`].
-    pub(crate) fn read(&self, cursor: &mut Sequence, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
+    pub(crate) fn read(
+        &self,
+        cursor: &mut Sequence,
+        peer: PeerId,
+        budget: usize,
+        out: &mut Vec<Bytes>,
+    ) -> usize {
         let mut total = 0;
         let from = self.chunk_at(*cursor);
         for chunk in self.chunks.range(from..) {
@@ -264,7 +270,8 @@ mod tests {
     #[test]
     fn a_reader_stops_at_its_budget_and_goes_on_from_there() {
         let mut journal = Journal::default();
-        for (audience, text) in [(Audience::All, b"aa"), (Audience::AllBut(B), b"bb"), (Audience::All, b"cc")] {
+        for (audience, text) in [(Audience::All, b"aa"), (Audience::AllBut(B), b"bb"), (Audience::All, b"cc")]
+        {
             journal.append(audience, text);
         }
         journal.seal();

@@ -111,7 +111,8 @@ impl<F: AddressFamily> Records<F> {
 
     /// Forgets the tombstones that every peer is past: those older than `oldest_unread`.
     pub(crate) fn bury(&mut self, table: &mut Table<F>, oldest_unread: Sequence) {
-        while let Some((changed, dest)) = self.withdrawn.pop_front_if(|(changed, _)| *changed < oldest_unread) {
+        while let Some((changed, dest)) = self.withdrawn.pop_front_if(|(changed, _)| *changed < oldest_unread)
+        {
             if self.is_tombstone(dest, changed) {
                 self.replace(dest, Slot::Empty);
                 table.release(dest);
@@ -127,7 +128,7 @@ impl<F: AddressFamily> Records<F> {
     /// Forgets everything and lets the table have the destinations' numbers back.
     pub(crate) fn clear(&mut self, table: &mut Table<F>) {
         for index in 0..self.len() {
-            let Ok(dest) = u32::try_from(index).map(DestId::from_index) else { break };
+            let dest = DestId::from_index(index);
             if self.get(dest).changed().is_some() {
                 table.release(dest);
             }

@@ -20,16 +20,14 @@ use super::records::{Records, Slot};
 use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
 
-/// A window of a walk is at most this many changes,
-const WINDOW_CHANGES: usize = 4096;
-/// and about this many bytes.
+/// A window of a walk is about this many bytes at most.
 const WINDOW_BYTES: usize = 128 * 1024;
 
 /// Where the next window starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) family: Family,
-    pub(crate) dest: u32,
+    pub(crate) dest: DestId,
 }
 
 /// One walk, by one peer or by several that started together.
@@ -52,9 +50,23 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// A walk from the first record of the first family.
-    pub(crate) fn new(since: Option<Sequence>, upto: Option<Sequence>, families: FamilySet, open: bool) -> Walk {
-        let next = families.iter().next().map(|family| Place { family, dest: 0 });
-        Walk { since, upto, families, open, readers: 0, next, windows: VecDeque::new(), log: Journal::default() }
+    pub(crate) fn new(
+        since: Option<Sequence>,
+        upto: Option<Sequence>,
+        families: FamilySet,
+        open: bool,
+    ) -> Walk {
+        let next = families.iter().next().map(|family| Place { family, dest: DestId::FIRST });
+        Walk {
+            since,
+            upto,
+            families,
+            open,
+            readers: 0,
+            next,
+            windows: VecDeque::new(),
+            log: Journal::default(),
+        }
     }
 
     /// Where the window starts that `cursor` is in.
@@ -92,13 +104,16 @@ impl Walk {
     }
 
     /// Makes the window readable; the next one starts at `dest` of the same family or else at the next family.
-    pub(crate) fn finish_window(&mut self, family: Family, dest: Option<u32>) {
+    pub(crate) fn finish_window(&mut self, family: Family, dest: Option<DestId>) {
         self.log.seal();
         self.next = match dest {
             Some(dest) => Some(Place { family, dest }),
-            None => {
-                self.families.iter().skip_while(|f| *f != family).nth(1).map(|family| Place { family, dest: 0 })
-            }
+            None => self
+                .families
+                .iter()
+                .skip_while(|f| *f != family)
+                .nth(1)
+                .map(|family| Place { family, dest: DestId::FIRST }),
         };
     }
 }
@@ -119,7 +134,9 @@ impl Sink for Journal {
 pub(crate) struct Window<'a> {
     pub(crate) since: Option<Sequence>,
     pub(crate) upto: Sequence,
-    pub(crate) from: u32,
+    pub(crate) from: DestId,
+    /// How many at most.
+    pub(crate) changes: usize,
     pub(crate) peers: &'a Peers,
     pub(crate) exporter: &'a mut Exporter,
     pub(crate) batch: &'a mut Batch,
@@ -133,12 +150,12 @@ impl Window<'_> {
         records: &Records<F>,
         table: &Table<F>,
         is_reader: impl Fn(PeerId) -> bool,
-    ) -> Option<u32> {
+    ) -> Option<DestId> {
         let (mut changes, mut bytes, mut at) = (0, 0, self.from);
-        let end = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        while at < end && changes < WINDOW_CHANGES && bytes < WINDOW_BYTES {
-            let dest = DestId::from_index(at);
-            at += 1;
+        let end = DestId::from_index(records.len());
+        while at < end && changes < self.changes && bytes < WINDOW_BYTES {
+            let dest = at;
+            at = at.next();
             let slot = records.get(dest);
             if slot.changed().is_some_and(|c| c < self.upto && self.since.is_none_or(|since| since <= c)) {
                 changes += 1;

@@ -34,13 +34,13 @@ pub(crate) struct Rewrite {
 }
 
 impl Rewrite {
-    fn to_external(&self) -> bool {
+    fn leaves_as(&self) -> bool {
         self.target == TargetKind::External
     }
 
     /// From one iBGP peer to another (RFC 4456).
     fn reflects(&self) -> bool {
-        !self.to_external() && matches!(self.source, SourceKind::Internal | SourceKind::Client)
+        !self.leaves_as() && matches!(self.source, SourceKind::Internal | SourceKind::Client)
     }
 
     /// Whether an attribute of the source's block has a successor in what goes out.
@@ -48,9 +48,9 @@ impl Rewrite {
         match attribute {
             code::NEXT_HOP | code::MP_REACH_NLRI | code::MP_UNREACH_NLRI => false,
             code::AS4_PATH | code::AS4_AGGREGATOR => false,
-            code::LOCAL_PREF => !self.to_external(),
+            code::LOCAL_PREF => !self.leaves_as(),
             // One that came from another AS stays in ours (RFC 4271 section 5.1.4).
-            code::MULTI_EXIT_DISC => !self.to_external() || self.source == SourceKind::Local,
+            code::MULTI_EXIT_DISC => !self.leaves_as() || self.source == SourceKind::Local,
             code::ORIGINATOR_ID | code::CLUSTER_LIST => self.reflects(),
             _ => true,
         }
@@ -63,7 +63,7 @@ impl Rewrite {
             (code::ORIGIN, true),
             (code::AS_PATH, true),
             (code::NEXT_HOP, self.next_hop.is_some()),
-            (code::LOCAL_PREF, !self.to_external()),
+            (code::LOCAL_PREF, !self.leaves_as()),
             (code::ORIGINATOR_ID, reflects),
             (code::CLUSTER_LIST, reflects && self.cluster_id.is_some()),
             (code::AS4_PATH, !self.four_octet_as),
@@ -155,7 +155,7 @@ impl Rewriter {
                 self.value.extend_from_slice(value);
                 put(out, OPTIONAL, attribute, &self.value);
             }
-            code::EXTENDED_COMMUNITIES if rule.to_external() && rule.source != SourceKind::Local => {
+            code::EXTENDED_COMMUNITIES if rule.leaves_as() && rule.source != SourceKind::Local => {
                 self.write_transitive_communities(flags(whole), value, out);
             }
             code::ORIGIN if whole.is_empty() => put(out, WELL_KNOWN, attribute, &[0]),
@@ -172,7 +172,7 @@ impl Rewriter {
     /// Writes AS_PATH; leaves in `self.path` the path with four-octet numbers.
     fn write_as_path(&mut self, rule: &Rewrite, value: &[u8], out: &mut Vec<u8>) {
         self.path.clear();
-        if rule.to_external() {
+        if rule.leaves_as() {
             as_path::prepend(value, rule.local_as, &mut self.path);
         } else {
             self.path.extend_from_slice(value);

@@ -97,13 +97,15 @@ impl Group {
             since: walk.since,
             upto,
             from: place.dest,
+            changes: self.limits.window.max(1),
             peers: tables.peers,
             exporter: &mut self.exporter,
             batch: &mut self.batch,
             log: &mut walk.log,
         };
         let members = &self.members;
-        let is_reader = |peer: PeerId| members.get(&peer).is_some_and(|member| member.cursor_in(id).is_some());
+        let is_reader =
+            |peer: PeerId| members.get(&peer).is_some_and(|member| member.cursor_in(id).is_some());
         let next = match place.family {
             Family::IPV4_UNICAST => window.write(&self.v4.records, tables.v4, is_reader),
             _ => window.write(&self.v6.records, tables.v6, is_reader),

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
-use bgp_core::{AddressFamily, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
-use bgp_rib::{AttributeStore, Attrs, FibChange, NextHopState, PeerId, Rib, RibConfig, Watch};
+use bgp_core::{FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
+use bgp_rib::{AttributeStore, Attrs, FibChange, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch};
 use hashbrown::HashMap;
 
 use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
@@ -60,8 +60,8 @@ impl Core {
         match message {
             ToCore::Up(up) => self.up(now, *up),
             ToCore::Routes(peer, batch) => self.routes(now, peer, &batch),
-            ToCore::EndOfRib(peer, family) => self.rib.end_of_rib_received(now, peer, family),
-            ToCore::Refresh(peer, family) => self.rib.refresh_requested(now, peer, family),
+            ToCore::EndOfRib(peer, family) => self.rib.end_of_rib_received(peer, family),
+            ToCore::Refresh(peer, family) => self.rib.refresh_requested(peer, family),
             ToCore::Written { peer, octets, sends } => self.written(peer, octets, sends),
             ToCore::Down(peer) => self.down(now, peer),
         }
@@ -128,7 +128,7 @@ impl Core {
         }
     }
 
-    fn apply<F: AddressFamily>(
+    fn apply<F: RibFamily>(
         &mut self,
         now: Instant,
         peer: PeerId,

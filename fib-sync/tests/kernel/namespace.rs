@@ -42,11 +42,11 @@ pub(crate) fn become_nobody() {
 fn set_up_links() {
     ip("link set lo up");
     for (name, number) in [("a", 1), ("b", 2)] {
-        ip(&format!("link add {name} type veth peer name {name}2"));
+        ip(&format!("link add name {name} type veth peer name {name}2"));
         ip(&format!("addr add 10.0.{number}.1/24 dev {name}"));
         ip(&format!("-6 addr add fd00:{number}::1/64 dev {name} nodad"));
-        ip(&format!("link set {name}2 up"));
-        ip(&format!("link set {name} up"));
+        ip(&format!("link set dev {name}2 up"));
+        ip(&format!("link set dev {name} up"));
     }
 }
 

@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use fib_sync::{Event, FibConfig, FibSync, IpNetwork, Route};
+use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 use serde_json::Value;
 
 /// Runs a test in a fresh namespace: lo up, veth pairs a–a2 (10.0.1.1/24, fd00:1::1/64) and b–b2
@@ -150,4 +151,41 @@ pub(crate) fn net(text: &str) -> IpNetwork {
 
 pub(crate) fn via(prefix: &str, next_hops: &[&str]) -> Route {
     Route::via(net(prefix), next_hops.iter().map(|next_hop| next_hop.parse().unwrap()))
+}
+
+/// Counts the kernel's route events, whoever causes them.
+pub(crate) struct RouteEvents(Socket);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouteCounts {
+    pub(crate) new: usize,
+    pub(crate) deleted: usize,
+}
+
+impl RouteEvents {
+    pub(crate) fn subscribe() -> Self {
+        let mut socket = Socket::new(NETLINK_ROUTE).unwrap();
+        socket.set_rx_buf_sz(16 << 20).unwrap();
+        socket.bind_auto().unwrap();
+        socket.add_membership(libc::RTNLGRP_IPV4_ROUTE).unwrap();
+        socket.add_membership(libc::RTNLGRP_IPV6_ROUTE).unwrap();
+        socket.set_non_blocking(true).unwrap();
+        Self(socket)
+    }
+
+    /// Events since the last call. They are queued before the change that causes them returns.
+    pub(crate) fn count(&self) -> RouteCounts {
+        let mut counts = RouteCounts::default();
+        let mut datagram = Vec::with_capacity(64 * 1024);
+        while self.0.recv(&mut datagram, 0).is_ok() {
+            // Each event is a datagram of its own; the type follows the length.
+            match u16::from_ne_bytes([datagram[4], datagram[5]]) {
+                libc::RTM_NEWROUTE => counts.new += 1,
+                libc::RTM_DELROUTE => counts.deleted += 1,
+                other => panic!("message type {other} among route events"),
+            }
+            datagram.clear();
+        }
+        counts
+    }
 }

@@ -38,6 +38,14 @@ pub struct Core {
     /// By slot. Never iterated, so its order is nobody's business.
     sessions: HashMap<u32, Established, foldhash::fast::FixedState>,
     outputs: VecDeque<CoreOutput>,
+    /// Whose End-of-RIB the first convergence waits for, and until when; `None` once it is told.
+    awaited: Option<Awaited>,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    slots: Vec<u32>,
+    deadline: Instant,
 }
 
 impl Core {
@@ -46,7 +54,7 @@ impl Core {
     pub fn new(config: RibConfig, store: AttributeStore) -> Core {
         let hasher = foldhash::fast::FixedState::with_seed(config.seed);
         let sessions = HashMap::with_hasher(hasher);
-        Core { rib: Rib::new(config), store, sessions, outputs: VecDeque::new() }
+        Core { rib: Rib::new(config), store, sessions, outputs: VecDeque::new(), awaited: None }
     }
 
     /// The tables, to look at.
@@ -60,7 +68,10 @@ impl Core {
         match message {
             ToCore::Up(up) => self.up(now, *up),
             ToCore::Routes(peer, batch) => self.routes(now, peer, &batch),
-            ToCore::EndOfRib(peer, family) => self.rib.end_of_rib_received(peer, family),
+            ToCore::EndOfRib(peer, family) => {
+                self.rib.end_of_rib_received(peer, family);
+                self.check_awaited(now);
+            }
             ToCore::Refresh(peer, family) => self.rib.refresh_requested(peer, family),
             ToCore::Written { peer, octets, sends } => self.written(peer, octets, sends),
             ToCore::Down(peer) => self.down(now, peer),
@@ -191,15 +202,40 @@ impl Core {
         self.rib.next_hop_changed(now, next_hop, state);
     }
 
+    /// Waits for the first End-of-RIB of all families from the peers in these slots, but not longer than until
+    /// `deadline`; then says [`CoreOutput::Converged`]. Until then routes that an earlier run left in the kernel
+    /// are worth keeping (RFC 4724 section 4.1).
+    pub fn await_end_of_rib(&mut self, now: Instant, slots: Vec<u32>, deadline: Instant) {
+        self.awaited = Some(Awaited { slots, deadline });
+        self.check_awaited(now);
+    }
+
+    fn check_awaited(&mut self, now: Instant) {
+        let Some(awaited) = &self.awaited else { return };
+        let all = awaited.slots.iter().all(|slot| self.has_all(*slot));
+        if all || awaited.deadline <= now {
+            self.awaited = None;
+            self.outputs.push_back(CoreOutput::Converged);
+        }
+    }
+
+    /// Whether the peer in `slot` is up and has sent its End-of-RIB for every family.
+    fn has_all(&self, slot: u32) -> bool {
+        let Some(session) = self.sessions.get(&slot) else { return false };
+        session.families.iter().all(|family| self.rib.has_end_of_rib(session.id, family))
+    }
+
     /// When [`Core::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.rib.next_timeout()
+        let awaited = self.awaited.as_ref().map(|a| a.deadline);
+        self.rib.next_timeout().into_iter().chain(awaited).min()
     }
 
     /// Time has come: the groups turn what changed into messages.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.rib.handle_timeout(now);
+        self.check_awaited(now);
     }
 
     /// The next thing to carry to a peer or the world.

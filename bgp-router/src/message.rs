@@ -99,6 +99,8 @@ pub enum CoreOutput {
     Watch(IpAddr),
     /// No route uses this next hop any more.
     Unwatch(IpAddr),
+    /// The peers that were waited for have sent their tables, or took too long.
+    Converged,
     /// Two peers say that they are the same router (RFC 6286 asks for ids that are unique in an AS).
     DuplicateRouterId {
         /// The id that they share.

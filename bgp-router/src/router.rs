@@ -26,6 +26,8 @@ pub enum RouterOutput {
     Watch(IpAddr),
     /// Watch it no longer.
     Unwatch(IpAddr),
+    /// The peers that were waited for have sent their tables, or took too long.
+    Converged,
     /// Two peers say that they are the same router.
     DuplicateRouterId {
         /// The id that they share.
@@ -172,6 +174,7 @@ impl Router {
                 }
                 CoreOutput::Watch(next_hop) => self.outputs.push_back(RouterOutput::Watch(next_hop)),
                 CoreOutput::Unwatch(next_hop) => self.outputs.push_back(RouterOutput::Unwatch(next_hop)),
+                CoreOutput::Converged => self.outputs.push_back(RouterOutput::Converged),
                 CoreOutput::DuplicateRouterId { router_id, peers } => {
                     self.outputs.push_back(RouterOutput::DuplicateRouterId { router_id, peers });
                 }

@@ -277,6 +277,7 @@ impl Network {
                     RouterOutput::Event(..)
                     | RouterOutput::Watch(_)
                     | RouterOutput::Unwatch(_)
+                    | RouterOutput::Converged
                     | RouterOutput::DuplicateRouterId { .. } => {}
                 }
             }

@@ -29,7 +29,7 @@ mod supervisor;
 pub use announce::{Announcements, Delta, Source};
 pub use clock::Clock;
 pub use daemon::Daemon;
-pub use core_thread::{ForwardingCore, NextHopWatch};
+pub use core_thread::{ForwardingChange, ForwardingCore, NextHopWatch};
 pub use history::{PeerChange, Transition};
 pub use status::PeerStatus;
 pub use supervisor::{Options, StartError};

@@ -1,5 +1,7 @@
 //! Two connections to one peer (RFC 4271 section 6.8), and peers that restart.
 
+use std::time::Duration;
+
 use super::super::*;
 use super::pair::{A, B, Pair, seconds, speaker};
 use super::solo::{Said, Solo, keepalive, open_of, said};

@@ -1,8 +1,11 @@
 //! What a peer may do wrong, and the NOTIFICATION that answers it.
 
+use std::time::Duration;
+
 use super::super::*;
 use super::pair::{seconds, speaker};
 use super::solo::{Said, Solo, keepalive, open_message, open_of, said};
+use crate::wire::MessageType;
 use crate::wire::header::write_message;
 use crate::wire::{Capability, Open, RouteRefresh};
 use crate::{Asn, Family, RouterId};
@@ -202,6 +205,28 @@ fn after_a_fault_connections_are_refused_for_a_few_seconds_only() {
         solo.later(seconds(5));
         assert_eq!(solo.session.state(), State::Active);
     }
+}
+
+#[test]
+fn a_peer_that_comes_and_goes_is_damped() {
+    let mut solo = Solo::new(SessionConfig { passive: true, ..speaker(1) });
+    let mut ups = 0;
+    for _ in 0..1000 {
+        let id = solo.up(Direction::Incoming);
+        solo.hear(id, &[open_of(&speaker(2)), keepalive()].concat());
+        ups += usize::from(solo.session.state() == State::Established);
+        solo.session.disconnected(solo.now, id);
+        solo.outputs();
+        solo.later(Duration::from_millis(100));
+    }
+    assert!((20..35).contains(&ups), "{ups} times in 100 s");
+}
+
+#[test]
+fn a_peer_with_too_many_prefixes_is_refused_for_a_moment() {
+    let (mut solo, _) = Solo::established(speaker(1), &speaker(2));
+    solo.session.reset(solo.now, Notification::new(6, 1));
+    assert_eq!(solo.session.state(), State::Idle);
 }
 
 #[test]

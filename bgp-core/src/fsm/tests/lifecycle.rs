@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::pair::{A, B, Pair, seconds, shutdown, speaker};
+use crate::wire::MessageType;
 use crate::wire::RouteRefresh;
 use crate::wire::header::write_message;
 use crate::{Family, PeerKind};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::*;
+use crate::wire::MessageType;
 use crate::wire::notification::cease;
 use crate::{Asn, Family, FamilySet, RouterId};
 

@@ -1,12 +1,14 @@
 //! Random events in every state: nothing panics, and what always holds is checked after each.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::super::*;
 use super::pair::{shutdown, speaker};
 use super::solo::{keepalive, open_of};
+use crate::wire::MessageType;
 use crate::wire::header::write_message;
 
 /// More than any one call may add.

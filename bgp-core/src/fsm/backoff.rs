@@ -7,6 +7,9 @@ pub(super) const LONGEST: Duration = Duration::from_secs(120);
 /// The shortest, whatever is configured: a peer that refuses at once must not keep us busy.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// From how many failures in a row on even a harmless one is damped.
+const OSCILLATION: u32 = 3;
+
 /// splitmix64: enough for jitter, and a seed replays it.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
@@ -59,6 +62,11 @@ impl Backoff {
         let delay = self.delay();
         self.failures = (self.failures + 1).min(31);
         delay
+    }
+
+    /// Whether the session fails again and again.
+    pub(super) fn oscillates(&self) -> bool {
+        self.failures >= OSCILLATION
     }
 
     pub(super) fn reset(&mut self) {

@@ -1,11 +1,12 @@
 //! Messages from the peer, and how far they bring a connection.
 
+use super::Session;
 use super::collision::{self, PATIENCE, Verdict};
 use super::connection::Phase;
+use super::lifecycle::restart_keepalive;
 use super::negotiate::{Negotiated, negotiate};
 use super::output::{ConnectionId, DownReason, Output, Received};
 use super::timer::Timer;
-use super::{Session, restart_keepalive};
 use crate::Instant;
 use crate::wire::header::write_keepalive;
 use crate::wire::notification::fsm_error;

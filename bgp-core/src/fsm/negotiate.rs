@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn an_open_that_does_not_suit_is_refused_with_its_subcode() {
-        let cases: [(fn(&mut Open), u8); 6] = [
+        type Spoil = fn(&mut Open);
+        let cases: [(Spoil, u8); 6] = [
             (|open| open.asn = Asn(64513), open_error::BAD_PEER_AS),
             (|open| open.asn = Asn(0), open_error::BAD_PEER_AS),
             (|open| open.router_id = RouterId(0), open_error::BAD_IDENTIFIER),

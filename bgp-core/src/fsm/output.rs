@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::negotiate::Negotiated;
+use crate::wire::notification::cease;
 use crate::wire::{Notification, RouteRefresh};
 
 /// A connection, numbered by the session's user, who never uses a number twice for the same session.
@@ -125,16 +126,18 @@ impl DownReason {
         }
     }
 
-    /// Whether the session should pause in Idle: the same would happen again at once. A Cease and a lost connection
-    /// are no such fault, and the peer may be back any moment.
+    /// Whether the session should pause in Idle: the same would happen again at once. Most Ceases and a lost connection
+    /// are no such fault: the peer may be back any moment.
     pub(super) fn is_fault(&self) -> bool {
         match self {
             DownReason::HoldTimerExpired
             | DownReason::SendHoldTimerExpired
             | DownReason::NotificationSent(_) => true,
-            DownReason::NotificationReceived(notification) => notification.code != Notification::CEASE,
+            DownReason::NotificationReceived(n) | DownReason::Reset(n) => {
+                n.code != Notification::CEASE
+                    || matches!(n.subcode, cease::MAX_PREFIXES | cease::OUT_OF_RESOURCES)
+            }
             DownReason::AdminDown
-            | DownReason::Reset(_)
             | DownReason::TcpFailed
             | DownReason::ConnectFailed
             | DownReason::PeerRestarted => false,

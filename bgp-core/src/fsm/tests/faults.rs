@@ -1,14 +1,24 @@
 //! What a peer may do wrong, and the NOTIFICATION that answers it.
 
+use std::time::Duration;
+
 use super::super::*;
 use super::pair::{seconds, speaker};
 use super::solo::{Said, Solo, keepalive, open_message, open_of, said};
+use crate::wire::MessageType;
 use crate::wire::header::write_message;
 use crate::wire::{Capability, Open, RouteRefresh};
 use crate::{Asn, Family, RouterId};
 
 fn peer_open() -> Open {
     negotiate::our_open(&speaker(2))
+}
+
+/// Changes the AS number in both places.
+fn set_as(open: &mut Open, asn: u32) {
+    open.asn = Asn(asn);
+    open.capabilities.retain(|capability| !matches!(capability, Capability::FourOctetAs(_)));
+    open.capabilities.push(Capability::FourOctetAs(Asn(asn)));
 }
 
 /// A message header for `len` octets of type `kind`.
@@ -99,8 +109,9 @@ fn a_notification_is_never_answered() {
 
 #[test]
 fn an_open_that_does_not_suit_is_answered_with_its_subcode() {
-    let cases: [(fn(&mut Open), u8, &[u8]); 6] = [
-        (|open| open.asn = Asn(64513), 2, &[]),
+    type Spoil = fn(&mut Open);
+    let cases: [(Spoil, u8, &[u8]); 6] = [
+        (|open| set_as(open, 64513), 2, &[]),
         (|open| open.router_id = RouterId(0), 3, &[]),
         (|open| open.router_id = RouterId(1), 3, &[]),
         (|open| open.hold_time = 1, 6, &[]),
@@ -114,9 +125,6 @@ fn an_open_that_does_not_suit_is_answered_with_its_subcode() {
     for (spoil, subcode, data) in cases {
         let mut open = peer_open();
         spoil(&mut open);
-        if !open.capabilities.iter().any(|c| matches!(c, Capability::Multiprotocol(Family { afi: 25, .. }))) {
-            open.capabilities.retain(|c| !matches!(c, Capability::FourOctetAs(_)));
-        }
         assert_eq!(answer(State::OpenSent, &open_message(&open)), refusal(2, subcode, data));
     }
 }
@@ -197,6 +205,28 @@ fn after_a_fault_connections_are_refused_for_a_few_seconds_only() {
         solo.later(seconds(5));
         assert_eq!(solo.session.state(), State::Active);
     }
+}
+
+#[test]
+fn a_peer_that_comes_and_goes_is_damped() {
+    let mut solo = Solo::new(SessionConfig { passive: true, ..speaker(1) });
+    let mut ups = 0;
+    for _ in 0..1000 {
+        let id = solo.up(Direction::Incoming);
+        solo.hear(id, &[open_of(&speaker(2)), keepalive()].concat());
+        ups += usize::from(solo.session.state() == State::Established);
+        solo.session.disconnected(solo.now, id);
+        solo.outputs();
+        solo.later(Duration::from_millis(100));
+    }
+    assert!((20..35).contains(&ups), "{ups} times in 100 s");
+}
+
+#[test]
+fn a_peer_with_too_many_prefixes_is_refused_for_a_moment() {
+    let (mut solo, _) = Solo::established(speaker(1), &speaker(2));
+    solo.session.reset(solo.now, Notification::new(6, 1));
+    assert_eq!(solo.session.state(), State::Idle);
 }
 
 #[test]

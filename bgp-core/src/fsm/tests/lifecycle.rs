@@ -2,12 +2,19 @@
 
 use super::super::*;
 use super::pair::{A, B, Pair, seconds, shutdown, speaker};
+use crate::wire::MessageType;
 use crate::wire::RouteRefresh;
 use crate::wire::header::write_message;
 use crate::{Family, PeerKind};
 
 fn passive(router_id: u32) -> SessionConfig {
     SessionConfig { passive: true, ..speaker(router_id) }
+}
+
+fn update() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_message(&mut bytes, MessageType::Update, |out| out.extend([0; 4]));
+    bytes
 }
 
 #[test]
@@ -67,10 +74,13 @@ fn an_update_of_ours_puts_the_keepalive_off() {
     let mut pair = Pair::established(SessionConfig { hold_time: 30, ..speaker(1) }, passive(2));
     let from = pair.now;
     for _ in 0..20 {
-        pair.run(seconds(5));
+        pair.run(seconds(4));
+        pair.inject(A, &update());
         pair.act(A, |session, now| session.update_written(now));
     }
-    assert!(pair.sides[A].sent.iter().all(|(at, _)| *at <= from));
+    let later = pair.sides[A].sent.iter().filter(|(at, _)| *at > from);
+    assert!(later.clone().all(|(_, kind)| *kind == MessageType::Update), "{:?}", later.collect::<Vec<_>>());
+    assert_eq!(pair.ups_and_downs(B), (1, 0), "UPDATEs keep the session as well");
 }
 
 #[test]
@@ -98,26 +108,27 @@ fn a_hold_time_of_zero_needs_no_keepalives_and_never_expires() {
 fn unread_input_puts_the_hold_timer_off_until_it_is_read() {
     let mut pair = Pair::established(speaker(1), passive(2));
     pair.sides[A].stopped = true;
-    // The peer is dropped by nobody: it hears nothing for 80 s only, and its KEEPALIVEs pile up at A.
     pair.run(seconds(80));
     pair.sides[B].stopped = true;
     pair.run(seconds(20));
+    assert!(pair.sides[A].session.next_timeout().unwrap() < pair.now, "the hold timer of A is due");
     pair.go_on(A, true);
-    pair.sides[B].stopped = false;
+    pair.run(seconds(1));
+    pair.go_on(B, true);
     pair.run(seconds(300));
     assert_eq!((pair.ups_and_downs(A), pair.states()[A]), ((1, 0), State::Established));
 }
 
 #[test]
-fn unread_input_that_is_no_message_does_not_keep_a_peer() {
+fn a_trickle_of_octets_without_a_message_does_not_keep_a_peer() {
     let mut pair = Pair::established(speaker(1), passive(2));
     pair.cut = true;
     let end = pair.now + seconds(91);
     while pair.now < end {
         pair.run(seconds(1));
-        let id = pair.sides[A].session.negotiated().map(|agreed| agreed.connection);
-        let mut input = &[0xff][..];
-        id.map(|id| pair.act(A, |session, now| assert!(session.receive(now, id, &mut input).is_none())));
+        if let Some(id) = pair.sides[A].session.negotiated().map(|agreed| agreed.connection) {
+            pair.act(A, |session, now| assert!(session.receive(now, id, &mut &[0xff][..]).is_none()));
+        }
     }
     assert_eq!(pair.last_down(A), Some(&DownReason::HoldTimerExpired));
 }
@@ -278,9 +289,7 @@ fn with_delay_open_the_peers_open_comes_first_or_the_timer() {
 #[test]
 fn updates_and_refreshes_for_our_families_reach_the_user() {
     let mut pair = Pair::established(speaker(1), passive(2));
-    let mut bytes = Vec::new();
-    write_message(&mut bytes, MessageType::Update, |out| out.extend([0; 4]));
-    pair.inject(A, &bytes);
+    pair.inject(A, &update());
     for (afi, subtype) in [(1, 0), (2, 0), (25, 0), (1, 1), (1, 2), (1, 200)] {
         let mut bytes = Vec::new();
         RouteRefresh { family: Family { afi, safi: 1 }, subtype }.encode(&mut bytes);

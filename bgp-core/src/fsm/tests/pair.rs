@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::*;
+use crate::wire::MessageType;
 use crate::wire::notification::cease;
 use crate::{Asn, Family, FamilySet, RouterId};
 
@@ -58,6 +59,8 @@ pub(super) struct Pair {
     events: BTreeMap<(Instant, u64), Event>,
     sequence: u64,
     pub(super) latency: Duration,
+    /// How much longer than that a side takes to ask for a connection.
+    pub(super) hesitation: [Duration; 2],
     /// Octets in a read.
     pub(super) chunk: usize,
     /// Nothing passes, and nobody is told.
@@ -83,6 +86,7 @@ impl Pair {
             events: BTreeMap::new(),
             sequence: 0,
             latency: Duration::from_millis(10),
+            hesitation: [Duration::ZERO; 2],
             chunk: 4096,
             cut: false,
         }
@@ -165,8 +169,9 @@ impl Pair {
         if self.cut {
             self.post(self.latency * 2, Event::Refused(side));
         } else {
-            self.post(self.latency, Event::Up(1 - side, id, Direction::Incoming));
-            self.post(self.latency * 2, Event::Up(side, id, Direction::Outgoing));
+            let asked = self.hesitation[side];
+            self.post(asked + self.latency, Event::Up(1 - side, id, Direction::Incoming));
+            self.post(asked + self.latency * 2, Event::Up(side, id, Direction::Outgoing));
         }
     }
 
@@ -239,12 +244,6 @@ impl Pair {
     fn deliver(&mut self, event: Event) {
         match event {
             Event::Up(side, id, direction) => {
-                let gone = direction == Direction::Outgoing
-                    && !self.sides[1 - side].open.contains_key(&id)
-                    && self.sides[1 - side].stopped;
-                if gone {
-                    return self.act(side, |session, now| session.connect_failed(now));
-                }
                 self.sides[side].open.insert(id, Vec::new());
                 self.act(side, |session, now| session.connected(now, id, direction));
             }
@@ -283,15 +282,6 @@ impl Pair {
         self.sides[side].refreshes += refreshes;
         if let Some(buffer) = self.sides[side].open.get_mut(&id) {
             *buffer = input.to_vec();
-        }
-    }
-
-    /// Puts off the news of connections that a side has yet to hear, as its own were asked for later.
-    pub(super) fn delay_events_of(&mut self, side: usize, delay: Duration) {
-        let events = std::mem::take(&mut self.events);
-        for ((at, sequence), event) in events {
-            let late = matches!(event, Event::Up(to, _, _) if to == side);
-            self.events.insert((if late { at + delay } else { at }, sequence), event);
         }
     }
 

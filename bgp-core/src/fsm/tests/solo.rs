@@ -1,7 +1,10 @@
 //! One session alone, fed by hand.
 
+use std::time::Duration;
+
 use super::super::*;
 use super::pair::seconds;
+use crate::wire::MessageType;
 use crate::wire::header::{MAX_LEN, write_keepalive};
 use crate::wire::{Open, frame};
 

@@ -1,4 +1,5 @@
 //! bgp-daemon
 
+pub mod api;
 pub mod config;
 pub mod log;

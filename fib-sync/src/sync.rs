@@ -85,7 +85,7 @@ impl FibSync {
     /// Outside a tokio runtime with I/O enabled, as tokio's own sockets do.
     pub fn open(config: FibConfig) -> Result<Self, FibError> {
         config.check()?;
-        let mut kernel = Kernel::open(config.receive_buffer)?;
+        let mut kernel = Kernel::open()?;
         kernel.check_permission()?;
         let watch = Watch::open(config.receive_buffer)?;
         let mut sync = Self {

@@ -13,6 +13,9 @@ use crate::socket::{Netlink, Received};
 const BATCH_BYTES: usize = 128 * 1024;
 /// Messages of one batch: a few milliseconds of the kernel's time.
 const BATCH_MESSAGES: usize = 1024;
+/// Room for an error message for each message of a batch, each of about 1 KiB in the kernel's accounts.
+const BUFFER: usize = 4 << 20;
+
 /// The socket for requests.
 pub(crate) struct Kernel {
     netlink: Netlink,
@@ -73,8 +76,8 @@ impl Batch {
 }
 
 impl Kernel {
-    pub(crate) fn open(buffer: usize) -> Result<Self, FibError> {
-        let netlink = Netlink::open(buffer)?;
+    pub(crate) fn open() -> Result<Self, FibError> {
+        let netlink = Netlink::open(BUFFER)?;
         let options = [
             (netlink.socket.set_ext_ack(true), "cannot ask for extended acknowledgements"),
             (netlink.socket.set_cap_ack(true), "cannot ask for short acknowledgements"),

@@ -213,8 +213,6 @@ pub(crate) struct Message<'a> {
     pub(crate) kind: u16,
     pub(crate) flags: u16,
     pub(crate) seq: u32,
-    /// Port id of the socket that caused it; 0 is the kernel.
-    pub(crate) port: u32,
     pub(crate) body: &'a [u8],
 }
 
@@ -227,8 +225,7 @@ impl<'a> Iterator for Messages<'a> {
     fn next(&mut self) -> Option<Message<'a>> {
         let mut head = Cursor(self.0);
         let len = head.u32()? as usize;
-        let message =
-            Message { kind: head.u16()?, flags: head.u16()?, seq: head.u32()?, port: head.u32()?, body: &[] };
+        let message = Message { kind: head.u16()?, flags: head.u16()?, seq: head.u32()?, body: &[] };
         let body = self.0.get(HEADER..len)?;
         self.0 = self.0.get(len.next_multiple_of(ALIGN)..).unwrap_or_default();
         Some(Message { body, ..message })

@@ -1,11 +1,12 @@
 //! A netlink socket with buffers as large as the caller's rights allow.
 //!
-//! Two things have no safe wrapper, hence the `unsafe` here and nowhere else:
+//! Three things have no safe wrapper, hence the `unsafe` here and nowhere else:
 //! - `SO_RCVBUFFORCE` and `SO_SNDBUFFORCE` lift the limit of `net.core.{r,w}mem_max` for CAP_NET_ADMIN:
 //!   `setsockopt` on an `int` that outlives the call;
+//! - `SO_ATTACH_FILTER` takes a pointer to a program that the kernel copies during the call;
 //! - registering with tokio, which wants to be promised that the descriptor stays open and the same:
 //!   [`Netlink`] owns it, never gives it away, and closes it when dropped.
-#![allow(unsafe_code, reason = "SO_RCVBUFFORCE, SO_SNDBUFFORCE and AsyncFd have no safe interface")]
+#![allow(unsafe_code, reason = "SO_RCVBUFFORCE, SO_ATTACH_FILTER and AsyncFd have no safe interface")]
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -50,6 +51,20 @@ impl Netlink {
         Ok(Self { socket, port })
     }
 
+    /// Has the kernel drop messages that the socket of this port id causes, before they take memory here.
+    pub(crate) fn ignore_sender(&self, port: u32) -> io::Result<()> {
+        // Classic BPF: load nlmsg_pid; drop the message if it is this port's, else take all of it. The
+        // load swaps bytes on little-endian machines, while netlink is in the machine's order.
+        let mut program = [
+            instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, NLMSG_PID),
+            instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, port.to_be()),
+            instruction(libc::BPF_RET | libc::BPF_K, 0, 0),
+            instruction(libc::BPF_RET | libc::BPF_K, 0, u32::MAX),
+        ];
+        let filter = libc::sock_fprog { len: program.len() as libc::c_ushort, filter: program.as_mut_ptr() };
+        set_option(&self.socket, libc::SO_ATTACH_FILTER, &filter)
+    }
+
     /// Lets the current tokio runtime wait for it to become readable.
     pub(crate) fn register(self) -> io::Result<AsyncFd<Self>> {
         // SAFETY: `self` owns the socket: its descriptor is open until `self` is dropped, which happens
@@ -73,18 +88,25 @@ impl Netlink {
 }
 
 fn set_buffer(socket: &Socket, option: libc::c_int, bytes: usize) -> io::Result<()> {
-    let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
-    // SAFETY: the pointer and length describe `value`, which lives until the call returns.
+    set_option(socket, option, &libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX))
+}
+
+/// Sets an option of SOL_SOCKET whose value is a plain C type.
+fn set_option<T>(socket: &Socket, option: libc::c_int, value: &T) -> io::Result<()> {
+    let len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the pointer and length describe `value`; what it may point to outlives the call, too.
     let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            option,
-            (&raw const value).cast(),
-            size_of_val(&value) as libc::socklen_t,
-        )
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const *value).cast(), len)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Offset of the sender's port id in `struct nlmsghdr`.
+const NLMSG_PID: u32 = 12;
+
+/// `skip`: how many instructions to jump over if a comparison fails.
+fn instruction(code: u32, skip: u8, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt: 0, jf: skip, k }
 }
 
 impl AsRawFd for Netlink {

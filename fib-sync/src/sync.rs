@@ -21,6 +21,9 @@ use crate::watch::{Drained, Watch};
 /// How often a dump is repeated that others disturbed. What the last one missed arrives as events.
 const DUMP_TRIES: usize = 4;
 
+/// Conflicts that are told before the caller is asked to take them.
+const MAX_CONFLICTS: usize = 1024;
+
 /// Something the caller may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -85,9 +88,9 @@ impl FibSync {
     /// Outside a tokio runtime with I/O enabled, as tokio's own sockets do.
     pub fn open(config: FibConfig) -> Result<Self, FibError> {
         config.check()?;
-        let mut kernel = Kernel::open(config.receive_buffer)?;
+        let mut kernel = Kernel::open()?;
         kernel.check_permission()?;
-        let watch = Watch::open(config.receive_buffer)?;
+        let watch = Watch::open(config.receive_buffer, kernel.port())?;
         let mut sync = Self {
             config,
             kernel,
@@ -155,12 +158,14 @@ impl FibSync {
         }
     }
 
-    /// Carries out all pending changes. What happens meanwhile is told by [`next`](Self::next) afterwards.
-    pub async fn flush(&mut self) -> Result<(), FibError> {
+    /// Carries out all pending changes, and returns what is worth telling.
+    ///
+    /// Cancel safe, like [`next`](Self::next), which returns what a dropped future would have returned.
+    pub async fn flush(&mut self) -> Result<Vec<Event>, FibError> {
         while self.step()? == Step::Worked {
             tokio::task::yield_now().await;
         }
-        Ok(())
+        Ok(self.events.drain(..).collect())
     }
 
     /// Counters and gauges.
@@ -224,14 +229,9 @@ impl FibSync {
     }
 
     fn drain(&mut self) -> Result<Drained, FibError> {
-        let Self { config, kernel, watch, table, resolver, resync, .. } = self;
+        let Self { config, watch, table, resolver, resync, .. } = self;
         let mut follower = Follower { config, table, resolver, resync };
-        let own_port = kernel.port();
-        let drained = watch.drain(|message| {
-            if message.port != own_port {
-                follower.follow(message);
-            }
-        })?;
+        let drained = watch.drain(|message| follower.follow(message))?;
         if drained == Drained::Overrun {
             self.resync.get_or_insert("events were lost");
         }
@@ -303,10 +303,12 @@ impl FibSync {
     fn apply_batch(&mut self) -> Result<(), FibError> {
         let mut batch = self.kernel.batch();
         let mut actions = Vec::new();
-        while !batch.is_full() {
+        let mut conflicts = 0;
+        while !batch.is_full() && conflicts < MAX_CONFLICTS {
             match self.table.next_finding() {
                 None => break,
                 Some(Finding::Conflict(prefix, protocol)) => {
+                    conflicts += 1;
                     self.stats.add.conflict += 1;
                     let metric = self.config.metric;
                     warn!(%prefix, metric, protocol, "a foreign route of the same metric is in the way");

@@ -36,8 +36,10 @@ pub(crate) enum Drained {
 }
 
 impl Watch {
-    pub(crate) fn open(buffer: usize) -> Result<Self, FibError> {
+    /// Subscribes to what others than the socket of port id `own` cause.
+    pub(crate) fn open(buffer: usize, own: u32) -> Result<Self, FibError> {
         let netlink = Netlink::open(buffer)?;
+        netlink.ignore_sender(own).map_err(FibError::netlink("cannot filter the kernel's events"))?;
         for group in GROUPS {
             let joined = netlink.socket.add_membership(group);
             joined.map_err(FibError::netlink("cannot subscribe to the kernel's events"))?;

@@ -153,7 +153,7 @@ pub(crate) fn via(prefix: &str, next_hops: &[&str]) -> Route {
     Route::via(net(prefix), next_hops.iter().map(|next_hop| next_hop.parse().unwrap()))
 }
 
-/// Counts the kernel's route events, whoever causes them.
+/// Counts the kernel's events about routes of our protocol, whoever causes them.
 pub(crate) struct RouteEvents(Socket);
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -178,8 +178,11 @@ impl RouteEvents {
         let mut counts = RouteCounts::default();
         let mut datagram = Vec::with_capacity(64 * 1024);
         while self.0.recv(&mut datagram, 0).is_ok() {
-            // Each event is a datagram of its own; the type follows the length.
-            match u16::from_ne_bytes([datagram[4], datagram[5]]) {
+            // Each event is a datagram of its own: struct nlmsghdr (length, type …), struct rtmsg.
+            let (kind, protocol) = (u16::from_ne_bytes([datagram[4], datagram[5]]), datagram[21]);
+            match kind {
+                // Such as those to link-local addresses that the kernel has just verified.
+                _ if protocol != 186 => {}
                 libc::RTM_NEWROUTE => counts.new += 1,
                 libc::RTM_DELROUTE => counts.deleted += 1,
                 other => panic!("message type {other} among route events"),

@@ -83,7 +83,7 @@ fn a_route_follows_its_next_hop() {
         assert_eq!(ours(), ["10.1.0.0/16 10.0.1.254@a", "10.2.0.0/16 10.0.1.254@a 10.0.2.2@b"]);
         ip("route add 192.0.2.1/32 via 10.0.2.254");
         in_sync(&mut fib).await;
-        assert_eq!(ours(), ["10.1.0.0/16 10.0.2.254@b", "10.2.0.0/16 10.0.2.2@b 10.0.2.254@b"]);
+        assert_eq!(ours(), ["10.1.0.0/16 10.0.2.254@b", "10.2.0.0/16 10.0.2.254@b 10.0.2.2@b"]);
         ip("route del 192.0.2.1/32 via 10.0.2.254");
         ip("route del 192.0.2.0/24 via 10.0.1.254");
         in_sync(&mut fib).await;

@@ -166,6 +166,13 @@ impl Core {
         }
     }
 
+    /// Sends a peer all its routes again.
+    pub fn refresh_out(&mut self, peer: PeerId) {
+        if let Some(families) = self.session(peer).map(|s| s.families) {
+            families.iter().for_each(|family| self.rib.refresh_requested(peer, family));
+        }
+    }
+
     /// Announces a prefix of our own.
     pub fn announce_local(&mut self, now: Instant, prefix: Prefix) {
         let attrs = self.local_attributes(prefix);

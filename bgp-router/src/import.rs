@@ -141,6 +141,11 @@ impl Importer {
         Importer { identity, settings, context, local, store, scratch: Vec::new(), counters }
     }
 
+    /// Takes and refuses routes by other settings from now on.
+    pub fn set_settings(&mut self, settings: PeerSettings) {
+        self.settings = settings;
+    }
+
     /// Adds the routes of one UPDATE to `batch`.
     ///
     /// # Errors

@@ -160,6 +160,16 @@ impl Peer {
         self.drain(now);
     }
 
+    /// Treats the peer like this from now on: other routes are taken, other times count for the next connection.
+    /// What the session agreed on, and its update group, stay until it ends.
+    pub fn reconfigure(&mut self, settings: PeerSettings) {
+        self.session.set_config(settings.session(&self.identity));
+        if let Some(established) = &mut self.established {
+            established.importer.set_settings(settings.clone());
+        }
+        self.settings = settings;
+    }
+
     /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
     pub fn request_refresh(&mut self, now: Instant, families: FamilySet) -> bool {
         let (Some(established), Some(negotiated)) = (&self.established, self.session.negotiated()) else {

@@ -187,7 +187,7 @@ impl Supervisor {
                 .status(address)
                 .await
                 .ok_or_else(|| ControlError::NotFound(format!("peer {address} has just gone")))?;
-            self.ask_core(move |core, clock| core.refresh_out(clock.now(), status.id)).await?;
+            self.ask_core(move |core, _| core.refresh_out(status.id)).await?;
         }
         Ok(())
     }

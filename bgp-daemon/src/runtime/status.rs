@@ -1,6 +1,6 @@
 //! How a peer is, as its task tells it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use bgp_core::fsm::{Counters, Negotiated, State};
@@ -10,9 +10,18 @@ use bgp_router::{ImportCounters, Peer};
 use super::connection::Connection;
 use super::history::{History, Transition};
 
+/// Octets over all connections of a peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Octets {
+    pub(super) read: u64,
+    pub(super) written: u64,
+}
+
 /// A peer at one moment.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
+    /// Its address.
+    pub address: IpAddr,
     /// Its slot and the generation of its latest session.
     pub id: PeerId,
     /// The session's state.
@@ -21,8 +30,16 @@ pub struct PeerStatus {
     pub since: SystemTime,
     /// What the session agreed on, while it is established.
     pub negotiated: Option<Negotiated>,
-    /// The peer's end of the connection, if there is one.
+    /// Our end of the connection, if there is one.
+    pub local: Option<SocketAddr>,
+    /// The peer's end of it.
     pub remote: Option<SocketAddr>,
+    /// Octets read, over all connections.
+    pub octets_read: u64,
+    /// Octets written, over all connections.
+    pub octets_written: u64,
+    /// Octets waiting to be written.
+    pub queued: usize,
     /// Messages by type and direction, over all sessions.
     pub counters: Counters,
     /// Routes and faults received, over all sessions.
@@ -38,13 +55,23 @@ pub struct PeerStatus {
 }
 
 impl PeerStatus {
-    pub(super) fn of(peer: &Peer, history: &History, connection: Option<&Connection>) -> PeerStatus {
+    pub(super) fn of(
+        peer: &Peer,
+        history: &History,
+        connection: Option<&Connection>,
+        octets: Octets,
+    ) -> PeerStatus {
         PeerStatus {
+            address: peer.settings().address,
             id: peer.id(),
             state: peer.session().state(),
             since: history.since,
             negotiated: peer.session().negotiated().cloned(),
+            local: connection.map(|c| c.local),
             remote: connection.map(|c| c.remote),
+            octets_read: octets.read,
+            octets_written: octets.written,
+            queued: connection.and_then(|c| peer.queue(c.id)).map_or(0, bgp_router::WriteQueue::octets),
             counters: peer.session().counters().clone(),
             import: peer.import_counters(),
             flaps: history.flaps,

@@ -108,7 +108,7 @@ impl Session {
 
     /// Begins with a new connection: our OPEN goes now, or after DelayOpen.
     pub(super) fn open(&mut self, now: Instant, id: ConnectionId) {
-        match self.config.delay_open.filter(|delay| !delay.is_zero()) {
+        match self.config.delay_open {
             Some(delay) => {
                 if let Some(connection) = self.find(id) {
                     connection.timers.set(Timer::DelayOpen, now + delay);

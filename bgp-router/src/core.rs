@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
-use bgp_core::{FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
+use bgp_core::{Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
 use bgp_rib::{AttributeStore, Attrs, FibChange, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch};
 use hashbrown::HashMap;
 
@@ -31,7 +31,6 @@ struct Established {
 }
 
 /// The RIB and its sessions.
-#[derive(Debug)]
 pub struct Core {
     rib: Rib,
     store: AttributeStore,
@@ -131,7 +130,7 @@ impl Core {
         self.apply::<V4>(now, peer, batch, &batch.v4);
         self.apply::<V6>(now, peer, batch, &batch.v6);
         if let Some(max) = max_prefix
-            && self.rib.paths_held(peer) > max as usize
+            && self.paths_held(peer) > max as usize
         {
             let notification = Notification::cease(cease::MAX_PREFIXES, "");
             self.down(now, peer);
@@ -229,7 +228,14 @@ impl Core {
     /// Whether the peer in `slot` is up and has sent its End-of-RIB for every family.
     fn has_all(&self, slot: u32) -> bool {
         let Some(session) = self.sessions.get(&slot) else { return false };
-        session.families.iter().all(|family| self.rib.has_end_of_rib(session.id, family))
+        let complete = |family| self.rib.peer_counts(session.id, family).is_some_and(|c| c.end_of_rib);
+        session.families.iter().all(complete)
+    }
+
+    /// Paths of the peer in all families.
+    fn paths_held(&self, peer: PeerId) -> usize {
+        let families = FamilySet::from_iter([Family::IPV4_UNICAST, Family::IPV6_UNICAST]);
+        families.iter().filter_map(|f| self.rib.peer_counts(peer, f)).map(|c| c.accepted).sum()
     }
 
     /// When [`Core::handle_timeout`] is due.

@@ -102,7 +102,6 @@ pub struct Outcome {
 }
 
 /// Turns the UPDATEs of one session into batches.
-#[derive(Debug)]
 pub struct Importer {
     identity: Identity,
     settings: PeerSettings,

@@ -59,7 +59,6 @@ struct Connection {
     closing: bool,
 }
 
-#[derive(Debug)]
 struct Established {
     id: PeerId,
     connection: ConnectionId,
@@ -75,7 +74,6 @@ const ACKNOWLEDGE: usize = crate::core::WINDOW / 4;
 ///
 /// Feed it with connections, octets and time; after every call take everything from [`Peer::poll`] and write
 /// what [`Peer::queue`] holds.
-#[derive(Debug)]
 pub struct Peer {
     identity: Identity,
     settings: PeerSettings,

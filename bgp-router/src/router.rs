@@ -37,7 +37,6 @@ pub enum RouterOutput {
     },
 }
 
-#[derive(Debug)]
 struct Slot {
     peer: Peer,
     to_core: VecDeque<ToCore>,
@@ -48,7 +47,6 @@ struct Slot {
 ///
 /// Messages between the parts wait in queues; [`Router::step`] carries one, drawn by the seed among all that
 /// could be next, as tasks of a daemon might be scheduled. Messages of one peer in one direction stay in order.
-#[derive(Debug)]
 pub struct Router {
     identity: Identity,
     store: AttributeStore,

@@ -24,7 +24,6 @@ pub struct LinkSettings {
     pub piece: usize,
 }
 
-#[derive(Debug)]
 struct Node {
     router: Router,
     address: IpAddr,
@@ -44,7 +43,6 @@ enum Event {
 }
 
 /// A network of routers in one thread. The same seed and the same calls give the same run.
-#[derive(Debug)]
 pub struct Network {
     now: Instant,
     random: Random,

@@ -236,6 +236,11 @@ impl Session {
         self.connections.iter().find(|c| c.is_established()).and_then(Connection::negotiated)
     }
 
+    /// Counts from the next connection on; what a session agreed on stays.
+    pub fn set_config(&mut self, config: SessionConfig) {
+        self.config = config;
+    }
+
     /// What the session was told at its start.
     #[must_use]
     pub fn config(&self) -> &SessionConfig {

@@ -61,7 +61,6 @@ type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> +
 type Reserving = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<CoreRequest>>> + Send>>;
 
 /// How a peer task is made.
-#[derive(Debug)]
 pub(crate) struct PeerTaskConfig {
     pub(crate) peer: Peer,
     /// How to connect; the remote address and port, MD5 key and the like.

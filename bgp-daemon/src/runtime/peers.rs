@@ -30,7 +30,7 @@ const COMMANDS: usize = 16;
 const INBOX: usize = bgp_router::core::SENDS + 2;
 
 /// What every peer is given.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Shared {
     pub(super) identity: Identity,
     pub(super) store: AttributeStore,

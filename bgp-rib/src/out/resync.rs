@@ -6,8 +6,8 @@
 //! ```
 //! One mechanism for all cases. A peer that *joins* holds nothing: records up to `upto`. One that fell off the journal
 //! holds all changes before `since`: records and tombstones from there. A *refresh* asks for everything again: as
-//! for a join, but up to the peer's own place in the journal. What changes during a walk is left to the journal, which
-//! the peer reads from `upto` on, so that nothing is lost and nothing is sent twice.
+//! for a join, but up to the peer's own place in the journal. What changes during a walk is announced by the journal,
+//! which the peer reads from `upto` on, so that nothing is lost and nothing is sent twice.
 
 use std::collections::VecDeque;
 
@@ -157,31 +157,43 @@ impl Window<'_> {
             let dest = at;
             at = at.next();
             let slot = records.get(dest);
-            if slot.changed().is_some_and(|c| c < self.upto && self.since.is_none_or(|since| since <= c)) {
+            if let Some(added) = self.add(dest, slot, &is_reader) {
                 changes += 1;
-                bytes += 1 + usize::from(F::MAX_LEN / 8) + self.add(dest, slot, &is_reader);
+                bytes += 1 + usize::from(F::MAX_LEN / 8) + added;
             }
         }
         self.batch.write(self.exporter, table, self.peers, is_reader, self.log);
         (at < end).then_some(at)
     }
 
-    /// Puts a destination into the batch; returns the bytes of its attributes, if they are new to the window.
-    fn add(&mut self, dest: DestId, slot: &Slot, is_reader: impl Fn(PeerId) -> bool) -> usize {
-        match (slot, self.since) {
-            (Slot::Sent(record), since) => {
-                // The source may hold what its own route has replaced.
-                if since.is_some() && is_reader(record.source) {
+    /// Puts a destination into the batch, if its readers need it; returns the bytes of its attributes, if they are
+    /// new to the window.
+    ///
+    /// What changed after `upto` is announced by the journal. It is taken back here all the same: the journal only
+    /// takes back what its own entries tell of, not what a reader holds from before `since`.
+    fn add(&mut self, dest: DestId, slot: &Slot, is_reader: impl Fn(PeerId) -> bool) -> Option<usize> {
+        let changed = slot.changed()?;
+        if self.since.is_some_and(|since| changed < since) {
+            return None;
+        }
+        match slot {
+            Slot::Sent(record) => {
+                let is_back_at_its_source = self.since.is_some() && is_reader(record.source);
+                if is_back_at_its_source {
                     self.batch.withdraw(dest, Audience::Only(record.source));
                 }
-                let is_new = self.batch.announce(dest, &record.attrs, record.source);
-                if is_new { record.attrs.block().len() } else { 0 }
+                if changed < self.upto {
+                    let is_new = self.batch.announce(dest, &record.attrs, record.source);
+                    return Some(if is_new { record.attrs.block().len() } else { 0 });
+                }
+                is_back_at_its_source.then_some(0)
             }
-            (Slot::Withdrawn(_), Some(_)) => {
+            Slot::Withdrawn(_) => {
+                self.since?;
                 self.batch.withdraw(dest, Audience::All);
-                0
+                Some(0)
             }
-            (Slot::Withdrawn(_) | Slot::Empty, _) => 0,
+            Slot::Empty => None,
         }
     }
 }

@@ -62,6 +62,7 @@
 //! Nothing that a peer sends can make this crate panic: slices are never indexed, and every length is checked before
 //! what it covers is read. What other speakers got wrong there is kept as named tests beside the code.
 
+pub mod describe;
 pub mod family;
 pub mod fsm;
 mod instant;

@@ -136,7 +136,7 @@ impl NextHops {
     }
 
     fn add(&mut self, address: IpAddr) -> NextHopId {
-        let entry = Entry { address, state: NextHopState::Unknown, users: 0, watched: false, queued: false };
+        let entry = Entry::new(address);
         let id = match self.free.pop() {
             Some(id) => id,
             None => NextHopId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX)),

@@ -3,9 +3,10 @@
 mod groups;
 mod views;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::{Asn, Family, FamilySet, Instant, PathId, Prefix, V4, V6};
+use bgp_core::{Family, Instant, PathId, Prefix, V4, V6};
 use bytes::Bytes;
 
 use crate::attributes::Attrs;
@@ -134,13 +135,7 @@ impl Rib {
     }
 
     /// A peer withdraws a path.
-    pub fn withdraw<F: RibFamily>(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        prefix: F::Prefix,
-        path_id: PathId,
-    ) {
+    pub fn withdraw<F: RibFamily>(&mut self, now: Instant, peer: PeerId, prefix: F::Prefix, path_id: PathId) {
         if self.may_update(peer, F::FAMILY) {
             self.take_out::<F>(now, peer, &prefix, path_id);
         }
@@ -200,7 +195,7 @@ impl Rib {
     }
 
     /// The state of a next hop was reported: all paths through it are ranked again if it really changed.
-    pub fn next_hop_changed(&mut self, now: Instant, address: std::net::IpAddr, state: NextHopState) {
+    pub fn next_hop_changed(&mut self, now: Instant, address: IpAddr, state: NextHopState) {
         let Some(id) = self.next_hops.set(address, state) else { return };
         let Rib { config, peers, families, next_hops, groups, .. } = self;
         let decision = Decision::new(config.decision, peers);

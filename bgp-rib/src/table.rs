@@ -40,11 +40,7 @@ impl DestId {
 
     /// The destination with this number.
     #[must_use]
-    pub fn from_index(index: u32) -> DestId {
-        DestId(index)
-    }
-
-    fn at(index: usize) -> DestId {
+    pub fn from_index(index: usize) -> DestId {
         DestId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 }
@@ -219,7 +215,7 @@ impl<F: AddressFamily> Table<F> {
             let skip = if number == first { from.index() % CHUNK } else { 0 };
             let used = chunk.iter().enumerate().skip(skip).find(|(_, dest)| dest.state != State::Free);
             if let Some((place, _)) = used {
-                return Some(DestId::at(number * CHUNK + place));
+                return Some(DestId::from_index(number * CHUNK + place));
             }
         }
         None
@@ -323,7 +319,7 @@ impl<F: AddressFamily> Table<F> {
         let full = (self.chunks.len().saturating_sub(1)) * CHUNK;
         let Some(chunk) = self.chunks.last_mut() else { return DestId::FIRST };
         chunk.push(dest);
-        DestId::at(full + chunk.len() - 1)
+        DestId::from_index(full + chunk.len() - 1)
     }
 
     /// Puts `new` in the place of the path that this source gave this identifier.
@@ -434,7 +430,7 @@ impl<F: AddressFamily> Table<F> {
 }
 
 fn ids_of_chunk(chunk: usize) -> impl Iterator<Item = DestId> {
-    (chunk * CHUNK..(chunk + 1) * CHUNK).map(DestId::at)
+    (chunk * CHUNK..(chunk + 1) * CHUNK).map(DestId::from_index)
 }
 
 /// What tells whether the best path is still the same; `None` if no path is eligible.

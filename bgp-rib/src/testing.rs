@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use bgp_core::{AddressFamily, Asn, FamilySet, Instant, Ipv4Prefix, PathId, PeerKind, RouterId, V4};
 use bgp_core::wire::{Origin, Summary};
+use bgp_core::{AddressFamily, Asn, FamilySet, Instant, Ipv4Prefix, PathId, PeerKind, RouterId, V4};
 use proptest::prelude::*;
 
 use crate::{AttributeStore, Attrs, Path, PeerId, PeerInfo, Peers, SourceKind};

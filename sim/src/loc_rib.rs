@@ -16,7 +16,7 @@ pub fn loc_rib(router: &Router, routers: &[ModelRouter]) -> BTreeMap<Prefix, Mod
     let rib = router.core().rib();
     let mut best = BTreeMap::new();
     for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
-        let mut from = DestId::default();
+        let mut from = DestId::from_index(0);
         while let Some(route) = rib.next_route(family, from) {
             from = route.cursor();
             if let Some(chosen) = model_route(&route, routers) {
@@ -35,7 +35,7 @@ fn model_route(route: &RouteView<'_>, routers: &[ModelRouter]) -> Option<ModelRo
     Some(ModelRoute {
         from: if local { None } else { routers.iter().position(|r| r.address == address) },
         external: best.source.kind == SourceKind::External,
-        as_path: attributes.as_path().numbers().collect(),
+        as_path: attributes.as_path().asns().collect(),
         next_hop: (!local).then(|| best.path.attrs.next_hop()),
         originator: best.path.attrs.summary().originator_id,
         clusters: attributes.cluster_list().collect(),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bgp_core::{Asn, ClusterId, Family, FamilySet, Prefix, RouterId};
-use bgp_rib::RibConfig;
+use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
 use bgp_router::{Identity, PeerSettings, Policy};
 
 use crate::loc_rib::loc_rib;
@@ -161,7 +161,16 @@ impl Scenario {
         for model in &self.routers {
             let identity =
                 Identity { local_as: model.asn, router_id: model.router_id, cluster_id: model.cluster };
-            let rib = RibConfig { export: identity.export_context(), ..RibConfig::default() };
+            let rib = RibConfig {
+                decision: DecisionConfig::default(),
+                multipath: 1,
+                next_hops: NextHopSource::Assume,
+                export: identity.export_context(),
+                limits: GroupLimits::default(),
+                fib: false,
+                // The network draws it.
+                seed: 0,
+            };
             self.network.add_router(identity, model.address, rib);
         }
         for index in 0..self.routers.len() {

@@ -287,7 +287,7 @@ fn collect(rib: &Rib, query: &RouteQuery, peer: Option<IpAddr>, clock: &Clock) -
         Some(RouteTarget::Shorter(prefix)) => rib.covering(prefix).for_each(&mut take),
         Some(RouteTarget::Longer(_)) | None => {
             for family in FAMILIES {
-                let mut from = DestId::default();
+                let mut from = DestId::from_index(0);
                 while let Some(route) = rib.next_route(family, from) {
                     from = route.cursor();
                     take(route);

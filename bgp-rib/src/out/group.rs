@@ -144,6 +144,7 @@ impl Group {
         if let Some(member) = self.members.remove(&peer) {
             self.leave_stage(member.stage);
             self.resets.retain(|reset| *reset != peer);
+            self.tidy_journal();
         }
     }
 
@@ -166,9 +167,11 @@ impl Group {
         }
     }
 
-    /// Notes that the best path of a destination changed, or may have.
+    /// Notes that the best path of a destination changed, or may have. Families that the group does not serve are
+    /// left aside.
     pub fn mark(&mut self, now: Instant, family: Family, dest: DestId) {
         let is_new = match family {
+            _ if !self.key.families.contains(family) => false,
             Family::IPV4_UNICAST => self.v4.dirty.mark(dest),
             _ => self.v6.dirty.mark(dest),
         };
@@ -345,6 +348,12 @@ impl Group {
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.journal.bytes() + self.walks.values().map(|walk| walk.log.bytes()).sum::<usize>()
+    }
+
+    /// The memory of what was sent last and of what is still to be read, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.v4.records.memory() + self.v6.records.memory() + self.queued_bytes()
     }
 
     /// What was written so far.

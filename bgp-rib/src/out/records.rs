@@ -94,6 +94,11 @@ impl<F: AddressFamily> Records<F> {
         self.tombstones
     }
 
+    /// The memory it takes, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.len() * size_of::<Slot>() + self.withdrawn.capacity() * size_of::<(Sequence, DestId)>()
+    }
+
     /// Notes a route that was announced by entry `changed`. The table must hold the destination.
     pub(crate) fn announced(&mut self, dest: DestId, record: Record) {
         let source = record.source;
@@ -159,5 +164,61 @@ impl<F: AddressFamily> Records<F> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp_core::{Asn, PathId, PeerKind, RouterId, V4};
+
+    use super::*;
+    use crate::testing::prefix;
+    use crate::{AttributeStore, Decision, DecisionConfig, Path, Peers, Summary};
+
+    fn record(store: &AttributeStore, source: PeerId) -> Record {
+        let next_hop = [10, 0, 0, 1].into();
+        let attrs = store.insert(PeerKind::Internal, next_hop, &[], Summary::default());
+        Record { attrs, source, changed: Sequence::default() }
+    }
+
+    fn table_with_one_route(store: &AttributeStore) -> (Table<V4>, DestId) {
+        let peers = Peers::new(Asn(64512), RouterId(1));
+        let mut table = Table::new(1);
+        let attrs = record(store, PeerId::LOCAL).attrs;
+        let path = Path::new(PeerId::LOCAL, PathId(0), attrs, bgp_core::Instant::ZERO);
+        let dest = table.upsert(prefix(1), path, Decision::new(DecisionConfig::default(), &peers)).dest;
+        (table, dest)
+    }
+
+    #[test]
+    fn a_slot_is_three_words() {
+        assert_eq!(size_of::<Slot>(), 24);
+    }
+
+    #[test]
+    fn routes_are_counted_by_their_source() {
+        let store = AttributeStore::new(1);
+        let (_, dest) = table_with_one_route(&store);
+        let other = PeerId { slot: 1, generation: 1 };
+        let mut records: Records<V4> = Records::default();
+        records.announced(dest, record(&store, PeerId::LOCAL));
+        records.announced(dest, record(&store, other));
+        assert_eq!((records.sent(), records.sent_from(PeerId::LOCAL), records.sent_from(other)), (1, 0, 1));
+        records.withdrew(dest, Sequence::default());
+        assert_eq!((records.sent(), records.sent_from(other), records.tombstones()), (0, 0, 1));
+    }
+
+    #[test]
+    fn a_route_that_flaps_does_not_pile_up_tombstones() {
+        let store = AttributeStore::new(1);
+        let (mut table, dest) = table_with_one_route(&store);
+        let mut records: Records<V4> = Records::default();
+        for _ in 0..10 * BLOCK {
+            records.announced(dest, record(&store, PeerId::LOCAL));
+            records.withdrew(dest, Sequence::default());
+            records.bury(&mut table, Sequence::default());
+        }
+        assert_eq!(records.tombstones(), 1);
+        assert!(records.withdrawn.len() <= BLOCK + 2);
     }
 }

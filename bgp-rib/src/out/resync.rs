@@ -6,8 +6,8 @@
 //! ```
 //! One mechanism for all cases. A peer that *joins* holds nothing: records up to `upto`. One that fell off the journal
 //! holds all changes before `since`: records and tombstones from there. A *refresh* asks for everything again: as
-//! for a join, but up to the peer's own place in the journal. What changes during a walk is left to the journal, which
-//! the peer reads from `upto` on, so that nothing is lost and nothing is sent twice.
+//! for a join, but up to the peer's own place in the journal. What changes during a walk is announced by the journal,
+//! which the peer reads from `upto` on, so that nothing is lost and nothing is sent twice.
 
 use std::collections::VecDeque;
 

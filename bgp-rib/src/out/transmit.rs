@@ -143,8 +143,9 @@ impl Group {
 
     /// Where a peer goes at the end of its walk: on to the next one, or to the journal.
     fn finish_walk(&mut self, peer: PeerId, id: WalkId) {
-        let Some(reached) = self.walks.get(&id).and_then(|walk| walk.upto) else { return };
         let end = self.journal.end();
+        // Without families there was no window.
+        let reached = self.walks.get(&id).and_then(|walk| walk.upto).unwrap_or(end);
         let Some(member) = self.members.get_mut(&peer) else { return };
         member.end_of_rib_at = end;
         let refresh = std::mem::replace(&mut member.refresh, FamilySet::EMPTY);

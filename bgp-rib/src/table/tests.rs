@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use bgp_core::{Instant, V4, V6};
 use bgp_core::wire::Summary;
+use bgp_core::{Instant, V4, V6};
 use proptest::prelude::*;
 
 use super::*;

@@ -195,6 +195,17 @@ fn a_silent_connection_of_the_peer_does_not_keep_us_from_connecting() {
 }
 
 #[test]
+fn a_connection_of_ours_that_is_lost_is_tried_again_beside_a_silent_one_of_the_peer() {
+    let mut solo = Solo::new(speaker(1));
+    let ours = solo.up(Direction::Outgoing);
+    solo.up(Direction::Incoming);
+    solo.session.disconnected(solo.now, ours);
+    solo.outputs();
+    solo.later(seconds(5));
+    assert!(solo.outputs().contains(&Output::Connect));
+}
+
+#[test]
 fn a_late_connection_of_ours_is_closed_once_the_session_is_established() {
     let (mut solo, old) = Solo::established(speaker(1), &speaker(2));
     let late = solo.up(Direction::Outgoing);

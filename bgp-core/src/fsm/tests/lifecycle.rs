@@ -256,8 +256,24 @@ fn a_session_that_lasted_starts_over_with_a_short_wait() {
     pair.run(seconds(600));
     let id = pair.connection(A);
     pair.act(A, |session, now| session.disconnected(now, id));
-    let wait = pair.sides[A].session.next_timeout().unwrap() - pair.now;
-    assert!(wait <= seconds(5), "{wait:?}");
+    let from = pair.now;
+    pair.run(seconds(6));
+    let wait = *pair.sides[A].connects.last().unwrap() - from;
+    assert!((3750..=5000).contains(&wait.as_millis()), "{wait:?}");
+    assert_eq!(pair.states(), [State::Established; 2]);
+}
+
+#[test]
+fn a_session_that_is_stopped_and_started_starts_over_with_a_short_wait() {
+    let mut pair = Pair::new(speaker(1), passive(2));
+    pair.cut = true;
+    pair.act(A, |session, now| session.start(now));
+    pair.run(seconds(600));
+    pair.act(A, |session, now| session.stop(now, shutdown()));
+    pair.act(A, |session, now| session.start(now));
+    pair.run(seconds(20));
+    let [.., first, second, _] = pair.sides[A].connects[..] else { panic!("two attempts and more") };
+    assert!(second - first <= seconds(6), "{:?}", second - first);
 }
 
 #[test]

@@ -96,3 +96,23 @@ fn without_peers_nothing_is_written() {
     assert_eq!(written(&world), (0, 0));
     assert_eq!(world.groups[0].queued_bytes(), 0);
 }
+
+#[test]
+fn attributes_that_just_fit_are_sent_and_one_octet_more_is_not() {
+    for (prefix, room) in [(v4(1), 4096 - 23 - 5), (v6(1), 4096 - 23 - 25 - 17)] {
+        for (over, sent) in [(0, true), (1, false)] {
+            let mut world = one_client();
+            world.announce(0, prefix, 1);
+            let expected = world.expected(world.id(5).unwrap());
+            let filler = room + over - expected[&prefix].0.len() - 4;
+            let mut extra = vec![0xd0, 200];
+            extra.extend(u16::try_from(filler).unwrap().to_be_bytes());
+            extra.resize(4 + filler, 0);
+            world.announce_with(0, prefix, 1, &extra);
+            world.flush();
+            world.take(5, usize::MAX);
+            assert_eq!(world.receiver(5).routes.contains_key(&prefix), sent, "{prefix}, {over} over");
+            assert_eq!(world.groups[0].counters().too_long, u64::from(!sent));
+        }
+    }
+}

@@ -264,3 +264,53 @@ fn a_closed_group_lets_the_tables_have_their_destinations_back() {
     world.v4.reclaim(|_| false);
     assert_eq!(world.v4.next_dest(crate::DestId::FIRST), None);
 }
+
+#[test]
+fn a_reader_that_announces_a_route_itself_loses_the_one_it_still_holds() {
+    let mut world = World::clients(SHORT);
+    world.up(6);
+    world.up(8);
+    world.announce(6, v6(1), 1);
+    world.flush();
+    world.drain();
+    // So much for 8 that it falls off the journal, and the route is gone when its walk begins.
+    for number in 0..600 {
+        world.announce(0, v4(number), number % 50);
+    }
+    world.withdraw(6, v6(1));
+    world.flush();
+    world.take(8, 1);
+    assert!(world.groups[0].lag(world.id(8).unwrap()).walking);
+    world.announce(8, v6(1), 1);
+    world.flush();
+    world.take(8, usize::MAX);
+    assert!(!world.receiver(8).routes.contains_key(&v6(1)));
+    world.check();
+}
+
+#[test]
+fn a_peer_without_families_is_sent_nothing() {
+    let mut world = filled(GroupLimits::default(), 3);
+    let no_families = GroupKey { families: FamilySet::EMPTY, ..key(TargetKind::Client) };
+    world.groups = vec![Group::new(no_families, CONTEXT, GroupLimits::default(), 1)];
+    world.up(5);
+    world.announce(0, v4(1), 2);
+    world.flush();
+    assert!(world.take(5, usize::MAX).is_empty());
+    assert!(!world.groups[0].is_dirty(V4::FAMILY, crate::DestId::FIRST));
+}
+
+#[test]
+fn what_only_a_peer_that_left_had_to_read_is_freed() {
+    let mut world = filled(GroupLimits::default(), 3);
+    world.up(5);
+    world.up(6);
+    world.flush();
+    world.drain();
+    world.announce(0, v4(1), 7);
+    world.flush();
+    world.take(6, usize::MAX);
+    assert!(world.groups[0].queued_bytes() > 0);
+    world.down(5);
+    assert_eq!(world.groups[0].queued_bytes(), 0);
+}

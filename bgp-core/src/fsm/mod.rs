@@ -236,6 +236,12 @@ impl Session {
         self.connections.iter().find(|c| c.is_established()).and_then(Connection::negotiated)
     }
 
+    /// The OPEN that each connection begins with: what we offer.
+    #[must_use]
+    pub fn open(&self) -> Open {
+        negotiate::our_open(&self.config)
+    }
+
     /// Counts from the next connection on; what a session agreed on stays.
     pub fn set_config(&mut self, config: SessionConfig) {
         self.config = config;

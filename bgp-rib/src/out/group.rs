@@ -319,6 +319,17 @@ impl Group {
         }
     }
 
+    /// Whether the peer holds, or is about to be sent, a route to the destination.
+    #[must_use]
+    pub fn has_sent(&self, peer: PeerId, family: Family, dest: DestId) -> bool {
+        let slot = match family {
+            Family::IPV4_UNICAST => self.v4.records.get(dest),
+            Family::IPV6_UNICAST => self.v6.records.get(dest),
+            _ => return false,
+        };
+        matches!(slot, Slot::Sent(record) if record.source != peer)
+    }
+
     /// How far a peer is behind.
     #[must_use]
     pub fn lag(&self, peer: PeerId) -> Lag {

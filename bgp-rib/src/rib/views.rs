@@ -128,6 +128,13 @@ impl Rib {
         })
     }
 
+    /// Whether the peer holds, or is about to be sent, the chosen route of a destination.
+    #[must_use]
+    pub fn advertises(&self, peer: PeerId, route: &RouteView<'_>) -> bool {
+        let family = route.prefix.family();
+        self.groups.of(peer).is_some_and(|group| group.has_sent(peer, family, route.dest))
+    }
+
     /// How far a peer is behind in taking what it is to be sent.
     #[must_use]
     pub fn lag(&self, peer: PeerId) -> Option<Lag> {

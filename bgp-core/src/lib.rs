@@ -1,5 +1,6 @@
 //! BGP-4 codec and session state machine, without I/O, clock or runtime.
 
+pub mod describe;
 pub mod family;
 mod instant;
 pub mod prefix;

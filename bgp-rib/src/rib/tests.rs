@@ -170,7 +170,9 @@ fn believe(body: &[u8], believed: &mut Believed, ends: &mut FamilySet) {
     };
     let update = UpdateView::parse(body, &context).unwrap();
     *ends = update.end_of_rib().into_iter().fold(*ends, FamilySet::with);
-    update.withdrawn().for_each(|(_, prefix)| drop(believed.remove(&prefix.into())));
+    for (_, prefix) in update.withdrawn() {
+        believed.remove(&prefix.into());
+    }
     for (_, prefix) in update.mp_unreach().iter().flat_map(|mp| mp.nlri_of::<V6>()) {
         believed.remove(&prefix.into());
     }
@@ -178,7 +180,7 @@ fn believe(body: &[u8], believed: &mut Believed, ends: &mut FamilySet) {
     for (_, prefix) in update.announced() {
         believed.insert(prefix.into(), checked.summary.next_hop.unwrap().into());
     }
-    for mp in update.mp_reach() {
+    if let Some(mp) = update.mp_reach() {
         believed.extend(mp.nlri_of::<V6>().map(|(_, prefix)| (Prefix::V6(prefix), mp.next_hop)));
     }
 }

@@ -281,10 +281,12 @@ impl RouteQuery {
     }
 }
 
-/// As in RFC 3986: everything but the unreserved characters and the `:` and `/` that a query may hold.
-fn percent_encode(text: &str) -> String {
+/// A text as a part of a path or a query's value (RFC 3986): every octet is escaped but the unreserved characters
+/// and the `:` of addresses.
+#[must_use]
+pub fn percent_encode(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
             out.push(char::from(byte));
         } else {
             let _ = write!(out, "%{byte:02X}");

@@ -325,6 +325,12 @@ fn a_change_goes_out_five_milliseconds_after_the_first_that_waits() {
 }
 
 #[test]
+fn the_rib_may_live_on_a_thread_of_its_own() {
+    fn can_be_sent<T: Send>(_: &T) {}
+    can_be_sent(&World::reflector().rib);
+}
+
+#[test]
 fn a_refresh_sends_all_again() {
     let mut w = World::reflector();
     let [a, b] = [5, 6].map(|slot| w.up(slot));

@@ -89,7 +89,9 @@ pub struct PeerCounts {
 pub struct MemoryUse {
     /// The tables of both families.
     pub tables: usize,
-    /// Messages that peers have still to take.
+    /// What the update groups remember of what was sent, and what peers have still to take.
+    pub groups: usize,
+    /// Of that, the messages that peers have still to take.
     pub queued: usize,
 }
 
@@ -166,6 +168,7 @@ impl Rib {
     pub fn memory(&self) -> MemoryUse {
         MemoryUse {
             tables: self.families.v4.table.memory() + self.families.v6.table.memory(),
+            groups: self.groups.iter().map(Group::memory).sum(),
             queued: self.groups.iter().map(Group::queued_bytes).sum(),
         }
     }

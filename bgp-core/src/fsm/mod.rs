@@ -238,7 +238,7 @@ impl Session {
 
     /// The OPEN that each connection begins with: what we offer.
     #[must_use]
-    pub fn open(&self) -> Open {
+    pub fn our_open(&self) -> Open {
         negotiate::our_open(&self.config)
     }
 

@@ -25,6 +25,7 @@ mod peer_task;
 mod peers;
 mod reload;
 mod rows;
+mod scrape;
 mod settings;
 mod status;
 mod supervisor;

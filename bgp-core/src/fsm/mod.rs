@@ -39,7 +39,7 @@ use self::connection::Connection;
 use self::lifecycle::restart_keepalive;
 use self::timer::{Timer, Timers};
 use crate::Instant;
-use crate::wire::Notification;
+use crate::wire::{Notification, Open};
 use crate::wire::notification::cease;
 
 pub use self::config::SessionConfig;

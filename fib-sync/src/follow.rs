@@ -2,7 +2,7 @@
 
 use crate::config::FibConfig;
 use crate::message::{self, AF_INET, KernelRoute, Message};
-use crate::mirror::Mirror;
+use crate::mirror::Told;
 use crate::resolve::{LinkChange, Resolver};
 use crate::route::Forwarding;
 use crate::table::Table;
@@ -30,14 +30,9 @@ pub(crate) fn own_forwarding(route: KernelRoute) -> Forwarding {
     if route.embellished { Forwarding::Other } else { route.forwarding }
 }
 
-/// Routes of our protocol, of whatever metric, do not resolve next hops.
-pub(crate) fn mirror<T>(
-    config: &FibConfig,
-    resolver: &mut Resolver,
-    route: KernelRoute,
-    then: impl FnOnce(&mut Resolver, KernelRoute) -> T,
-) -> Option<T> {
-    (route.protocol != config.protocol && route.tos == 0).then(|| then(resolver, route))
+/// The route if it may resolve next hops: those of our protocol, of whatever metric, do not.
+pub(crate) fn mirrored(config: &FibConfig, route: KernelRoute) -> Option<KernelRoute> {
+    (route.protocol != config.protocol && route.tos == 0).then_some(route)
 }
 
 /// Brings the model up to date with one event.
@@ -75,16 +70,19 @@ impl Follower<'_> {
             Owner::Ours => {
                 // An IPv6 event tells all hops of the route as they are now.
                 let appended = prefix.is_ipv4() && !replaces;
-                self.table.ours_changed(prefix, &own_forwarding(route), appended);
-                return;
+                let told = self.table.ours_changed(prefix, &own_forwarding(route), appended);
+                return self.check(told);
             }
-            Owner::InTheWay => self.table.foreign_added(prefix, route.protocol, replaces),
+            Owner::InTheWay => {
+                let told = self.table.foreign_added(prefix, route.protocol, replaces);
+                self.check(told);
+            }
             Owner::Foreign => {}
         }
-        let exact = mirror(self.config, self.resolver, route, |resolver, route| {
-            resolver.route_added(route, replaces)
-        });
-        self.check(exact);
+        if let Some(route) = mirrored(self.config, route) {
+            let told = self.resolver.route_added(route, replaces);
+            self.check(told);
+        }
         self.table.retry_refused();
     }
 
@@ -92,20 +90,24 @@ impl Follower<'_> {
         let Some(route) = message::parse_route(message.body) else { return };
         match classify(self.config, &route) {
             Owner::Ours => {
-                self.table.ours_deleted(route.prefix);
-                return;
+                let told = self.table.ours_deleted(route.prefix);
+                return self.check(told);
             }
-            Owner::InTheWay => self.table.foreign_removed(route.prefix),
+            Owner::InTheWay => {
+                let told = self.table.foreign_removed(route.prefix);
+                self.check(told);
+            }
             Owner::Foreign => {}
         }
-        let exact =
-            mirror(self.config, self.resolver, route, |resolver, route| resolver.route_removed(&route));
-        self.check(exact);
+        if let Some(route) = mirrored(self.config, route) {
+            let told = self.resolver.route_removed(&route);
+            self.check(told);
+        }
     }
 
-    fn check(&mut self, mirror: Option<Mirror>) {
-        if mirror == Some(Mirror::Doubtful) {
-            self.read_again("another program changed a route in a way that events do not tell");
+    fn check(&mut self, told: Told) {
+        if told == Told::Doubtful {
+            self.read_again("an event left open what the kernel holds");
         }
     }
 

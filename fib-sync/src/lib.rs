@@ -75,6 +75,7 @@ mod socket;
 mod stats;
 mod sync;
 mod table;
+mod targets;
 mod watch;
 
 pub use config::FibConfig;

@@ -11,10 +11,10 @@ use crate::route::Forwarding;
 /// Whether an event told all about a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Mirror {
-    /// The mirror shows the kernel's state.
+pub(crate) enum Told {
+    /// The model shows the kernel's state.
     Exact,
-    /// It may not: the table must be read again.
+    /// It may not: the kernel must be read again.
     Doubtful,
 }
 
@@ -60,7 +60,7 @@ impl Tries {
     }
 
     /// Adds a route, in place of another if `replaces` (NLM_F_REPLACE).
-    pub(crate) fn add(&mut self, route: KernelRoute, replaces: bool) -> Mirror {
+    pub(crate) fn add(&mut self, route: KernelRoute, replaces: bool) -> Told {
         let routes = match route.prefix {
             IpNetwork::V4(prefix) => self.v4.entry(prefix).or_default(),
             IpNetwork::V6(prefix) => self.v6.entry(prefix).or_default(),
@@ -78,10 +78,10 @@ impl Tries {
             routes.push(new);
         }
         // The kernel replaces one route; which of several, the event does not say.
-        if replaces && gone != 1 { Mirror::Doubtful } else { Mirror::Exact }
+        if replaces && gone != 1 { Told::Doubtful } else { Told::Exact }
     }
 
-    pub(crate) fn remove(&mut self, route: &KernelRoute) -> Mirror {
+    pub(crate) fn remove(&mut self, route: &KernelRoute) -> Told {
         match route.prefix {
             IpNetwork::V4(prefix) => remove(&mut self.v4, &prefix, &MirrorRoute::new(route), false),
             IpNetwork::V6(prefix) => remove(&mut self.v6, &prefix, &MirrorRoute::new(route), true),
@@ -101,8 +101,8 @@ fn remove<P: Prefix>(
     prefix: &P,
     gone: &MirrorRoute,
     by_hop: bool,
-) -> Mirror {
-    let Some(routes) = trie.get_mut(prefix) else { return Mirror::Doubtful };
+) -> Told {
+    let Some(routes) = trie.get_mut(prefix) else { return Told::Doubtful };
     let exact = match routes.iter().position(|route| route == gone) {
         Some(position) => {
             routes.remove(position);
@@ -113,7 +113,7 @@ fn remove<P: Prefix>(
     if routes.is_empty() {
         trie.remove(prefix);
     }
-    if exact { Mirror::Exact } else { Mirror::Doubtful }
+    if exact { Told::Exact } else { Told::Doubtful }
 }
 
 /// Takes one hop out of a multipath route; false if it is none of its hops.
@@ -179,25 +179,25 @@ mod tests {
     #[test]
     fn a_replacement_takes_the_place_of_the_one_route_of_its_metric() {
         let mut tries = Tries::default();
-        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.1"], 5, 4), false), Mirror::Exact);
-        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.1"], 6, 4), false), Mirror::Exact);
-        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.2"], 5, 3), true), Mirror::Exact);
+        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.1"], 5, 4), false), Told::Exact);
+        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.1"], 6, 4), false), Told::Exact);
+        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.2"], 5, 3), true), Told::Exact);
         assert_eq!(shown(&tries, "10.1.1.1"), ["6 via 10.0.0.1 interface 1", "5 via 10.0.0.2 interface 1"]);
         // Of two, the event does not say which.
-        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.3"], 5, 4), false), Mirror::Exact);
-        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.4"], 5, 4), true), Mirror::Doubtful);
+        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.3"], 5, 4), false), Told::Exact);
+        assert_eq!(tries.add(route("10.0.0.0/8", &["10.0.0.4"], 5, 4), true), Told::Doubtful);
     }
 
     #[test]
     fn ipv6_hops_come_as_a_group_and_go_one_by_one() {
         let mut tries = Tries::default();
-        assert_eq!(tries.add(route("fd01::/64", &["fd00::1"], 5, 4), false), Mirror::Exact);
-        assert_eq!(tries.add(route("fd01::/64", &["fd00::1", "fd00::2"], 5, 4), false), Mirror::Exact);
+        assert_eq!(tries.add(route("fd01::/64", &["fd00::1"], 5, 4), false), Told::Exact);
+        assert_eq!(tries.add(route("fd01::/64", &["fd00::1", "fd00::2"], 5, 4), false), Told::Exact);
         assert_eq!(shown(&tries, "fd01::9"), ["5 via fd00::1 interface 1, via fd00::2 interface 1"]);
-        assert_eq!(tries.remove(&route("fd01::/64", &["fd00::1"], 5, 4)), Mirror::Exact);
+        assert_eq!(tries.remove(&route("fd01::/64", &["fd00::1"], 5, 4)), Told::Exact);
         assert_eq!(shown(&tries, "fd01::9"), ["5 via fd00::2 interface 1"]);
-        assert_eq!(tries.remove(&route("fd01::/64", &["fd00::9"], 5, 4)), Mirror::Doubtful);
-        assert_eq!(tries.remove(&route("fd01::/64", &["fd00::2"], 5, 4)), Mirror::Exact);
+        assert_eq!(tries.remove(&route("fd01::/64", &["fd00::9"], 5, 4)), Told::Doubtful);
+        assert_eq!(tries.remove(&route("fd01::/64", &["fd00::2"], 5, 4)), Told::Exact);
         assert_eq!(shown(&tries, "fd01::9"), [""; 0]);
     }
 
@@ -205,7 +205,7 @@ mod tests {
     fn routes_of_several_advertising_routers_stand_side_by_side() {
         let mut tries = Tries::default();
         for gateway in ["fe80::1", "fe80::2"] {
-            assert_eq!(tries.add(route("::/0", &[gateway], 1024, RTPROT_RA), false), Mirror::Exact);
+            assert_eq!(tries.add(route("::/0", &[gateway], 1024, RTPROT_RA), false), Told::Exact);
         }
         assert_eq!(shown(&tries, "2001:db8::1").len(), 2);
     }

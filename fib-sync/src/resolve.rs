@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::message::{KernelLink, KernelRoute};
-use crate::mirror::{Mirror, MirrorRoute, Tries};
+use crate::mirror::{MirrorRoute, Told, Tries};
 use crate::route::{Forwarding, Hop};
 
 /// Whether, and how, the kernel reaches an address by routes that are not ours.
@@ -69,14 +69,14 @@ impl Resolver {
         self.changed = true;
     }
 
-    pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Mirror {
+    pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Told {
         self.changed = true;
-        self.tries(route.table).map_or(Mirror::Exact, |tries| tries.add(route, replaces))
+        self.tries(route.table).map_or(Told::Exact, |tries| tries.add(route, replaces))
     }
 
-    pub(crate) fn route_removed(&mut self, route: &KernelRoute) -> Mirror {
+    pub(crate) fn route_removed(&mut self, route: &KernelRoute) -> Told {
         self.changed = true;
-        self.tries(route.table).map_or(Mirror::Exact, |tries| tries.remove(route))
+        self.tries(route.table).map_or(Told::Exact, |tries| tries.remove(route))
     }
 
     /// Takes a link's new state. The kernel removes routes over a link that goes down without saying so.
@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(told, [(address, true), ("10.0.0.8".parse().unwrap(), false)]);
         assert!(resolver.take_changes().is_empty());
         resolver.unwatch(address);
-        assert_eq!(resolver.route_removed(&route("10.0.0.0/24", None, 1, 0)), Mirror::Exact);
+        assert_eq!(resolver.route_removed(&route("10.0.0.0/24", None, 1, 0)), Told::Exact);
         assert_eq!(resolver.take_changes().len(), 1);
     }
 }

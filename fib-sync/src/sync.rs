@@ -11,7 +11,7 @@ use crate::config::FibConfig;
 use crate::diff::{Difference, KernelSide};
 use crate::error::{FibError, KernelError};
 use crate::event::Event;
-use crate::follow::{Follower, Owner, classify, mirror, own_forwarding};
+use crate::follow::{Follower, Owner, classify, mirrored, own_forwarding};
 use crate::kernel::{Dumped, Kernel, Outcome};
 use crate::message::{AF_INET, AF_INET6, KernelRoute, RouteKey};
 use crate::resolve::Resolver;
@@ -175,6 +175,7 @@ impl FibSync {
         if drained == Drained::Some {
             return Ok(Step::Worked);
         }
+        self.table.events_read();
         if let Some(cause) = self.resync.take() {
             self.read_all(cause)?;
         }
@@ -237,12 +238,12 @@ impl FibSync {
                 }
                 owner => {
                     if owner == Owner::InTheWay {
-                        table.foreign_added(route.prefix, route.protocol, false);
+                        table.resync_foreign(route.prefix, route.protocol);
                     }
-                    mirror(config, resolver, route, |resolver, route| {
+                    if let Some(route) = mirrored(config, route) {
                         // All is being read already.
                         let _ = resolver.route_added(route, false);
-                    });
+                    }
                 }
             };
             dumped = dumped.and(kernel.routes(family, number, &mut each)?);

@@ -10,9 +10,11 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use crate::error::KernelError;
-use crate::intern::{Id, Interner};
+use crate::intern::Id;
+use crate::mirror::Told;
 use crate::resolve::Resolver;
 use crate::route::{Forwarding, Target};
+use crate::targets::Targets;
 
 #[derive(Default)]
 struct Entry {
@@ -25,6 +27,8 @@ struct Entry {
     stale: bool,
     /// Found by the running resync.
     seen: bool,
+    /// Acted upon since the events were last read: those that come now may be older than the action.
+    acted: bool,
     /// Was right until someone else changed it.
     disturbed: bool,
 }
@@ -83,13 +87,11 @@ pub(crate) enum Ended {
 pub(crate) struct Table {
     entries: HashMap<IpNetwork, Entry>,
     pending: VecDeque<IpNetwork>,
-    targets: Interner<Target>,
-    /// How each target is forwarded now; a target that is unreachable is not there.
-    resolved: HashMap<Id, Id>,
-    forwardings: Interner<Forwarding>,
+    targets: Targets,
     /// Foreign routes with our table and metric, by prefix: their protocol.
     occupied: HashMap<IpNetwork, u8>,
     contested: Vec<(IpNetwork, KernelError)>,
+    acted: Vec<IpNetwork>,
     adopting: bool,
     present: usize,
     refused: usize,
@@ -100,11 +102,10 @@ impl Table {
         Self {
             entries: HashMap::new(),
             pending: VecDeque::new(),
-            targets: Interner::new(),
-            resolved: HashMap::new(),
-            forwardings: Interner::new(),
+            targets: Targets::new(),
             occupied: HashMap::new(),
             contested: Vec::new(),
+            acted: Vec::new(),
             adopting: true,
             present: 0,
             refused: 0,
@@ -121,14 +122,14 @@ impl Table {
     }
 
     pub(crate) fn forwarding(&self, id: Id) -> Option<&Forwarding> {
-        self.forwardings.get(id)
+        self.targets.forwardings.get(id)
     }
 
     /// What is desired at each prefix, resolved: `None` inside if no next hop is reachable.
     pub(crate) fn desired(&self) -> impl Iterator<Item = (IpNetwork, Option<&Forwarding>)> {
         self.entries.iter().filter_map(|(prefix, entry)| {
             let target = entry.desired?;
-            let forwarding = self.resolved.get(&target).and_then(|id| self.forwardings.get(*id));
+            let forwarding = self.targets.forwarding(target).and_then(|id| self.targets.forwardings.get(id));
             Some((*prefix, forwarding))
         })
     }
@@ -136,13 +137,7 @@ impl Table {
     // ---- what the caller wants ----
 
     pub(crate) fn set(&mut self, prefix: IpNetwork, target: &Target, resolver: &mut Resolver) {
-        let (id, first) = self.targets.acquire(target);
-        if first {
-            for next_hop in target.next_hops() {
-                resolver.acquire(next_hop.gateway);
-            }
-            self.resolve_target(id, resolver);
-        }
+        let id = self.targets.acquire(target, resolver);
         let entry = self.entries.entry(prefix).or_default();
         entry.stale = false;
         let before = entry.desired.replace(id);
@@ -150,7 +145,9 @@ impl Table {
             self.unblock(prefix, None);
             self.queue(prefix);
         }
-        self.release_target(before, resolver);
+        if let Some(before) = before {
+            self.targets.release(before, resolver);
+        }
     }
 
     pub(crate) fn remove(&mut self, prefix: IpNetwork, resolver: &mut Resolver) {
@@ -160,18 +157,8 @@ impl Table {
             self.unblock(prefix, None);
             self.queue(prefix);
         }
-        self.release_target(before, resolver);
-    }
-
-    fn release_target(&mut self, id: Option<Id>, resolver: &mut Resolver) {
-        let Some(id) = id else { return };
-        if let Some(target) = self.targets.release(id) {
-            for next_hop in target.next_hops() {
-                resolver.release(next_hop.gateway);
-            }
-            if let Some(forwarding) = self.resolved.remove(&id) {
-                self.forwardings.release(forwarding);
-            }
+        if let Some(before) = before {
+            self.targets.release(before, resolver);
         }
     }
 
@@ -187,39 +174,9 @@ impl Table {
 
     // ---- next hops ----
 
-    /// Returns whether the target is forwarded differently than before.
-    fn resolve_target(&mut self, id: Id, resolver: &Resolver) -> bool {
-        let forwarding = match self.targets.get(id) {
-            None => None,
-            Some(Target::Blackhole) => Some(Forwarding::Blackhole),
-            Some(Target::Via(next_hops)) => {
-                let hop = |next_hop: &crate::NextHop| {
-                    resolver.known(next_hop.gateway).hop(u16::from(next_hop.weight.get()))
-                };
-                let hops: Vec<_> = next_hops.iter().filter_map(hop).collect();
-                (!hops.is_empty()).then(|| Forwarding::via(hops))
-            }
-        };
-        let after = forwarding.map(|forwarding| self.forwardings.acquire(&forwarding).0);
-        let before = match after {
-            Some(after) => self.resolved.insert(id, after),
-            None => self.resolved.remove(&id),
-        };
-        if let Some(before) = before {
-            self.forwardings.release(before);
-        }
-        before != after
-    }
-
     /// These addresses resolve differently now.
     pub(crate) fn next_hops_changed(&mut self, addresses: &[IpAddr], resolver: &Resolver) {
-        let affected: Vec<Id> = self
-            .targets
-            .iter()
-            .filter(|(_, target)| target.next_hops().iter().any(|hop| addresses.contains(&hop.gateway)))
-            .map(|(id, _)| id)
-            .collect();
-        let changed: Vec<Id> = affected.into_iter().filter(|id| self.resolve_target(*id, resolver)).collect();
+        let changed = self.targets.next_hops_changed(addresses, resolver);
         if !changed.is_empty() {
             self.requeue(|entry| entry.desired.is_some_and(|id| changed.contains(&id)));
         }
@@ -248,7 +205,7 @@ impl Table {
 
     /// Whether one of our routes goes over an interface.
     pub(crate) fn uses(&self, interface: u32) -> bool {
-        self.forwardings.iter().any(|(_, forwarding)| forwarding.uses(interface))
+        self.targets.forwardings.iter().any(|(_, forwarding)| forwarding.uses(interface))
     }
 
     // ---- what the kernel says ----
@@ -306,38 +263,68 @@ impl Table {
         explained
     }
 
+    /// All events up to now were told.
+    pub(crate) fn events_read(&mut self) {
+        for prefix in self.acted.drain(..) {
+            if let Some(entry) = self.entries.get_mut(&prefix) {
+                entry.acted = false;
+            }
+        }
+    }
+
+    fn told(&self, prefix: IpNetwork) -> Told {
+        let acted = self.entries.get(&prefix).is_some_and(|entry| entry.acted);
+        if acted { Told::Doubtful } else { Told::Exact }
+    }
+
     /// Someone else added, changed or replaced a route of ours. `appended`: beside the one that was there.
-    pub(crate) fn ours_changed(&mut self, prefix: IpNetwork, forwarding: &Forwarding, appended: bool) {
+    pub(crate) fn ours_changed(
+        &mut self,
+        prefix: IpNetwork,
+        forwarding: &Forwarding,
+        appended: bool,
+    ) -> Told {
+        // Ours where a foreign one was: perhaps in its place, perhaps beside it.
+        let told = if self.occupied.remove(&prefix).is_some() { Told::Doubtful } else { self.told(prefix) };
         let entry = self.entry_of_kernel(prefix);
         if appended && entry.kernel != InKernel::Absent {
             self.observe(prefix, InKernel::Tangled);
         } else {
             self.observe_route(prefix, forwarding);
         }
+        told
     }
 
     /// Someone else deleted a route of ours.
-    pub(crate) fn ours_deleted(&mut self, prefix: IpNetwork) {
+    pub(crate) fn ours_deleted(&mut self, prefix: IpNetwork) -> Told {
         if self.entries.contains_key(&prefix) {
             self.observe(prefix, InKernel::Absent);
         }
+        self.told(prefix)
     }
 
     /// A foreign route with our metric is there; `replaced`: where ours was.
-    pub(crate) fn foreign_added(&mut self, prefix: IpNetwork, protocol: u8, replaced: bool) {
+    pub(crate) fn foreign_added(&mut self, prefix: IpNetwork, protocol: u8, replaced: bool) -> Told {
         self.occupied.insert(prefix, protocol);
         if replaced && self.entries.contains_key(&prefix) {
             self.observe(prefix, InKernel::Absent);
         }
+        self.told(prefix)
     }
 
     /// A foreign route with our metric is gone.
-    pub(crate) fn foreign_removed(&mut self, prefix: IpNetwork) {
+    pub(crate) fn foreign_removed(&mut self, prefix: IpNetwork) -> Told {
         self.occupied.remove(&prefix);
         if self.entries.contains_key(&prefix) {
             self.unblock(prefix, Some(Blocked::Conflict));
             self.queue(prefix);
         }
+        self.told(prefix)
+    }
+
+    /// One foreign route with our metric in the dump.
+    pub(crate) fn resync_foreign(&mut self, prefix: IpNetwork, protocol: u8) {
+        self.occupied.insert(prefix, protocol);
     }
 
     fn entry_of_kernel(&mut self, prefix: IpNetwork) -> &mut Entry {
@@ -346,9 +333,9 @@ impl Table {
     }
 
     fn observe_route(&mut self, prefix: IpNetwork, forwarding: &Forwarding) {
-        let (id, _) = self.forwardings.acquire(forwarding);
+        let (id, _) = self.targets.forwardings.acquire(forwarding);
         self.observe(prefix, InKernel::Is(id));
-        self.forwardings.release(id);
+        self.targets.forwardings.release(id);
     }
 
     /// Takes the kernel's word; what was right and no longer is will be repaired.
@@ -370,11 +357,11 @@ impl Table {
     fn set_kernel(&mut self, prefix: IpNetwork, kernel: InKernel) {
         let Some(entry) = self.entries.get_mut(&prefix) else { return };
         if let InKernel::Is(id) = kernel {
-            self.forwardings.retain(id);
+            self.targets.forwardings.retain(id);
         }
         let before = std::mem::replace(&mut entry.kernel, kernel);
         if let InKernel::Is(id) = before {
-            self.forwardings.release(id);
+            self.targets.forwardings.release(id);
         }
         self.present += usize::from(kernel != InKernel::Absent);
         self.present -= usize::from(before != InKernel::Absent);
@@ -412,7 +399,7 @@ impl Table {
     /// The forwarding that an entry shall have in the kernel.
     fn wanted(&self, entry: &Entry) -> Option<Id> {
         let target = entry.desired.filter(|_| entry.blocked.is_none())?;
-        self.resolved.get(&target).copied()
+        self.targets.forwarding(target)
     }
 
     /// The one rule of this crate: what separates an entry from what is wanted. `None`: nothing.
@@ -475,6 +462,10 @@ impl Table {
     /// The kernel carried out an action, or answered with an error.
     pub(crate) fn ended(&mut self, action: &Action, error: Option<KernelError>) -> Ended {
         let prefix = action.prefix;
+        if let Some(entry) = self.entries.get_mut(&prefix) {
+            entry.acted = true;
+            self.acted.push(prefix);
+        }
         match (action.change, error.as_ref().map(|error| error.errno)) {
             (Change::Add(id) | Change::Replace(id), None) => {
                 self.set_kernel(prefix, InKernel::Is(id));
@@ -509,3 +500,6 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::mirror::Told;
 
 /// One (table, metric) of IPv4: at each prefix at most one route, ours (true) or a foreign one.
 #[derive(Default)]

@@ -151,6 +151,7 @@ fn both_sides_changing_at_once_ends_in_what_is_desired() {
     in_namespace(|| async {
         let mut fib = open().await;
         fib.finish_adoption();
+        // Protocols by number: `ip -batch` takes one name for another after a few commands.
         let mut script = String::new();
         for round in 0..400 {
             let prefix = format!("10.1.{}.0/24", round % 20);
@@ -159,8 +160,8 @@ fn both_sides_changing_at_once_ends_in_what_is_desired() {
                 1 => format!("route replace {prefix} via 10.0.1.{} proto 186 metric 1024\n", 10 + round % 7),
                 // (`route flush` gives up when a route it lists is gone already.)
                 2 => format!("route append {prefix} via 10.0.2.{} proto 186 metric 1024\n", 10 + round % 7),
-                3 => format!("route add {prefix} via 10.0.2.9 proto static metric 1024\n"),
-                _ => format!("route del {prefix} via 10.0.2.9 proto static metric 1024\n"),
+                3 => format!("route add {prefix} via 10.0.2.9 proto 4 metric 1024\n"),
+                _ => format!("route del {prefix} via 10.0.2.9 proto 4 metric 1024\n"),
             };
         }
         let mut rival = ip_script(&script);

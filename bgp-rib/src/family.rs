@@ -12,11 +12,11 @@ use crate::table::{Change, DestId, Outcome, Table};
 
 /// What one peer has in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub(crate) struct Held {
     /// Its paths.
-    pub paths: usize,
+    pub(crate) paths: usize,
     /// The bytes of the attributes of all of them, shared or not: what the peer could make us keep.
-    pub attribute_bytes: usize,
+    pub(crate) attribute_bytes: usize,
 }
 
 /// A table, and where in it the paths of each peer are.

@@ -1,17 +1,16 @@
 //! The routing tables of a BGP speaker: what peers announced, what was chosen of it, and what is sent to whom.
 //!
 //! ```text
-//!   sessions                     next hops                                     sessions
-//!      │ announce, withdraw         │ next_hop_changed                            ▲ poll_transmit
-//! ┌────▼────────────────────────────▼─────────────────────────────────────────────┼──────────┐
-//! │ Rib   ┌───────────────────────────────┐  dirty   ┌────────────────────────────┴───────┐  │
-//! │       │ Table<V4>, Table<V6>          ├─────────►│ Groups: what was sent, journals of │  │
-//! │       │ paths of every destination,   │          │ messages encoded once, a cursor a  │  │
-//! │       │ ranked by Decision            │          │ peer                               │  │
-//! │       └──────────────┬────────────────┘          └────────────────────────────────────┘  │
-//! │          Attrs       │              │  dirty   ┌─────┐                                   │
-//! └────────────┼─────────┘              └─────────►│ Fib ├─► take_fib_changes ───────────────┘
-//!    AttributeStore: every set of attributes once, shared by all threads
+//!    announce, withdraw        next_hop_changed
+//!            │                        │
+//!  ┌─ Rib ───▼────────────────────────▼───┐   dirty   ┌─ Group ────────────────────────┐
+//!  │ Table<V4>, Table<V6>                 ├──────────►│ records: what was sent last    │
+//!  │ all paths of each destination,       │           │ journal: messages encoded once │──► poll_transmit
+//!  │ ranked by Decision                   │           │ a cursor for each peer         │
+//!  │        │                             │   dirty   ├─ Fib ──────────────────────────┤
+//!  └────────┼─────────────────────────────┘──────────►│ the chosen next hops           │──► take_fib_changes
+//!           ▼                                         └────────────────────────────────┘
+//!  AttributeStore: each set of attributes once, shared by all threads
 //! ```
 //!
 //! Nothing here reads a clock, a socket or a file: time and input are arguments, output is polled ([`Rib`]).
@@ -93,7 +92,7 @@ pub use attributes::{AttributeSet, AttributeStore, Attrs};
 pub use bgp_core::wire::Summary;
 pub use decision::{Decision, DecisionConfig, Rule};
 pub use dirty::DirtySet;
-pub use family::{Held, RibFamily};
+pub use family::RibFamily;
 pub use fib::FibChange;
 pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 pub use out::{ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, TargetKind};

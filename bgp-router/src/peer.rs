@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
+use bgp_core::wire::header::HEADER_LEN;
 use bgp_core::wire::{DecodeContext, Fault, Notification, RouteRefresh};
 use bgp_core::{FamilySet, Instant};
 use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
@@ -84,6 +85,7 @@ pub struct Peer {
     /// The slot, and the generation of the latest session.
     id: PeerId,
     counters: ImportCounters,
+    updates_sent: u64,
     outputs: VecDeque<PeerOutput>,
 }
 
@@ -108,6 +110,7 @@ impl Peer {
             established: None,
             id,
             counters: ImportCounters::default(),
+            updates_sent: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -138,6 +141,12 @@ impl Peer {
             sum.add(&established.importer.counters);
         }
         sum
+    }
+
+    /// UPDATEs given to connections over all sessions.
+    #[must_use]
+    pub fn updates_sent(&self) -> u64 {
+        self.updates_sent
     }
 
     /// Starts the session (ManualStart).
@@ -273,6 +282,7 @@ impl Peer {
         match message {
             ToPeer::Send(_, chunks) => {
                 let id = established.connection;
+                self.updates_sent += chunks.iter().map(|chunk| messages_in(chunk)).sum::<u64>();
                 if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
                     connection.queue.push_updates(chunks);
                 }
@@ -405,4 +415,15 @@ impl Peer {
             self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id)));
         }
     }
+}
+
+/// How many messages a chunk holds; it holds whole ones only.
+fn messages_in(mut chunk: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some([high, low]) = chunk.get(16..18) {
+        let len = usize::from(u16::from_be_bytes([*high, *low]));
+        count += 1;
+        chunk = chunk.get(len.max(HEADER_LEN)..).unwrap_or_default();
+    }
+    count
 }

@@ -39,7 +39,7 @@ use self::connection::Connection;
 use self::lifecycle::restart_keepalive;
 use self::timer::{Timer, Timers};
 use crate::Instant;
-use crate::wire::Notification;
+use crate::wire::{Notification, Open};
 use crate::wire::notification::cease;
 
 pub use self::config::SessionConfig;
@@ -234,6 +234,12 @@ impl Session {
     #[must_use]
     pub fn negotiated(&self) -> Option<&Negotiated> {
         self.connections.iter().find(|c| c.is_established()).and_then(Connection::negotiated)
+    }
+
+    /// The OPEN that each connection begins with: what we offer.
+    #[must_use]
+    pub fn our_open(&self) -> Open {
+        negotiate::our_open(&self.config)
     }
 
     /// Counts from the next connection on; what a session agreed on stays.

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use bgp_core::fsm::State;
-use bgp_core::wire::{Attributes, MessageType, PathAttribute, code};
-use bgp_core::{Family, Instant};
+use bgp_core::wire::{Attributes, MessageType, attribute_name, code};
+use bgp_core::{Family, Instant, PeerKind};
 use bgp_rib::{PathView, PeerCounts, PeerId, RouteView, SourceKind};
 use bgp_router::Policy;
 
@@ -15,7 +15,6 @@ use crate::api::schema::{
     Timestamp, Transition, Treated,
 };
 use crate::config::{PeerConfig, Selector};
-use bgp_core::PeerKind;
 
 /// The API's word for a state.
 pub(super) fn session_state(state: State) -> SessionState {
@@ -80,13 +79,13 @@ pub(super) fn peer_detail(row: PeerRow, config: &PeerConfig, status: &PeerStatus
         export: text(config.export).to_owned(),
         max_prefix: config.max_prefix,
         capabilities: Capabilities {
-            sent: negotiated.map_or_else(Vec::new, |n| n.own_capabilities.iter().map(ToString::to_string).collect()),
+            sent: status.offered.iter().map(ToString::to_string).collect(),
             received: negotiated
                 .map_or_else(Vec::new, |n| n.peer_capabilities.iter().map(ToString::to_string).collect()),
         },
         timers: Timers {
             hold_seconds: negotiated.map(|n| n.hold_time.into()),
-            keepalive_seconds: negotiated.and_then(|n| n.keepalive).map(|k| k.as_secs()),
+            keepalive_seconds: negotiated.map(|n| n.keepalive.as_secs()),
             connect_retry_seconds: None,
         },
         messages: messages(status),
@@ -130,7 +129,10 @@ pub(super) fn messages(status: &PeerStatus) -> Vec<MessageCount> {
             MESSAGE_TYPES.into_iter().map(move |(kind, name)| MessageCount {
                 direction: direction.to_owned(),
                 kind: name.to_owned(),
-                count: counters.get(kind),
+                count: match (direction, kind) {
+                    ("sent", MessageType::Update) => status.updates_sent,
+                    _ => counters.get(kind),
+                },
             })
         })
         .collect()
@@ -192,5 +194,17 @@ const SHOWN: [u8; 10] = [
 
 fn other_attributes(block: Attributes<'_>) -> Vec<String> {
     let others = block.iter().filter(|attribute| !SHOWN.contains(&attribute.code));
-    others.map(|raw| PathAttribute::from_raw(&raw, bgp_core::wire::AsWidth::Four).to_string()).collect()
+    others
+        .map(|raw| match (raw.code, block.aggregator()) {
+            (code::AGGREGATOR, Some((asn, router_id))) => format!("AGGREGATOR {asn} {router_id}"),
+            (code::ATOMIC_AGGREGATE, _) => "ATOMIC_AGGREGATE".to_owned(),
+            (code, _) => {
+                let hex: String = raw.value.iter().map(|octet| format!("{octet:02x}")).collect();
+                match attribute_name(code) {
+                    Some(name) => format!("{name} {hex}"),
+                    None => format!("attribute {code} {hex}"),
+                }
+            }
+        })
+        .collect()
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use bgp_core::fsm::{Counters, Negotiated, State};
+use bgp_core::wire::Capability;
 use bgp_rib::PeerId;
 use bgp_router::{ImportCounters, Peer};
 
@@ -40,7 +41,11 @@ pub struct PeerStatus {
     pub octets_written: u64,
     /// Octets waiting to be written.
     pub queued: usize,
-    /// Messages by type and direction, over all sessions.
+    /// What our OPEN offers.
+    pub offered: Vec<Capability>,
+    /// UPDATEs sent, over all sessions.
+    pub updates_sent: u64,
+    /// Messages by type and direction but the UPDATEs sent, over all sessions.
     pub counters: Counters,
     /// Routes and faults received, over all sessions.
     pub import: ImportCounters,
@@ -72,7 +77,9 @@ impl PeerStatus {
             octets_read: octets.read,
             octets_written: octets.written,
             queued: connection.and_then(|c| peer.queue(c.id)).map_or(0, bgp_router::WriteQueue::octets),
-            counters: peer.session().counters().clone(),
+            offered: peer.session().our_open().capabilities,
+            updates_sent: peer.updates_sent(),
+            counters: *peer.session().counters(),
             import: peer.import_counters(),
             flaps: history.flaps,
             downs: history.downs.iter().map(|(label, count)| (*label, *count)).collect(),

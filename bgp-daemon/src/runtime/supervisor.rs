@@ -203,7 +203,7 @@ impl Supervisor {
             self.control.heartbeat().beat();
             tokio::select! {
                 _ = beat.tick() => {}
-                _ = stop.wait_for(Option::is_some) => break,
+                () = told_to_stop(&mut stop) => break,
                 Some(command) = self.commands.recv() => self.command(command).await,
                 inbound = accept(self.listener.as_ref()) => self.incoming(inbound).await,
                 () = self.peers.reap() => {}
@@ -216,7 +216,8 @@ impl Supervisor {
                 },
             }
         }
-        let text = stop.borrow().clone().unwrap_or_default();
+        let text = stop.borrow().clone();
+        let text = text.unwrap_or_default();
         self.peers.shutdown(&text).await;
         // The core ends when nobody can reach it any more.
         let Supervisor { thread, core, peers, .. } = self;
@@ -235,6 +236,11 @@ impl Supervisor {
             Err(refused) => info!(%address, "connection refused: {refused}"),
         }
     }
+}
+
+async fn told_to_stop(stop: &mut watch::Receiver<Option<String>>) {
+    // If nobody can tell any more, that is the end as well.
+    let _ = stop.wait_for(Option::is_some).await;
 }
 
 async fn accept(listener: Option<&Listener>) -> Inbound {

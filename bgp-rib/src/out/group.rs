@@ -11,6 +11,7 @@ use super::exporter::{ExportCounters, Exporter};
 use super::flush::{Flush, Side};
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
+use super::records::Slot;
 use super::resync::Walk;
 use crate::peer::PeerId;
 use crate::table::DestId;
@@ -317,6 +318,17 @@ impl Group {
             Family::IPV4_UNICAST => self.v4.records.sent() - self.v4.records.sent_from(peer),
             _ => self.v6.records.sent() - self.v6.records.sent_from(peer),
         }
+    }
+
+    /// Whether the peer holds, or is about to be sent, a route to the destination.
+    #[must_use]
+    pub fn has_sent(&self, peer: PeerId, family: Family, dest: DestId) -> bool {
+        let slot = match family {
+            Family::IPV4_UNICAST => self.v4.records.get(dest),
+            Family::IPV6_UNICAST => self.v6.records.get(dest),
+            _ => return false,
+        };
+        matches!(slot, Slot::Sent(record) if record.source != peer)
     }
 
     /// How far a peer is behind.

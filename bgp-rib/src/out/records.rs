@@ -19,30 +19,29 @@ pub(crate) struct Record {
     pub(crate) changed: Sequence,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) enum Slot {
-    /// Nobody holds a route.
-    #[default]
-    Empty,
     /// The route that was announced last.
     Sent(Record),
-    /// A tombstone: the route was withdrawn by this entry, which some peer has not read.
-    Withdrawn(Sequence),
+    /// Nobody is to hold a route. With a number it is a tombstone: the route was withdrawn by that entry, which some
+    /// peer has not read.
+    Unsent(Option<Sequence>),
 }
 
 impl Slot {
     /// The last change; `None` if nothing is known of the destination.
     pub(crate) fn changed(&self) -> Option<Sequence> {
         match self {
-            Slot::Empty => None,
             Slot::Sent(record) => Some(record.changed),
-            Slot::Withdrawn(changed) => Some(*changed),
+            Slot::Unsent(changed) => *changed,
         }
     }
 }
 
 /// Slots are kept in blocks of this many, so that growing copies no slot.
 const BLOCK: usize = 1024;
+
+const EMPTY: Slot = Slot::Unsent(None);
 
 /// The slots of one family by destination. A slot that is not empty holds its destination's number in the table.
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl<F> Default for Records<F> {
 impl<F: AddressFamily> Records<F> {
     pub(crate) fn get(&self, dest: DestId) -> &Slot {
         let block = self.blocks.get(dest.index() / BLOCK);
-        block.and_then(|slots| slots.get(dest.index() % BLOCK)).unwrap_or(&Slot::Empty)
+        block.and_then(|slots| slots.get(dest.index() % BLOCK)).unwrap_or(&EMPTY)
     }
 
     /// One more than the highest destination that may have a slot.
@@ -109,7 +108,7 @@ impl<F: AddressFamily> Records<F> {
 
     /// Notes that the route was withdrawn by entry `changed`. The table must hold the destination.
     pub(crate) fn withdrew(&mut self, dest: DestId, changed: Sequence) {
-        self.replace(dest, Slot::Withdrawn(changed));
+        self.replace(dest, Slot::Unsent(Some(changed)));
         self.tombstones += 1;
         self.withdrawn.push_back((changed, dest));
     }
@@ -119,7 +118,7 @@ impl<F: AddressFamily> Records<F> {
         while let Some((changed, dest)) = self.withdrawn.pop_front_if(|(changed, _)| *changed < oldest_unread)
         {
             if self.is_tombstone(dest, changed) {
-                self.replace(dest, Slot::Empty);
+                self.replace(dest, EMPTY);
                 table.release(dest);
             }
         }
@@ -142,18 +141,18 @@ impl<F: AddressFamily> Records<F> {
     }
 
     fn is_tombstone(&self, dest: DestId, changed: Sequence) -> bool {
-        matches!(self.get(dest), Slot::Withdrawn(at) if *at == changed)
+        matches!(self.get(dest), Slot::Unsent(Some(at)) if *at == changed)
     }
 
     fn replace(&mut self, dest: DestId, new: Slot) {
         while self.len() <= dest.index() {
-            self.blocks.push(vec![Slot::Empty; BLOCK].into());
+            self.blocks.push(vec![EMPTY; BLOCK].into());
         }
         let block = self.blocks.get_mut(dest.index() / BLOCK);
         let Some(slot) = block.and_then(|slots| slots.get_mut(dest.index() % BLOCK)) else { return };
         match std::mem::replace(slot, new) {
-            Slot::Empty => {}
-            Slot::Withdrawn(_) => self.tombstones -= 1,
+            Slot::Unsent(None) => {}
+            Slot::Unsent(Some(_)) => self.tombstones -= 1,
             Slot::Sent(old) => {
                 self.sent -= 1;
                 if let Some(count) = self.by_source.get_mut(&old.source) {
@@ -171,6 +170,7 @@ impl<F: AddressFamily> Records<F> {
 mod tests {
     use bgp_core::{Asn, PathId, PeerKind, RouterId, V4};
 
+    use super::super::journal::Journal;
     use super::*;
     use crate::testing::prefix;
     use crate::{AttributeStore, Decision, DecisionConfig, Path, Peers, Summary};
@@ -213,9 +213,10 @@ mod tests {
         let store = AttributeStore::new(1);
         let (mut table, dest) = table_with_one_route(&store);
         let mut records: Records<V4> = Records::default();
+        let mut journal = Journal::default();
         for _ in 0..10 * BLOCK {
             records.announced(dest, record(&store, PeerId::LOCAL));
-            records.withdrew(dest, Sequence::default());
+            records.withdrew(dest, journal.skip());
             records.bury(&mut table, Sequence::default());
         }
         assert_eq!(records.tombstones(), 1);

@@ -188,12 +188,11 @@ impl Window<'_> {
                 }
                 is_back_at_its_source.then_some(0)
             }
-            Slot::Withdrawn(_) => {
+            Slot::Unsent(_) => {
                 self.since?;
                 self.batch.withdraw(dest, Audience::All);
                 Some(0)
             }
-            Slot::Empty => None,
         }
     }
 }

@@ -170,7 +170,9 @@ fn believe(body: &[u8], believed: &mut Believed, ends: &mut FamilySet) {
     };
     let update = UpdateView::parse(body, &context).unwrap();
     *ends = update.end_of_rib().into_iter().fold(*ends, FamilySet::with);
-    update.withdrawn().for_each(|(_, prefix)| drop(believed.remove(&prefix.into())));
+    for (_, prefix) in update.withdrawn() {
+        believed.remove(&prefix.into());
+    }
     for (_, prefix) in update.mp_unreach().iter().flat_map(|mp| mp.nlri_of::<V6>()) {
         believed.remove(&prefix.into());
     }
@@ -178,7 +180,7 @@ fn believe(body: &[u8], believed: &mut Believed, ends: &mut FamilySet) {
     for (_, prefix) in update.announced() {
         believed.insert(prefix.into(), checked.summary.next_hop.unwrap().into());
     }
-    for mp in update.mp_reach() {
+    if let Some(mp) = update.mp_reach() {
         believed.extend(mp.nlri_of::<V6>().map(|(_, prefix)| (Prefix::V6(prefix), mp.next_hop)));
     }
 }
@@ -320,6 +322,12 @@ fn a_change_goes_out_five_milliseconds_after_the_first_that_waits() {
     assert_eq!(w.rib.poll_ready(), None);
     w.settle();
     assert_eq!(w.believed(b).len(), 2);
+}
+
+#[test]
+fn the_rib_may_live_on_a_thread_of_its_own() {
+    fn can_be_sent<T: Send>(_: &T) {}
+    can_be_sent(&World::reflector().rib);
 }
 
 #[test]

@@ -89,7 +89,9 @@ pub struct PeerCounts {
 pub struct MemoryUse {
     /// The tables of both families.
     pub tables: usize,
-    /// Messages that peers have still to take.
+    /// What the update groups remember of what was sent, and what peers have still to take.
+    pub groups: usize,
+    /// Of that, the messages that peers have still to take.
     pub queued: usize,
 }
 
@@ -128,6 +130,13 @@ impl Rib {
         })
     }
 
+    /// Whether the peer holds, or is about to be sent, the chosen route of a destination.
+    #[must_use]
+    pub fn advertises(&self, peer: PeerId, route: &RouteView<'_>) -> bool {
+        let family = route.prefix.family();
+        self.groups.of(peer).is_some_and(|group| group.has_sent(peer, family, route.dest))
+    }
+
     /// How far a peer is behind in taking what it is to be sent.
     #[must_use]
     pub fn lag(&self, peer: PeerId) -> Option<Lag> {
@@ -159,6 +168,7 @@ impl Rib {
     pub fn memory(&self) -> MemoryUse {
         MemoryUse {
             tables: self.families.v4.table.memory() + self.families.v6.table.memory(),
+            groups: self.groups.iter().map(Group::memory).sum(),
             queued: self.groups.iter().map(Group::queued_bytes).sum(),
         }
     }

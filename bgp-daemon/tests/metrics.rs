@@ -4,18 +4,13 @@
 #![cfg(test)]
 
 use std::path::Path;
-use std::time::Duration;
 
 use bgp_daemon::api::schema::{PeerType, SessionState, TableSize, Timestamp};
 use bgp_daemon::config::PerPeer;
-use bgp_daemon::metrics::{Buckets, FamilyMetrics, MetricsSnapshot, PeerMetrics, ReloadMetrics, encode};
+use bgp_daemon::metrics::{FamilyMetrics, MetricsSnapshot, PeerMetrics, ReloadMetrics, encode};
 use prometheus::Registry;
 
 fn snapshot(per_peer: PerPeer) -> MetricsSnapshot {
-    let mut propagation = Buckets::default();
-    for ms in [1, 20, 7000] {
-        propagation.observe(Duration::from_millis(ms));
-    }
     let peer = PeerMetrics {
         address: "fd00::12".parse().unwrap(),
         name: Some("node \"7\"".to_owned()),
@@ -37,8 +32,6 @@ fn snapshot(per_peer: PerPeer) -> MetricsSnapshot {
         }],
         rejected: vec![("as_loop", 1)],
         malformed: vec![("treat_as_withdraw", 1)],
-        notifications: vec![("received", 6, 1)],
-        send_lag_seconds: 0.25,
         queue_bytes: 77,
     };
     MetricsSnapshot {
@@ -50,7 +43,6 @@ fn snapshot(per_peer: PerPeer) -> MetricsSnapshot {
         attribute_sets: 3,
         update_groups: 1,
         rib_memory_bytes: 4096,
-        propagation,
         reload: ReloadMetrics { success: true, time: Timestamp(1_795_262_400_000) },
     }
 }

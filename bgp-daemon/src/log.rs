@@ -49,7 +49,8 @@ pub(crate) fn filter(level: &str) -> Result<EnvFilter, ParseError> {
 /// If a subscriber is installed already, or the level is no filter.
 pub fn init(log: &Log) -> Result<LogHandle, LogError> {
     let (filter, handle) = reload::Layer::new(filter(&log.level)?);
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(colour);
     let lines = match log.format {
         LogFormat::Text => lines.boxed(),

@@ -4,6 +4,7 @@ pub mod family;
 mod instant;
 pub mod prefix;
 mod types;
+pub mod wire;
 
 pub use family::{AddressFamily, Family, FamilySet, V4, V6};
 pub use instant::Instant;

@@ -1,1 +1,8 @@
 //! bgp-daemon
+
+pub mod api;
+pub mod config;
+pub mod log;
+pub mod metrics;
+pub mod net;
+pub mod runtime;

@@ -1,0 +1,36 @@
+//! Path attribute type codes.
+
+/// ORIGIN (RFC 4271 section 5.1.1).
+pub const ORIGIN: u8 = 1;
+/// AS_PATH (RFC 4271 section 5.1.2).
+pub const AS_PATH: u8 = 2;
+/// NEXT_HOP (RFC 4271 section 5.1.3).
+pub const NEXT_HOP: u8 = 3;
+/// MULTI_EXIT_DISC (RFC 4271 section 5.1.4).
+pub const MULTI_EXIT_DISC: u8 = 4;
+/// LOCAL_PREF (RFC 4271 section 5.1.5).
+pub const LOCAL_PREF: u8 = 5;
+/// ATOMIC_AGGREGATE (RFC 4271 section 5.1.6).
+pub const ATOMIC_AGGREGATE: u8 = 6;
+/// AGGREGATOR (RFC 4271 section 5.1.7).
+pub const AGGREGATOR: u8 = 7;
+/// COMMUNITIES (RFC 1997).
+pub const COMMUNITIES: u8 = 8;
+/// ORIGINATOR_ID (RFC 4456 section 8).
+pub const ORIGINATOR_ID: u8 = 9;
+/// CLUSTER_LIST (RFC 4456 section 8).
+pub const CLUSTER_LIST: u8 = 10;
+/// MP_REACH_NLRI (RFC 4760 section 3).
+pub const MP_REACH_NLRI: u8 = 14;
+/// MP_UNREACH_NLRI (RFC 4760 section 4).
+pub const MP_UNREACH_NLRI: u8 = 15;
+/// EXTENDED COMMUNITIES (RFC 4360).
+pub const EXTENDED_COMMUNITIES: u8 = 16;
+/// AS4_PATH (RFC 6793 section 3).
+pub const AS4_PATH: u8 = 17;
+/// AS4_AGGREGATOR (RFC 6793 section 3).
+pub const AS4_AGGREGATOR: u8 = 18;
+/// IPv6 Address Specific Extended Community (RFC 5701).
+pub const IPV6_EXTENDED_COMMUNITIES: u8 = 25;
+/// LARGE_COMMUNITY (RFC 8092).
+pub const LARGE_COMMUNITY: u8 = 32;

@@ -1,0 +1,126 @@
+//! Destinations on the wire: a length in bits, as many octets as it needs, and with ADD-PATH an identifier
+//! before them (RFC 4271 section 4.3, RFC 7911 section 3).
+
+use std::marker::PhantomData;
+
+use super::cursor::Cursor;
+use crate::{AddressFamily, PathId};
+
+/// Why destinations can't be read (RFC 7606 section 5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NlriError {
+    /// A prefix is longer than an address of its family.
+    #[error("prefix length is {len}, at most {max} is possible")]
+    PrefixLength {
+        /// The length in bits as received.
+        len: u8,
+        /// The family's limit.
+        max: u8,
+    },
+    /// The last prefix, or its path identifier, is cut off.
+    #[error("the last prefix is cut off")]
+    CutOff,
+}
+
+/// Destinations of one field, already known to be readable: iterating can't fail.
+#[derive(Clone, Debug)]
+pub struct Nlri<'a, F> {
+    cursor: Cursor<'a>,
+    add_path: bool,
+    family: PhantomData<F>,
+}
+
+impl<'a, F: AddressFamily> Nlri<'a, F> {
+    /// The destinations in `octets`, each with a path identifier if `add_path`.
+    ///
+    /// # Errors
+    /// If one is too long for the family or the last one is cut off.
+    pub fn new(octets: &'a [u8], add_path: bool) -> Result<Nlri<'a, F>, NlriError> {
+        check(octets, add_path, F::MAX_LEN)?;
+        Ok(Nlri::checked(octets, add_path))
+    }
+
+    /// For octets that [`check`] has passed.
+    pub(crate) fn checked(octets: &'a [u8], add_path: bool) -> Nlri<'a, F> {
+        Nlri { cursor: Cursor::new(octets), add_path, family: PhantomData }
+    }
+
+    /// Whether none is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cursor.is_empty()
+    }
+}
+
+impl<F: AddressFamily> Iterator for Nlri<'_, F> {
+    type Item = (PathId, F::Prefix);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let path_id = if self.add_path { PathId(self.cursor.u32()?) } else { PathId(0) };
+        let len = self.cursor.u8()?;
+        let octets = self.cursor.take(usize::from(len.div_ceil(8)))?;
+        Some((path_id, F::from_wire(len, octets)?))
+    }
+}
+
+/// Whether `octets` can be read as prefixes of at most `max` bits.
+#[inline]
+pub(crate) fn check(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriError> {
+    let mut cursor = Cursor::new(octets);
+    while !cursor.is_empty() {
+        if add_path {
+            cursor.u32().ok_or(NlriError::CutOff)?;
+        }
+        let len = cursor.u8().ok_or(NlriError::CutOff)?;
+        if len > max {
+            return Err(NlriError::PrefixLength { len, max });
+        }
+        cursor.take(usize::from(len.div_ceil(8))).ok_or(NlriError::CutOff)?;
+    }
+    Ok(())
+}
+
+/// Appends `prefix` to `out`, its path identifier before it if the session uses ADD-PATH.
+pub fn encode_nlri<F: AddressFamily>(out: &mut Vec<u8>, path_id: Option<PathId>, prefix: &F::Prefix) {
+    if let Some(PathId(id)) = path_id {
+        out.extend_from_slice(&id.to_be_bytes());
+    }
+    let (len, octets) = F::to_wire(prefix);
+    out.push(len);
+    out.extend(octets.iter().take(usize::from(len.div_ceil(8))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{V4, V6};
+
+    #[test]
+    fn prefixes_come_back_with_and_without_path_identifiers() {
+        let v4 = [24, 10, 1, 2, 0, 9, 10, 128];
+        let read: Vec<String> = Nlri::<V4>::new(&v4, false).unwrap().map(|(_, p)| p.to_string()).collect();
+        assert_eq!(read, ["10.1.2.0/24", "0.0.0.0/0", "10.128.0.0/9"]);
+        let mut out = Vec::new();
+        let prefix = Nlri::<V6>::new(&[16, 0xfd, 0], false).unwrap().next().unwrap().1;
+        encode_nlri::<V6>(&mut out, Some(PathId(7)), &prefix);
+        assert_eq!(out, [0, 0, 0, 7, 16, 0xfd, 0]);
+        assert_eq!(Nlri::<V6>::new(&out, true).unwrap().collect::<Vec<_>>(), [(PathId(7), prefix)]);
+    }
+
+    #[test]
+    fn host_bits_are_cleared() {
+        let read: Vec<_> =
+            Nlri::<V4>::new(&[9, 10, 255], false).unwrap().map(|(_, p)| p.to_string()).collect();
+        assert_eq!(read, ["10.128.0.0/9"]);
+    }
+
+    #[test]
+    fn a_prefix_too_long_or_cut_off_is_refused() {
+        let too_long = NlriError::PrefixLength { len: 33, max: 32 };
+        assert_eq!(Nlri::<V4>::new(&[33, 1, 2, 3, 4, 5], false).unwrap_err(), too_long);
+        assert_eq!(Nlri::<V4>::new(&[24, 1, 2], false).unwrap_err(), NlriError::CutOff);
+        assert_eq!(Nlri::<V4>::new(&[0, 0, 0], true).unwrap_err(), NlriError::CutOff);
+        assert_eq!(Nlri::<V6>::new(&[0, 0, 0, 1], true).unwrap_err(), NlriError::CutOff);
+    }
+}

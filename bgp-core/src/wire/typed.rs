@@ -1,0 +1,291 @@
+//! Path attributes as owned values: for building them and for showing them.
+
+use std::net::Ipv4Addr;
+
+use super::as_path::{AsPath, AsWidth, SegmentKind, push_segment};
+use super::attribute::{self, RawAttribute};
+use super::community::{Community, ExtendedCommunity, LargeCommunity};
+use super::cursor::Cursor;
+use super::rules;
+use super::{code, flag};
+use crate::{Asn, ClusterId, Family, RouterId};
+
+/// How the route came into BGP (RFC 4271 section 5.1.1); the lower is preferred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Origin {
+    /// From an interior protocol or by configuration.
+    Igp = 0,
+    /// From EGP (RFC 904).
+    Egp = 1,
+    /// By some other means.
+    #[default]
+    Incomplete = 2,
+}
+
+impl Origin {
+    /// The origin numbered `code`.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Origin> {
+        match code {
+            0 => Some(Origin::Igp),
+            1 => Some(Origin::Egp),
+            2 => Some(Origin::Incomplete),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Origin::Igp => "igp",
+            Origin::Egp => "egp",
+            Origin::Incomplete => "incomplete",
+        })
+    }
+}
+
+/// A segment of an AS path. More than 255 AS numbers are sent as several segments.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AsSegment {
+    /// What it means.
+    pub kind: SegmentKind,
+    /// Its AS numbers, the nearest first.
+    pub asns: Vec<Asn>,
+}
+
+/// A path attribute with its meaning. AS numbers are sent with four octets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PathAttribute {
+    /// ORIGIN.
+    Origin(Origin),
+    /// AS_PATH.
+    AsPath(Vec<AsSegment>),
+    /// NEXT_HOP.
+    NextHop(Ipv4Addr),
+    /// MULTI_EXIT_DISC.
+    MultiExitDisc(u32),
+    /// LOCAL_PREF.
+    LocalPref(u32),
+    /// ATOMIC_AGGREGATE.
+    AtomicAggregate,
+    /// AGGREGATOR.
+    Aggregator {
+        /// The AS that aggregated.
+        asn: Asn,
+        /// Its router.
+        router: RouterId,
+    },
+    /// COMMUNITIES.
+    Communities(Vec<Community>),
+    /// ORIGINATOR_ID.
+    OriginatorId(RouterId),
+    /// CLUSTER_LIST, the last cluster passed first.
+    ClusterList(Vec<ClusterId>),
+    /// MP_REACH_NLRI, next hop and destinations as on the wire: their form depends on family and session.
+    MpReach {
+        /// The family of the destinations.
+        family: Family,
+        /// The next hop's octets, at most 255.
+        next_hop: Vec<u8>,
+        /// The destinations' octets.
+        nlri: Vec<u8>,
+    },
+    /// MP_UNREACH_NLRI, destinations as on the wire.
+    MpUnreach {
+        /// The family of the destinations.
+        family: Family,
+        /// The destinations' octets.
+        nlri: Vec<u8>,
+    },
+    /// EXTENDED COMMUNITIES.
+    ExtendedCommunities(Vec<ExtendedCommunity>),
+    /// AS4_PATH.
+    As4Path(Vec<AsSegment>),
+    /// AS4_AGGREGATOR.
+    As4Aggregator {
+        /// The AS that aggregated.
+        asn: Asn,
+        /// Its router.
+        router: RouterId,
+    },
+    /// LARGE_COMMUNITY.
+    LargeCommunities(Vec<LargeCommunity>),
+    /// Any other, or one whose value can't be read.
+    Unknown {
+        /// Its flags, the one for the extended length left out.
+        flags: u8,
+        /// Its type code.
+        code: u8,
+        /// Its value.
+        value: Vec<u8>,
+    },
+}
+
+impl PathAttribute {
+    /// The type code.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            PathAttribute::Origin(_) => code::ORIGIN,
+            PathAttribute::AsPath(_) => code::AS_PATH,
+            PathAttribute::NextHop(_) => code::NEXT_HOP,
+            PathAttribute::MultiExitDisc(_) => code::MULTI_EXIT_DISC,
+            PathAttribute::LocalPref(_) => code::LOCAL_PREF,
+            PathAttribute::AtomicAggregate => code::ATOMIC_AGGREGATE,
+            PathAttribute::Aggregator { .. } => code::AGGREGATOR,
+            PathAttribute::Communities(_) => code::COMMUNITIES,
+            PathAttribute::OriginatorId(_) => code::ORIGINATOR_ID,
+            PathAttribute::ClusterList(_) => code::CLUSTER_LIST,
+            PathAttribute::MpReach { .. } => code::MP_REACH_NLRI,
+            PathAttribute::MpUnreach { .. } => code::MP_UNREACH_NLRI,
+            PathAttribute::ExtendedCommunities(_) => code::EXTENDED_COMMUNITIES,
+            PathAttribute::As4Path(_) => code::AS4_PATH,
+            PathAttribute::As4Aggregator { .. } => code::AS4_AGGREGATOR,
+            PathAttribute::LargeCommunities(_) => code::LARGE_COMMUNITY,
+            PathAttribute::Unknown { code, .. } => *code,
+        }
+    }
+
+    /// Appends it with its header: flags as its RFC gives them, Partial clear.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut value = Vec::new();
+        self.encode_value(&mut value);
+        let flags = match self {
+            PathAttribute::Unknown { flags, .. } => *flags,
+            known => rules::rule(known.code()).map_or(0, |rule| rule.class.flags()),
+        };
+        attribute::push(out, flags, self.code(), &value);
+    }
+
+    fn encode_value(&self, out: &mut Vec<u8>) {
+        match self {
+            PathAttribute::Origin(origin) => out.push(*origin as u8),
+            PathAttribute::AsPath(segments) | PathAttribute::As4Path(segments) => {
+                segments.iter().for_each(|s| push_segment(out, s.kind, s.asns.iter().copied()));
+            }
+            PathAttribute::NextHop(address) => out.extend(address.octets()),
+            PathAttribute::MultiExitDisc(n)
+            | PathAttribute::LocalPref(n)
+            | PathAttribute::OriginatorId(RouterId(n)) => out.extend(n.to_be_bytes()),
+            PathAttribute::AtomicAggregate => {}
+            PathAttribute::Aggregator { asn, router } | PathAttribute::As4Aggregator { asn, router } => {
+                out.extend(asn.0.to_be_bytes());
+                out.extend(router.0.to_be_bytes());
+            }
+            PathAttribute::Communities(list) => out.extend(list.iter().flat_map(|c| c.0.to_be_bytes())),
+            PathAttribute::ClusterList(list) => out.extend(list.iter().flat_map(|c| c.0.to_be_bytes())),
+            PathAttribute::ExtendedCommunities(list) => out.extend(list.iter().flat_map(|c| c.0)),
+            PathAttribute::LargeCommunities(list) => {
+                out.extend(
+                    list.iter().flat_map(|c| [c.global, c.local1, c.local2]).flat_map(u32::to_be_bytes),
+                );
+            }
+            PathAttribute::MpReach { family, next_hop, nlri } => {
+                push_family(out, *family);
+                out.push(u8::try_from(next_hop.len()).unwrap_or(u8::MAX));
+                out.extend(next_hop.iter().take(usize::from(u8::MAX)));
+                out.push(0);
+                out.extend_from_slice(nlri);
+            }
+            PathAttribute::MpUnreach { family, nlri } => {
+                push_family(out, *family);
+                out.extend_from_slice(nlri);
+            }
+            PathAttribute::Unknown { value, .. } => out.extend_from_slice(value),
+        }
+    }
+
+    /// The attribute's meaning, its AS numbers as wide as `width`. One whose value does not have the form of its
+    /// type comes back as [`PathAttribute::Unknown`].
+    #[must_use]
+    pub fn from_raw(raw: &RawAttribute<'_>, width: AsWidth) -> PathAttribute {
+        known(raw, width).unwrap_or_else(|| PathAttribute::Unknown {
+            flags: raw.flags & !flag::EXTENDED_LENGTH,
+            code: raw.code,
+            value: raw.value.to_vec(),
+        })
+    }
+}
+
+fn push_family(out: &mut Vec<u8>, family: Family) {
+    out.extend(family.afi.to_be_bytes());
+    out.push(family.safi);
+}
+
+/// The typed form of an attribute whose value is well-formed.
+fn known(raw: &RawAttribute<'_>, width: AsWidth) -> Option<PathAttribute> {
+    let mut cursor = Cursor::new(raw.value);
+    let attribute = match raw.code {
+        code::ORIGIN => PathAttribute::Origin(Origin::from_code(cursor.u8()?)?),
+        code::AS_PATH => PathAttribute::AsPath(segments(&mut cursor, width)?),
+        code::NEXT_HOP => PathAttribute::NextHop(cursor.u32()?.into()),
+        code::MULTI_EXIT_DISC => PathAttribute::MultiExitDisc(cursor.u32()?),
+        code::LOCAL_PREF => PathAttribute::LocalPref(cursor.u32()?),
+        code::ATOMIC_AGGREGATE => PathAttribute::AtomicAggregate,
+        code::AGGREGATOR => {
+            PathAttribute::Aggregator { asn: asn(&mut cursor, width)?, router: router(&mut cursor)? }
+        }
+        code::COMMUNITIES => {
+            PathAttribute::Communities(list(&mut cursor, |c| Community(u32::from_be_bytes(c))))
+        }
+        code::ORIGINATOR_ID => PathAttribute::OriginatorId(router(&mut cursor)?),
+        code::CLUSTER_LIST => {
+            PathAttribute::ClusterList(list(&mut cursor, |c| ClusterId(u32::from_be_bytes(c))))
+        }
+        code::MP_REACH_NLRI => mp_reach(&mut cursor)?,
+        code::MP_UNREACH_NLRI => {
+            PathAttribute::MpUnreach { family: family(&mut cursor)?, nlri: rest(&mut cursor) }
+        }
+        code::EXTENDED_COMMUNITIES => {
+            PathAttribute::ExtendedCommunities(list(&mut cursor, ExtendedCommunity))
+        }
+        code::AS4_PATH => PathAttribute::As4Path(segments(&mut cursor, AsWidth::Four)?),
+        code::AS4_AGGREGATOR => PathAttribute::As4Aggregator {
+            asn: asn(&mut cursor, AsWidth::Four)?,
+            router: router(&mut cursor)?,
+        },
+        code::LARGE_COMMUNITY => {
+            PathAttribute::LargeCommunities(list(&mut cursor, LargeCommunity::from_octets))
+        }
+        _ => return None,
+    };
+    cursor.is_empty().then_some(attribute)
+}
+
+fn asn(cursor: &mut Cursor<'_>, width: AsWidth) -> Option<Asn> {
+    match width {
+        AsWidth::Four => cursor.u32().map(Asn),
+        AsWidth::Two => cursor.u16().map(u32::from).map(Asn),
+    }
+}
+
+fn router(cursor: &mut Cursor<'_>) -> Option<RouterId> {
+    cursor.u32().map(RouterId)
+}
+
+fn family(cursor: &mut Cursor<'_>) -> Option<Family> {
+    Some(Family { afi: cursor.u16()?, safi: cursor.u8()? })
+}
+
+fn rest(cursor: &mut Cursor<'_>) -> Vec<u8> {
+    cursor.take(cursor.len()).unwrap_or_default().to_vec()
+}
+
+fn list<const N: usize, T>(cursor: &mut Cursor<'_>, item: impl Fn([u8; N]) -> T) -> Vec<T> {
+    std::iter::from_fn(|| cursor.array().map(&item)).collect()
+}
+
+fn segments(cursor: &mut Cursor<'_>, width: AsWidth) -> Option<Vec<AsSegment>> {
+    let path = AsPath::parse(cursor.take(cursor.len())?, width).ok()?;
+    Some(path.segments().map(|s| AsSegment { kind: s.kind, asns: s.asns().collect() }).collect())
+}
+
+fn mp_reach(cursor: &mut Cursor<'_>) -> Option<PathAttribute> {
+    let family = family(cursor)?;
+    let next_hop_len = cursor.u8()?;
+    let next_hop = cursor.take(usize::from(next_hop_len))?.to_vec();
+    let _reserved = cursor.u8()?;
+    Some(PathAttribute::MpReach { family, next_hop, nlri: rest(cursor) })
+}

@@ -1,0 +1,45 @@
+//! A configuration shown with every default, and where each value comes from.
+
+use std::fmt::Write as _;
+
+use super::entries::{Entry, Shown, of_peer, of_sections, of_top};
+use super::model::{Config, Selector};
+
+impl Config {
+    /// The configuration as TOML: every key, each with its origin as a comment (`line 3` of the file, or
+    /// `default`). Passwords are left out, and keys without a value are comments, so that the text is itself a
+    /// configuration.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        let mut out = String::new();
+        self.block(&mut out, "", of_top(self));
+        for peer in &self.peers {
+            let section = format!("peers {}", peer.selector);
+            let key = if matches!(peer.selector, Selector::Address(_)) { "address" } else { "range" };
+            let selector = Shown::Value(toml::Value::String(peer.selector.to_string()));
+            let _ = writeln!(out, "\n[[{}]]", if peer.client { "clients" } else { "peers" });
+            self.block(&mut out, &section, [vec![(key, selector)], of_peer(peer)].concat());
+        }
+        for (name, entries) in of_sections(self) {
+            let _ = writeln!(out, "\n[{name}]");
+            self.block(&mut out, name, entries);
+        }
+        out
+    }
+
+    fn block(&self, out: &mut String, section: &str, entries: Vec<Entry>) {
+        let owner = section.to_owned();
+        for (key, shown) in entries {
+            let origin = match self.origins.get(&(owner.clone(), key)) {
+                Some(line) => format!("line {line}"),
+                None => "default".to_owned(),
+            };
+            let assignment = match shown {
+                Shown::Value(value) => format!("{key} = {value}"),
+                Shown::Unset(meaning) => format!("# {key}: {meaning}"),
+                Shown::Hidden(_) => format!("# {key}: set, not shown"),
+            };
+            let _ = writeln!(out, "{assignment:<44} # {origin}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Every key of a configuration as one flat list: what `effective` prints and `diff` compares, so that neither
+//! can forget a key. And what a change of each key costs.
+
+use std::fmt;
+use std::path::Path;
+
+use toml::Value;
+
+use super::model::{Config, PeerConfig, Selector};
+use super::secret::Secret;
+use super::values::{LOG_FORMATS, NEXT_HOPS, PER_PEER, POLICIES, word};
+
+/// What it takes to bring a changed key into effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Impact {
+    /// Nothing: it counts from now on.
+    Live,
+    /// The routes of the peer are asked for or sent again; its session stays.
+    Refresh,
+    /// The session ends and begins anew.
+    SessionReset,
+    /// The daemon must be restarted; a reload refuses the change.
+    Restart,
+}
+
+impl fmt::Display for Impact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Impact::Live => "live",
+            Impact::Refresh => "refresh",
+            Impact::SessionReset => "session-reset",
+            Impact::Restart => "restart",
+        })
+    }
+}
+
+/// The one classifier: section, key, impact. `peers` stands for clients too.
+const IMPACTS: &[(&str, &str, Impact)] = &[
+    ("", "asn", Impact::Restart),
+    ("", "router-id", Impact::Restart),
+    ("", "cluster-id", Impact::Restart),
+    ("", "listen", Impact::Restart),
+    ("", "next-hop-v4", Impact::Restart),
+    ("", "next-hop-v6", Impact::Restart),
+    ("", "hold-time", Impact::Live),
+    ("", "connect-retry", Impact::Live),
+    ("", "families", Impact::Live),
+    ("peers", "client", Impact::SessionReset),
+    ("peers", "name", Impact::Live),
+    ("peers", "asn", Impact::SessionReset),
+    ("peers", "port", Impact::Live),
+    ("peers", "passive", Impact::Live),
+    ("peers", "enabled", Impact::Live),
+    ("peers", "families", Impact::SessionReset),
+    ("peers", "hold-time", Impact::SessionReset),
+    ("peers", "connect-retry", Impact::Live),
+    ("peers", "delay-open", Impact::Live),
+    ("peers", "source-address", Impact::SessionReset),
+    ("peers", "password", Impact::SessionReset),
+    ("peers", "password-file", Impact::Live),
+    ("peers", "ttl-security", Impact::SessionReset),
+    ("peers", "import", Impact::Refresh),
+    ("peers", "export", Impact::SessionReset),
+    ("peers", "next-hop-self", Impact::SessionReset),
+    ("peers", "max-prefix", Impact::Live),
+    ("peers", "extended-message", Impact::SessionReset),
+    ("peers", "max-sessions", Impact::Live),
+    ("peers", "allowed-prefixes", Impact::Refresh),
+    ("announce", "prefixes", Impact::Live),
+    ("announce", "file", Impact::Live),
+    ("decision", "always-compare-med", Impact::Restart),
+    ("decision", "deterministic-med", Impact::Restart),
+    ("decision", "multipath", Impact::Restart),
+    ("api", "socket", Impact::Restart),
+    ("api", "listen", Impact::Restart),
+    ("log", "level", Impact::Live),
+    ("log", "format", Impact::Restart),
+    ("metrics", "per-peer", Impact::Live),
+    ("fib", "enabled", Impact::Restart),
+    ("fib", "table", Impact::Restart),
+    ("fib", "protocol", Impact::Restart),
+    ("fib", "metric", Impact::Restart),
+    ("fib", "blackhole", Impact::Restart),
+    ("fib", "next-hops", Impact::Restart),
+];
+
+/// Every key with its section and what a change of it costs, for the documentation.
+#[must_use]
+pub fn reload_table() -> &'static [(&'static str, &'static str, Impact)] {
+    IMPACTS
+}
+
+/// What a change of `key` costs; a key without a row counts as the worst.
+pub(super) fn impact(section: &str, key: &str) -> Impact {
+    let row = IMPACTS.iter().find(|(s, k, _)| *s == section && *k == key);
+    row.map_or(Impact::Restart, |(_, _, impact)| *impact)
+}
+
+/// A key's value, ready to compare and to print.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shown {
+    /// As TOML.
+    Value(Value),
+    /// No value; the text says what happens then.
+    Unset(&'static str),
+    /// A value that is not printed.
+    Hidden(Secret),
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shown::Value(value) => value.fmt(f),
+            Shown::Unset(meaning) => write!(f, "({meaning})"),
+            Shown::Hidden(_) => f.write_str("(hidden)"),
+        }
+    }
+}
+
+/// One key with its value.
+pub(super) type Entry = (&'static str, Shown);
+
+fn text(value: impl fmt::Display) -> Shown {
+    Shown::Value(Value::String(value.to_string()))
+}
+
+fn number(value: impl Into<i64>) -> Shown {
+    Shown::Value(Value::Integer(value.into()))
+}
+
+fn boolean(value: bool) -> Shown {
+    Shown::Value(Value::Boolean(value))
+}
+
+fn list<T: fmt::Display>(values: impl IntoIterator<Item = T>) -> Shown {
+    Shown::Value(Value::Array(values.into_iter().map(|v| Value::String(v.to_string())).collect()))
+}
+
+fn path(path: &Path) -> Shown {
+    text(path.display())
+}
+
+fn or_unset<T>(value: Option<T>, meaning: &'static str, show: impl Fn(T) -> Shown) -> Shown {
+    value.map_or(Shown::Unset(meaning), show)
+}
+
+fn seconds(time: std::time::Duration) -> Shown {
+    number(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// The keys above all sections.
+pub(super) fn of_top(config: &Config) -> Vec<Entry> {
+    let mut entries = vec![
+        ("asn", number(config.asn.0)),
+        ("router-id", or_unset(config.router_id, "the lowest global IPv4 address of the host", text)),
+    ];
+    if config.fib.is_none() {
+        entries.push(("cluster-id", or_unset(config.cluster_id, "the router id", text)));
+    }
+    entries.extend([
+        ("listen", list(&config.listen)),
+        ("next-hop-v4", or_unset(config.next_hop_v4, "the session's own address", text)),
+        ("next-hop-v6", or_unset(config.next_hop_v6, "the session's own address", text)),
+        ("hold-time", number(config.hold_time)),
+        ("connect-retry", seconds(config.connect_retry)),
+        ("families", list(config.families.iter())),
+    ]);
+    entries
+}
+
+/// The keys of a peer apart from the one that selects it.
+pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
+    let range = matches!(peer.selector, Selector::Range(_));
+    let password = peer.password.clone();
+    let mut entries = vec![
+        ("name", or_unset(peer.name.as_ref(), "none", text)),
+        ("asn", number(peer.asn.0)),
+        ("passive", boolean(peer.passive)),
+        ("enabled", boolean(peer.enabled)),
+        ("families", list(peer.families.iter())),
+        ("hold-time", number(peer.hold_time)),
+        ("connect-retry", seconds(peer.connect_retry)),
+        ("delay-open", or_unset(peer.delay_open, "our OPEN goes at once", seconds)),
+        ("password", or_unset(password, "no TCP MD5", Shown::Hidden)),
+        ("password-file", or_unset(peer.password_file.as_deref(), "none", path)),
+        ("ttl-security", or_unset(peer.ttl_security, "off", number)),
+        ("import", text(word(POLICIES, &peer.import))),
+        ("export", text(word(POLICIES, &peer.export))),
+        ("next-hop-self", boolean(peer.next_hop_self)),
+        ("max-prefix", number(peer.max_prefix.unwrap_or(0))),
+        ("extended-message", boolean(peer.extended_message)),
+        ("allowed-prefixes", list(&peer.allowed_prefixes)),
+    ];
+    if range {
+        entries.push(("max-sessions", number(peer.max_sessions)));
+    } else {
+        entries.push(("port", number(peer.port)));
+        entries.push(("source-address", or_unset(peer.source_address, "as the kernel chooses", text)));
+    }
+    entries
+}
+
+/// The sections that exist once, with their keys.
+pub(super) fn of_sections(config: &Config) -> Vec<(&'static str, Vec<Entry>)> {
+    let Config { announce, decision, api, log, metrics, .. } = config;
+    let listen = api.listen.map_or_else(|| text(""), text);
+    let multipath = i64::try_from(decision.multipath).unwrap_or(i64::MAX);
+    let mut sections = vec![
+        (
+            "announce",
+            vec![
+                ("prefixes", list(&announce.prefixes)),
+                ("file", or_unset(announce.file.as_deref(), "none", path)),
+            ],
+        ),
+        (
+            "decision",
+            vec![
+                ("always-compare-med", boolean(decision.always_compare_med)),
+                ("deterministic-med", boolean(decision.deterministic_med)),
+                ("multipath", number(multipath)),
+            ],
+        ),
+        ("api", vec![("socket", path(&api.socket)), ("listen", listen)]),
+        ("log", vec![("level", text(&log.level)), ("format", text(word(LOG_FORMATS, &log.format)))]),
+        ("metrics", vec![("per-peer", text(word(PER_PEER, &metrics.per_peer)))]),
+    ];
+    if let Some(fib) = &config.fib {
+        let entries = vec![
+            ("enabled", boolean(fib.enabled)),
+            ("table", number(fib.table)),
+            ("protocol", number(fib.protocol)),
+            ("metric", number(fib.metric)),
+            ("blackhole", boolean(fib.blackhole)),
+            ("next-hops", text(word(NEXT_HOPS, &fib.next_hops))),
+        ];
+        sections.push(("fib", entries));
+    }
+    sections
+}

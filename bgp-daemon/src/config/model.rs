@@ -1,0 +1,270 @@
+//! The configuration as typed, resolved values: every default filled in, nothing left to interpret.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
+use ipnetwork::IpNetwork;
+
+use super::diagnostic::Diagnostic;
+use super::secret::Secret;
+
+/// Which daemon a configuration is for: sections and defaults differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DaemonKind {
+    /// `bgp-speaker`, which has a `[fib]`.
+    Speaker,
+    /// `route-reflector`, which has `[[clients]]` and a `cluster-id`.
+    Reflector,
+}
+
+impl DaemonKind {
+    /// The daemon's name, as in its command and socket.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            DaemonKind::Speaker => "bgp-speaker",
+            DaemonKind::Reflector => "route-reflector",
+        }
+    }
+}
+
+/// A daemon's whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which daemon it is for.
+    pub daemon: DaemonKind,
+    /// Our AS number.
+    pub asn: Asn,
+    /// Our BGP Identifier; `None` if the file leaves it to the addresses of the host, which the daemon looks
+    /// up at start.
+    pub router_id: Option<RouterId>,
+    /// Our cluster (RFC 4456); `None`: the router id. Always `None` in a speaker.
+    pub cluster_id: Option<ClusterId>,
+    /// Where sessions are accepted; empty: nowhere.
+    pub listen: Vec<SocketAddr>,
+    /// The next hop sent for IPv4 where it is «self»; `None`: the session's own address.
+    pub next_hop_v4: Option<Ipv4Addr>,
+    /// The next hop sent for IPv6 where it is «self»; `None`: the session's own address.
+    pub next_hop_v6: Option<Ipv6Addr>,
+    /// The default hold time of peers, in seconds; 0: none.
+    pub hold_time: u16,
+    /// The default connect retry time of peers.
+    pub connect_retry: Duration,
+    /// The default families of peers.
+    pub families: FamilySet,
+    /// Peers and clients, in the order of the file.
+    pub peers: Vec<PeerConfig>,
+    /// What we announce ourselves.
+    pub announce: Announce,
+    /// The decision process.
+    pub decision: Decision,
+    /// The control API.
+    pub api: Api,
+    /// Logging.
+    pub log: Log,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// The kernel's routes; `Some` exactly in a speaker.
+    pub fib: Option<Fib>,
+    /// What is taken but should be told to the operator.
+    pub warnings: Vec<Diagnostic>,
+    /// Which keys the file sets, and where.
+    pub(super) origins: Origins,
+}
+
+/// Which line sets a key; keys that are not here have their default. The first part names the section: empty
+/// for the top, `peers 10.0.0.2` for a peer.
+pub(super) type Origins = BTreeMap<(String, &'static str), usize>;
+
+/// Which sessions an entry is for. Ordered: addresses first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Selector {
+    /// One neighbour.
+    Address(IpAddr),
+    /// Whoever connects from this network; the longest match counts.
+    Range(IpNetwork),
+}
+
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Selector::Address(address) => address.fmt(f),
+            Selector::Range(network) => network.fmt(f),
+        }
+    }
+}
+
+/// What passes to or from a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Every route.
+    Accept,
+    /// No route: what eBGP does without a policy (RFC 8212).
+    Reject,
+}
+
+/// One `[[peers]]` or `[[clients]]` entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerConfig {
+    /// Which sessions it is for.
+    pub selector: Selector,
+    /// Whether we reflect to it (RFC 4456).
+    pub client: bool,
+    /// A name for people.
+    pub name: Option<String>,
+    /// Its AS number.
+    pub asn: Asn,
+    /// Internal if `asn` is our own.
+    pub kind: PeerKind,
+    /// The TCP port we connect to.
+    pub port: u16,
+    /// Never connect, only accept. Always so for a range.
+    pub passive: bool,
+    /// Whether it may have a session at all.
+    pub enabled: bool,
+    /// The families we offer.
+    pub families: FamilySet,
+    /// The hold time we offer, in seconds; 0: none.
+    pub hold_time: u16,
+    /// The first pause between two attempts to connect.
+    pub connect_retry: Duration,
+    /// How long to wait for the peer's OPEN before sending ours (RFC 4271 section 8.1.1); `None`: not at all.
+    pub delay_open: Option<Duration>,
+    /// Our address on the session; `None`: as the kernel chooses.
+    pub source_address: Option<IpAddr>,
+    /// The TCP MD5 password (RFC 2385), from the file or from `password_file`.
+    pub password: Option<Secret>,
+    /// Where the password was read from.
+    pub password_file: Option<PathBuf>,
+    /// How many hops away the peer may be (RFC 5082); `None`: any.
+    pub ttl_security: Option<u8>,
+    /// What passes from it.
+    pub import: Policy,
+    /// What passes to it.
+    pub export: Policy,
+    /// Whether we send ourselves as the next hop of every route.
+    pub next_hop_self: bool,
+    /// How many prefixes a family may hold before the session is closed; `None`: any number.
+    pub max_prefix: Option<u32>,
+    /// Whether messages over 4096 octets are offered (RFC 8654).
+    pub extended_message: bool,
+    /// For a range: how many sessions it may have at once.
+    pub max_sessions: u32,
+    /// If not empty: only routes within one of these are taken from it.
+    pub allowed_prefixes: Vec<Prefix>,
+}
+
+/// `[announce]`: the routes we originate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Announce {
+    /// Announced from the start.
+    pub prefixes: Vec<Prefix>,
+    /// A watched file with one prefix a line.
+    pub file: Option<PathBuf>,
+}
+
+/// `[decision]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Compare MED between routes of different neighbouring ASes.
+    pub always_compare_med: bool,
+    /// Compare MED in groups, so that the result does not hang on the order of arrival.
+    pub deterministic_med: bool,
+    /// How many equal routes are used at once, at least 1.
+    pub multipath: usize,
+}
+
+/// `[api]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// The Unix socket, which may do everything.
+    pub socket: PathBuf,
+    /// A TCP endpoint that may only read; `None`: none.
+    pub listen: Option<SocketAddr>,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A level, or directives such as `info,bgp_daemon=debug`.
+    pub level: String,
+    /// The form of a line.
+    pub format: LogFormat,
+}
+
+/// How many series each peer has in `/metrics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PerPeer {
+    /// `Full` up to 500 peers, `Basic` above.
+    Auto,
+    /// All.
+    Full,
+    /// Identity, state and the two counts that matter.
+    Basic,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// How many series each peer has.
+    pub per_peer: PerPeer,
+}
+
+/// Who decides whether a next hop can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextHops {
+    /// The kernel's routing table.
+    Kernel,
+    /// All can be reached, at the same cost.
+    Assume,
+}
+
+/// `[fib]`: the kernel's routes (`bgp-speaker` only).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fib {
+    /// Whether learned routes are installed.
+    pub enabled: bool,
+    /// The routing table.
+    pub table: u32,
+    /// The `rtproto` by which our routes are known as ours.
+    pub protocol: u8,
+    /// The metric of our routes.
+    pub metric: u32,
+    /// Whether what we announce is also a blackhole in the kernel.
+    pub blackhole: bool,
+    /// How next hops are judged.
+    pub next_hops: NextHops,
+}
+
+impl Config {
+    /// Our cluster (RFC 4456 section 7): the configured one, else the router id.
+    #[must_use]
+    pub fn cluster_id(&self, router_id: RouterId) -> ClusterId {
+        self.cluster_id.unwrap_or(ClusterId(router_id.0))
+    }
+
+    /// The entry that a connection from `address` belongs to: its own, else that of the longest range.
+    #[must_use]
+    pub fn peer_for(&self, address: IpAddr) -> Option<&PeerConfig> {
+        let exact = self.peers.iter().find(|p| p.selector == Selector::Address(address));
+        exact.or_else(|| {
+            let matching = self.peers.iter().filter_map(|peer| match peer.selector {
+                Selector::Range(network) if network.contains(address) => Some((network.prefix(), peer)),
+                _ => None,
+            });
+            matching.max_by_key(|(len, _)| *len).map(|(_, peer)| peer)
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Reads a whole file: sections in order, then what only shows when all of it is known.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bgp_core::{Asn, Family, FamilySet, RouterId};
+use toml::de::DeTable;
+
+use super::diagnostic::{Code, Diagnostic, Report, Source};
+use super::model::{
+    Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops, Origins, PerPeer,
+};
+use super::section::Section;
+use super::{peers, values};
+
+/// What peers inherit from the top of the file.
+pub(super) struct Defaults {
+    pub(super) asn: Asn,
+    pub(super) hold_time: u16,
+    pub(super) connect_retry: Duration,
+    pub(super) families: FamilySet,
+}
+
+pub(super) fn parse(text: &str, file: &str, daemon: DaemonKind) -> Result<Config, Vec<Diagnostic>> {
+    let mut report = Report::new(Source { file, text });
+    let (document, broken) = DeTable::parse_recoverable(text);
+    for error in &broken {
+        let span = error.span().unwrap_or(0..0);
+        report.error(Code::Syntax, span, format!("not TOML: {}", error.message()), "");
+    }
+    if !broken.is_empty() {
+        return Err(report.finish().err().unwrap_or_default());
+    }
+    let top = Section::new("", document.get_ref(), 0..0);
+    let config = read(top, &mut report, daemon);
+    Ok(Config { warnings: report.finish()?, ..config })
+}
+
+fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Config {
+    let mut origins = Origins::new();
+    let asn = top.get(report, "asn", values::asn);
+    if top.key_span("asn").is_none() {
+        let remedy = "add `asn = 64512`, the number of the AS this daemon is in";
+        report.error_in_file(Code::Missing, "the key `asn` is missing", remedy);
+    }
+    let router_id = top.get(report, "router-id", values::router_id);
+    let listen = top.get(report, "listen", values::endpoints).unwrap_or_else(default_listen);
+    let defaults = Defaults {
+        asn: asn.unwrap_or_default(),
+        hold_time: top.get(report, "hold-time", values::hold_time).unwrap_or(90),
+        connect_retry: top.get(report, "connect-retry", values::seconds).unwrap_or(Duration::from_secs(5)),
+        families: top.get(report, "families", values::families).unwrap_or_else(both_families),
+    };
+    let config = Config {
+        daemon,
+        asn: defaults.asn,
+        router_id: router_id.or_else(|| router_id_of(&listen)),
+        cluster_id: of_reflector(&mut top, report, "cluster-id", daemon)
+            .then(|| top.get(report, "cluster-id", values::cluster_id))
+            .flatten(),
+        next_hop_v4: top.get(report, "next-hop-v4", values::ipv4),
+        next_hop_v6: top.get(report, "next-hop-v6", values::ipv6),
+        hold_time: defaults.hold_time,
+        connect_retry: defaults.connect_retry,
+        families: defaults.families,
+        peers: peers::read(&mut top, report, &defaults, daemon, &mut origins),
+        announce: announce(&mut top, report, &mut origins),
+        decision: decision(&mut top, report, &mut origins, daemon),
+        api: api(&mut top, report, &mut origins, daemon),
+        log: log(&mut top, report, &mut origins),
+        metrics: metrics(&mut top, report, &mut origins),
+        fib: fib(&mut top, report, &mut origins, daemon),
+        listen,
+        warnings: Vec::new(),
+        origins: Origins::new(),
+    };
+    top.finish(report, "", &mut origins);
+    Config { origins, ..config }
+}
+
+fn default_listen() -> Vec<SocketAddr> {
+    vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 179)), SocketAddr::from((Ipv6Addr::UNSPECIFIED, 179))]
+}
+
+fn both_families() -> FamilySet {
+    FamilySet::EMPTY.with(Family::IPV4_UNICAST).with(Family::IPV6_UNICAST)
+}
+
+/// The first IPv4 address that is listened on by name.
+fn router_id_of(listen: &[SocketAddr]) -> Option<RouterId> {
+    listen.iter().find_map(|endpoint| match endpoint.ip() {
+        IpAddr::V4(address) if !address.is_unspecified() => Some(RouterId::from(address)),
+        _ => None,
+    })
+}
+
+/// Whether `key`, which only a reflector has, may be read; elsewhere it is reported if it is there.
+pub(super) fn of_reflector(
+    top: &mut Section<'_>,
+    report: &mut Report<'_>,
+    key: &'static str,
+    daemon: DaemonKind,
+) -> bool {
+    if daemon == DaemonKind::Speaker && top.node(key).is_some() {
+        let message = format!("`{key}` is for a route-reflector; bgp-speaker does not reflect");
+        let remedy =
+            if key == "clients" { "write [[peers]] instead, or run route-reflector" } else { "take it out" };
+        report.error(Code::NotHere, top.span_of(key), message, remedy);
+    }
+    daemon == DaemonKind::Reflector
+}
+
+fn announce(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins) -> Announce {
+    let Some(mut section) = top.section(report, "announce", "[announce]") else { return Announce::default() };
+    let prefixes = section.get(report, "prefixes", values::prefixes).unwrap_or_default();
+    let file = section.get(report, "file", values::path);
+    let file = file.map(|path| beside(report.source.file, path));
+    section.finish(report, "announce", origins);
+    Announce { prefixes, file }
+}
+
+/// A path as seen from the configuration file that names it.
+pub(super) fn beside(config: &str, path: PathBuf) -> PathBuf {
+    Path::new(config).parent().map_or_else(|| path.clone(), |directory| directory.join(&path))
+}
+
+fn decision(
+    top: &mut Section<'_>,
+    report: &mut Report<'_>,
+    origins: &mut Origins,
+    daemon: DaemonKind,
+) -> Decision {
+    let multipath = if daemon == DaemonKind::Speaker { 8 } else { 1 };
+    let mut decision = Decision { always_compare_med: false, deterministic_med: true, multipath };
+    let Some(mut section) = top.section(report, "decision", "[decision]") else { return decision };
+    let boolean = values::boolean;
+    decision.always_compare_med = section.get(report, "always-compare-med", boolean).unwrap_or(false);
+    decision.deterministic_med = section.get(report, "deterministic-med", boolean).unwrap_or(true);
+    decision.multipath = section.get(report, "multipath", values::multipath).unwrap_or(multipath);
+    section.finish(report, "decision", origins);
+    decision
+}
+
+fn api(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins, daemon: DaemonKind) -> Api {
+    let socket = PathBuf::from(format!("/run/bgp/{}.sock", daemon.name()));
+    let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9179)));
+    let Some(mut section) = top.section(report, "api", "[api]") else { return Api { socket, listen } };
+    let socket = section.get(report, "socket", values::path).unwrap_or(socket);
+    let listen = section.get(report, "listen", values::endpoint_or_off).unwrap_or(listen);
+    section.finish(report, "api", origins);
+    Api { socket, listen }
+}
+
+fn log(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins) -> Log {
+    let mut log = Log { level: "info".to_owned(), format: LogFormat::Text };
+    let Some(mut section) = top.section(report, "log", "[log]") else { return log };
+    log.level = section.get(report, "level", values::log_level).unwrap_or(log.level);
+    log.format = section.get(report, "format", values::log_format).unwrap_or(log.format);
+    section.finish(report, "log", origins);
+    log
+}
+
+fn metrics(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins) -> Metrics {
+    let mut metrics = Metrics { per_peer: PerPeer::Auto };
+    let Some(mut section) = top.section(report, "metrics", "[metrics]") else { return metrics };
+    metrics.per_peer = section.get(report, "per-peer", values::per_peer).unwrap_or(metrics.per_peer);
+    section.finish(report, "metrics", origins);
+    metrics
+}
+
+fn fib(
+    top: &mut Section<'_>,
+    report: &mut Report<'_>,
+    origins: &mut Origins,
+    daemon: DaemonKind,
+) -> Option<Fib> {
+    let mut fib = Fib {
+        enabled: true,
+        table: 254,
+        protocol: 186,
+        metric: 1024,
+        blackhole: true,
+        next_hops: NextHops::Kernel,
+    };
+    if daemon == DaemonKind::Reflector {
+        if top.node("fib").is_some() {
+            let message = "[fib] is for bgp-speaker; a route-reflector installs no routes";
+            report.error(Code::NotHere, top.span_of("fib"), message, "take it out, or run bgp-speaker");
+        }
+        return None;
+    }
+    let Some(mut section) = top.section(report, "fib", "[fib]") else { return Some(fib) };
+    fib.enabled = section.get(report, "enabled", values::boolean).unwrap_or(fib.enabled);
+    fib.table = section.get(report, "table", values::routing_table).unwrap_or(fib.table);
+    fib.protocol = section.get(report, "protocol", values::route_protocol).unwrap_or(fib.protocol);
+    fib.metric = section.get(report, "metric", values::metric).unwrap_or(fib.metric);
+    fib.blackhole = section.get(report, "blackhole", values::boolean).unwrap_or(fib.blackhole);
+    fib.next_hops = section.get(report, "next-hops", values::next_hops).unwrap_or(fib.next_hops);
+    section.finish(report, "fib", origins);
+    Some(fib)
+}

@@ -1,0 +1,198 @@
+//! `[[peers]]` and `[[clients]]`: each entry on its own, then against the others.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use bgp_core::PeerKind;
+
+use super::diagnostic::{Code, Report};
+use super::model::{DaemonKind, Origins, PeerConfig, Policy, Selector};
+use super::parse::{Defaults, beside, of_reflector};
+use super::secret::Secret;
+use super::section::Section;
+use super::values;
+
+/// Linux takes no longer key (`TCP_MD5SIG_MAXKEYLEN`).
+const MD5_MAX: usize = 80;
+
+pub(super) fn read(
+    top: &mut Section<'_>,
+    report: &mut Report<'_>,
+    defaults: &Defaults,
+    daemon: DaemonKind,
+    origins: &mut Origins,
+) -> Vec<PeerConfig> {
+    let mut sections = top.sections(report, "peers", "[[peers]]");
+    if of_reflector(top, report, "clients", daemon) {
+        sections.extend(top.sections(report, "clients", "[[clients]]"));
+    }
+    sections.sort_by_key(|section| section.span.start);
+    let mut seen = BTreeMap::new();
+    sections.into_iter().filter_map(|section| entry(section, report, defaults, &mut seen, origins)).collect()
+}
+
+fn entry(
+    mut section: Section<'_>,
+    report: &mut Report<'_>,
+    defaults: &Defaults,
+    seen: &mut BTreeMap<Selector, usize>,
+    origins: &mut Origins,
+) -> Option<PeerConfig> {
+    let selector = selector(&mut section, report);
+    let client = section.title == "[[clients]]";
+    let asn = section.get(report, "asn", values::asn).unwrap_or(defaults.asn);
+    let kind = if asn == defaults.asn { PeerKind::Internal } else { PeerKind::External };
+    let policy = if kind == PeerKind::Internal { Policy::Accept } else { Policy::Reject };
+    let is_range = matches!(selector, Some(Selector::Range(_)));
+    let password_file = section.get(report, "password-file", values::path);
+    let password_file = password_file.map(|path| beside(report.source.file, path));
+    let peer = PeerConfig {
+        selector: selector.unwrap_or(Selector::Address(IpAddr::from([0; 4]))),
+        client,
+        name: section.get(report, "name", name),
+        asn,
+        kind,
+        port: section.get(report, "port", values::port).unwrap_or(179),
+        passive: section.get(report, "passive", values::boolean).unwrap_or(is_range),
+        enabled: section.get(report, "enabled", values::boolean).unwrap_or(true),
+        families: section.get(report, "families", values::families).unwrap_or(defaults.families),
+        hold_time: section.get(report, "hold-time", values::hold_time).unwrap_or(defaults.hold_time),
+        connect_retry: section
+            .get(report, "connect-retry", values::seconds)
+            .unwrap_or(defaults.connect_retry),
+        delay_open: section.get(report, "delay-open", values::seconds),
+        source_address: section.get(report, "source-address", values::address),
+        password: password(&mut section, report, password_file.as_deref()),
+        password_file,
+        ttl_security: section.get(report, "ttl-security", values::hops),
+        import: section.get(report, "import", values::policy).unwrap_or(policy),
+        export: section.get(report, "export", values::policy).unwrap_or(policy),
+        next_hop_self: section.get(report, "next-hop-self", values::boolean).unwrap_or(false),
+        max_prefix: section.get(report, "max-prefix", values::limit).flatten(),
+        extended_message: section.get(report, "extended-message", values::boolean).unwrap_or(true),
+        max_sessions: section.get(report, "max-sessions", values::count).unwrap_or(1024),
+        allowed_prefixes: section.get(report, "allowed-prefixes", values::prefixes).unwrap_or_default(),
+    };
+    contradictions(&section, report, &peer, defaults);
+    if selector.is_some() {
+        repeated(&section, report, &peer, seen);
+    }
+    section.finish(report, &format!("peers {}", peer.selector), origins);
+    selector.map(|_| peer)
+}
+
+fn selector(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Selector> {
+    let address = section.get(report, "address", values::address);
+    let range = section.get(report, "range", values::network);
+    match (section.key_span("address"), section.key_span("range")) {
+        (Some(_), Some(at)) => {
+            let message = "an entry has either `address` or `range`";
+            report.error(Code::Conflict, at, message, "make it two entries");
+            None
+        }
+        (None, None) => {
+            let message = format!("an entry of {} needs `address` or `range`", section.title);
+            report.error(Code::Missing, section.span.clone(), message, "add `address = \"10.0.0.2\"`");
+            None
+        }
+        _ => address.map(Selector::Address).or(range.map(Selector::Range)),
+    }
+}
+
+fn name(node: &super::section::Node<'_>, report: &mut Report<'_>) -> Option<String> {
+    let name = values::string(node, report)?;
+    let shown = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| !c.is_control() && c != ' ');
+    if !shown {
+        let message = "a name is 1 to 64 characters without spaces";
+        report.error(Code::Value, node.span(), message, "");
+    }
+    shown.then_some(name)
+}
+
+/// The password, read from its file if it has one. Errors never show it.
+fn password(section: &mut Section<'_>, report: &mut Report<'_>, file: Option<&Path>) -> Option<Secret> {
+    let inline = section.get(report, "password", values::string);
+    let at = section.span_of("password-file");
+    let (text, at) = match (inline, file) {
+        (Some(_), Some(_)) => {
+            let message = "`password` and `password-file` are both set";
+            report.error(Code::Conflict, at, message, "keep the file");
+            return None;
+        }
+        (Some(text), None) => (text, section.span_of("password")),
+        (None, Some(path)) => match std::fs::read_to_string(path) {
+            Ok(text) => (text.trim_end_matches(['\r', '\n']).to_owned(), at),
+            Err(error) => {
+                let message = format!("the password file {} cannot be read: {error}", path.display());
+                report.error(Code::File, at, message, "it must be readable by the daemon's user");
+                return None;
+            }
+        },
+        (None, None) => return None,
+    };
+    if text.is_empty() || text.len() > MD5_MAX {
+        let message = format!("a TCP MD5 password has 1 to {MD5_MAX} octets, this one {}", text.len());
+        report.error(Code::Value, at, message, "");
+        return None;
+    }
+    Some(Secret::new(text))
+}
+
+/// Keys of one entry that cannot stand together.
+fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerConfig, defaults: &Defaults) {
+    let mut refuse = |key: &str, wrong: bool, message: String, remedy: &str| {
+        if let (true, Some(at)) = (wrong, section.key_span(key)) {
+            report.error(Code::Conflict, at, message, remedy);
+        }
+    };
+    let range = matches!(peer.selector, Selector::Range(_));
+    if peer.client && defaults.asn.0 != 0 {
+        let message = format!("a client is in our own AS {}, not in {}", defaults.asn, peer.asn);
+        refuse("asn", peer.kind == PeerKind::External, message, "write [[peers]] for a peer in another AS");
+    }
+    let message = "a range only accepts: nothing tells which addresses to connect to";
+    refuse("passive", range && !peer.passive, message.to_owned(), "take `passive` out");
+    for key in ["port", "source-address"] {
+        refuse(key, range, format!("`{key}` is for connecting, a range only accepts"), "take it out");
+    }
+    let message = "`max-sessions` is for a range; an address has one session".to_owned();
+    refuse("max-sessions", !range, message, "take it out");
+    if let (Selector::Address(address), Some(source)) = (peer.selector, peer.source_address) {
+        let message = format!("{source} and {address} are of different families");
+        refuse("source-address", source.is_ipv4() != address.is_ipv4(), message, "");
+    }
+    if peer.kind == PeerKind::External && !peer.client && defaults.asn.0 != 0 {
+        for (key, policy) in [("import", peer.import), ("export", peer.export)] {
+            if policy == Policy::Reject
+                && section.key_span(key).is_none()
+                && section.key_span("asn").is_some()
+            {
+                let message = format!("without `{key}` no route passes this way (eBGP, RFC 8212)");
+                let remedy = format!("add `{key} = \"accept\"`, or \"reject\" if that is meant");
+                report.warning(Code::Suspicious, section.span_of("asn"), message, remedy);
+            }
+        }
+    }
+}
+
+/// Two entries for the same sessions.
+fn repeated(
+    section: &Section<'_>,
+    report: &mut Report<'_>,
+    peer: &PeerConfig,
+    seen: &mut BTreeMap<Selector, usize>,
+) {
+    let key = if matches!(peer.selector, Selector::Address(_)) { "address" } else { "range" };
+    let at = section.span_of(key);
+    let line = report.source.line(at.start);
+    match seen.get(&peer.selector) {
+        Some(first) => {
+            let message = format!("{} is configured twice", peer.selector);
+            report.error(Code::Duplicate, at, message, format!("first in line {first}"));
+        }
+        None => {
+            seen.insert(peer.selector, line);
+        }
+    }
+}

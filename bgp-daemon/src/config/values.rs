@@ -1,0 +1,345 @@
+//! From TOML values to the types of the model, one function a type.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bgp_core::prefix::ParsePrefixError;
+use bgp_core::{Asn, ClusterId, Family, FamilySet, Prefix, RouterId};
+use ipnetwork::IpNetwork;
+use toml::de::DeValue;
+
+use super::diagnostic::{Code, Report};
+use super::model::{LogFormat, NextHops, PerPeer, Policy};
+use super::nearest::nearest;
+use super::section::{Node, Parser, article};
+
+fn wrong_type(node: &Node<'_>, report: &mut Report<'_>, wanted: &str) {
+    let message = format!("expected {wanted}, found {}", article(node.get_ref().type_str()));
+    report.error(Code::Type, node.span(), message, "");
+}
+
+fn text<'n>(node: &'n Node<'_>, report: &mut Report<'_>, wanted: &str) -> Option<&'n str> {
+    if node.get_ref().as_str().is_none() {
+        wrong_type(node, report, wanted);
+    }
+    node.get_ref().as_str()
+}
+
+/// Any text.
+pub(super) fn string(node: &Node<'_>, report: &mut Report<'_>) -> Option<String> {
+    text(node, report, "a string").map(str::to_owned)
+}
+
+/// A file's path, not empty.
+pub(super) fn path(node: &Node<'_>, report: &mut Report<'_>) -> Option<PathBuf> {
+    let path = text(node, report, "a path, as in \"/run/bgp/prefixes\"")?;
+    if path.is_empty() {
+        report.error(Code::Value, node.span(), "the path is empty", "leave the key out, or name a file");
+        return None;
+    }
+    Some(PathBuf::from(path))
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(node: &Node<'_>, report: &mut Report<'_>) -> Option<bool> {
+    if node.get_ref().as_bool().is_none() {
+        wrong_type(node, report, "true or false");
+    }
+    node.get_ref().as_bool()
+}
+
+fn integer(node: &Node<'_>, report: &mut Report<'_>, allowed: RangeInclusive<u32>) -> Option<u32> {
+    let DeValue::Integer(number) = node.get_ref() else {
+        wrong_type(node, report, "an integer");
+        return None;
+    };
+    let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
+    let value = value.and_then(|v| u32::try_from(v).ok()).filter(|v| allowed.contains(v));
+    if value.is_none() {
+        let remedy = format!("from {} to {}", allowed.start(), allowed.end());
+        report.error(Code::Value, node.span(), format!("{number} is out of range"), remedy);
+    }
+    value
+}
+
+/// An AS number that may be used: not 0 (RFC 7607), not AS_TRANS, not the last ones (RFC 7300).
+pub(super) fn asn(node: &Node<'_>, report: &mut Report<'_>) -> Option<Asn> {
+    let number = integer(node, report, 1..=u32::MAX)?;
+    let reserved = match number {
+        23456 => "AS 23456 stands for four-octet numbers (RFC 6793)",
+        65535 | u32::MAX => "the last AS number is reserved (RFC 7300)",
+        _ => return Some(Asn(number)),
+    };
+    report.error(Code::Value, node.span(), reserved, "private numbers are 64512 to 65534");
+    None
+}
+
+/// A TCP port.
+pub(super) fn port(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16> {
+    integer(node, report, 1..=65535).and_then(|v| u16::try_from(v).ok())
+}
+
+/// A hold time: 0, or at least 3 seconds (RFC 4271 section 4.2).
+pub(super) fn hold_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16> {
+    let seconds = integer(node, report, 0..=65535)?;
+    if seconds == 1 || seconds == 2 {
+        let message = format!("a hold time of {seconds} s is not allowed (RFC 4271 section 4.2)");
+        report.error(Code::Value, node.span(), message, "0 (none), or 3 to 65535 seconds");
+        return None;
+    }
+    u16::try_from(seconds).ok()
+}
+
+/// A time in whole seconds, from 1 to 65535.
+pub(super) fn seconds(node: &Node<'_>, report: &mut Report<'_>) -> Option<Duration> {
+    integer(node, report, 1..=65535).map(|v| Duration::from_secs(v.into()))
+}
+
+/// Hops for GTSM.
+pub(super) fn hops(node: &Node<'_>, report: &mut Report<'_>) -> Option<u8> {
+    integer(node, report, 1..=254).and_then(|v| u8::try_from(v).ok())
+}
+
+/// A limit of which 0 means «none».
+pub(super) fn limit(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u32>> {
+    integer(node, report, 0..=u32::MAX).map(|v| Some(v).filter(|v| *v > 0))
+}
+
+/// A count of at least 1.
+pub(super) fn count(node: &Node<'_>, report: &mut Report<'_>) -> Option<u32> {
+    integer(node, report, 1..=u32::MAX)
+}
+
+/// How many equal paths a route may use.
+pub(super) fn multipath(node: &Node<'_>, report: &mut Report<'_>) -> Option<usize> {
+    integer(node, report, 1..=256).and_then(|v| usize::try_from(v).ok())
+}
+
+/// A routing table of the kernel; 0 is none.
+pub(super) fn routing_table(node: &Node<'_>, report: &mut Report<'_>) -> Option<u32> {
+    integer(node, report, 1..=u32::MAX)
+}
+
+/// A route's metric; 0 is what the kernel takes for «unset» and IPv6 turns into 1024.
+pub(super) fn metric(node: &Node<'_>, report: &mut Report<'_>) -> Option<u32> {
+    integer(node, report, 1..=u32::MAX)
+}
+
+/// An `rtproto`; up to 4 are the kernel's own (`linux/rtnetlink.h`).
+pub(super) fn route_protocol(node: &Node<'_>, report: &mut Report<'_>) -> Option<u8> {
+    integer(node, report, 5..=255).and_then(|v| u8::try_from(v).ok())
+}
+
+fn parsed<T: FromStr>(node: &Node<'_>, report: &mut Report<'_>, wanted: &str, example: &str) -> Option<T> {
+    let text = text(node, report, &format!("{wanted}, as in \"{example}\""))?;
+    let value = text.parse().ok();
+    if value.is_none() {
+        let message = format!("`{text}` is not {wanted}");
+        report.error(Code::Address, node.span(), message, format!("as in \"{example}\""));
+    }
+    value
+}
+
+/// A neighbour's address: one that a host can have, without a zone, IPv4 written as IPv4.
+pub(super) fn address(node: &Node<'_>, report: &mut Report<'_>) -> Option<IpAddr> {
+    let address: IpAddr = parsed(node, report, "an IP address", "10.0.0.2")?;
+    let (wrong, remedy) = match address {
+        _ if address.is_unspecified() => ("stands for «any address»", "name one neighbour"),
+        _ if address.is_multicast() => ("is a multicast address", "name one neighbour"),
+        IpAddr::V4(Ipv4Addr::BROADCAST) => ("is the broadcast address", "name one neighbour"),
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
+            ("is an IPv4 address written as IPv6", "write it as IPv4")
+        }
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            ("is link-local: no interface tells which link is meant", "use a global or unique local address")
+        }
+        _ => return Some(address),
+    };
+    report.error(Code::Address, node.span(), format!("`{address}` {wrong}"), remedy);
+    None
+}
+
+/// An IPv4 address.
+pub(super) fn ipv4(node: &Node<'_>, report: &mut Report<'_>) -> Option<Ipv4Addr> {
+    parsed(node, report, "an IPv4 address", "10.0.0.1")
+}
+
+/// An IPv6 address.
+pub(super) fn ipv6(node: &Node<'_>, report: &mut Report<'_>) -> Option<Ipv6Addr> {
+    parsed(node, report, "an IPv6 address", "fd00::1")
+}
+
+/// An address and port to listen on.
+pub(super) fn endpoint(node: &Node<'_>, report: &mut Report<'_>) -> Option<SocketAddr> {
+    parsed(node, report, "ADDRESS:PORT", "0.0.0.0:179")
+}
+
+/// As [`endpoint`], or the empty text for none.
+pub(super) fn endpoint_or_off(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<SocketAddr>> {
+    if node.get_ref().as_str() == Some("") { Some(None) } else { endpoint(node, report).map(Some) }
+}
+
+fn quad(node: &Node<'_>, report: &mut Report<'_>) -> Option<u32> {
+    let id: RouterId = parsed(node, report, "an identifier", "10.0.0.1")?;
+    if id.0 == 0 {
+        report.error(Code::Value, node.span(), "the identifier must not be 0.0.0.0 (RFC 6286)", "");
+        return None;
+    }
+    Some(id.0)
+}
+
+/// A BGP Identifier.
+pub(super) fn router_id(node: &Node<'_>, report: &mut Report<'_>) -> Option<RouterId> {
+    quad(node, report).map(RouterId)
+}
+
+/// A cluster id.
+pub(super) fn cluster_id(node: &Node<'_>, report: &mut Report<'_>) -> Option<ClusterId> {
+    quad(node, report).map(ClusterId)
+}
+
+/// A prefix without host bits.
+pub(super) fn prefix(node: &Node<'_>, report: &mut Report<'_>) -> Option<Prefix> {
+    let text = text(node, report, "a prefix, as in \"10.244.0.0/26\"")?;
+    let wrong = match text.parse() {
+        Ok(prefix) => return Some(prefix),
+        Err(wrong) => wrong,
+    };
+    let (reason, remedy) = match wrong {
+        ParsePrefixError::HostBits(meant) => {
+            ("has bits set behind its length".to_owned(), format!("did you mean \"{meant}\"?"))
+        }
+        ParsePrefixError::Form => ("is not a prefix".to_owned(), "as in \"10.244.0.0/26\"".to_owned()),
+        other => (format!("is not a prefix: {other}"), "as in \"10.244.0.0/26\"".to_owned()),
+    };
+    report.error(Code::Address, node.span(), format!("`{text}` {reason}"), remedy);
+    None
+}
+
+/// A network that peers connect from.
+pub(super) fn network(node: &Node<'_>, report: &mut Report<'_>) -> Option<IpNetwork> {
+    let prefix = prefix(node, report)?;
+    IpNetwork::new(prefix.address(), prefix.len()).ok()
+}
+
+/// Each element by `element`; elements that are wrong are reported and left out.
+fn list<T>(node: &Node<'_>, report: &mut Report<'_>, wanted: &str, element: Parser<T>) -> Option<Vec<T>> {
+    let Some(array) = node.get_ref().as_array() else {
+        wrong_type(node, report, wanted);
+        return None;
+    };
+    Some(array.iter().filter_map(|node| element(node, report)).collect())
+}
+
+/// Endpoints to listen on.
+pub(super) fn endpoints(node: &Node<'_>, report: &mut Report<'_>) -> Option<Vec<SocketAddr>> {
+    let found = list(node, report, "a list of \"ADDRESS:PORT\"", |node, report| {
+        endpoint(node, report).map(|endpoint| (endpoint, node.span()))
+    })?;
+    Some(without_repeats(report, found))
+}
+
+/// Prefixes, each once.
+pub(super) fn prefixes(node: &Node<'_>, report: &mut Report<'_>) -> Option<Vec<Prefix>> {
+    let found = list(node, report, "a list of prefixes", |node, report| {
+        prefix(node, report).map(|prefix| (prefix, node.span()))
+    })?;
+    Some(without_repeats(report, found))
+}
+
+fn without_repeats<T: PartialEq + std::fmt::Display>(
+    report: &mut Report<'_>,
+    found: Vec<(T, Range<usize>)>,
+) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for (value, span) in found {
+        if kept.contains(&value) {
+            report.error(Code::Duplicate, span, format!("{value} is in the list twice"), "take one out");
+        } else {
+            kept.push(value);
+        }
+    }
+    kept
+}
+
+/// The families of a session, at least one.
+pub(super) fn families(node: &Node<'_>, report: &mut Report<'_>) -> Option<FamilySet> {
+    let families: FamilySet =
+        list(node, report, "a list of families", |node, report| choice(node, report, FAMILIES))?
+            .into_iter()
+            .collect();
+    let given = node.get_ref().as_array().is_some_and(|array| !array.is_empty());
+    if !given {
+        report.error(Code::Value, node.span(), "a session needs a family", "\"ipv4\", \"ipv6\" or both");
+    }
+    Some(families).filter(|families| !families.is_empty())
+}
+
+/// The words of a choice and what they mean.
+type Choices<T> = &'static [(&'static str, T)];
+
+const FAMILIES: Choices<Family> = &[("ipv4", Family::IPV4_UNICAST), ("ipv6", Family::IPV6_UNICAST)];
+pub(super) const POLICIES: Choices<Policy> = &[("accept", Policy::Accept), ("reject", Policy::Reject)];
+pub(super) const LOG_FORMATS: Choices<LogFormat> = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+pub(super) const PER_PEER: Choices<PerPeer> =
+    &[("auto", PerPeer::Auto), ("full", PerPeer::Full), ("basic", PerPeer::Basic)];
+pub(super) const NEXT_HOPS: Choices<NextHops> = &[("kernel", NextHops::Kernel), ("assume", NextHops::Assume)];
+
+/// The word for a value of a choice.
+pub(super) fn word<T: PartialEq>(choices: Choices<T>, value: &T) -> &'static str {
+    choices.iter().find(|(_, v)| v == value).map_or("", |(word, _)| *word)
+}
+
+fn choice<T: Copy>(node: &Node<'_>, report: &mut Report<'_>, choices: Choices<T>) -> Option<T> {
+    let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+    let words = format!("one of {}", words.join(", "));
+    let text = text(node, report, &words)?;
+    let value = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    if value.is_none() {
+        let remedy = match nearest(text, choices.iter().map(|(word, _)| *word)) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => words,
+        };
+        report.error(Code::Value, node.span(), format!("`{text}` is not a choice here"), remedy);
+    }
+    value
+}
+
+/// `accept` or `reject`.
+pub(super) fn policy(node: &Node<'_>, report: &mut Report<'_>) -> Option<Policy> {
+    choice(node, report, POLICIES)
+}
+
+/// `text` or `json`.
+pub(super) fn log_format(node: &Node<'_>, report: &mut Report<'_>) -> Option<LogFormat> {
+    choice(node, report, LOG_FORMATS)
+}
+
+/// `auto`, `full` or `basic`.
+pub(super) fn per_peer(node: &Node<'_>, report: &mut Report<'_>) -> Option<PerPeer> {
+    choice(node, report, PER_PEER)
+}
+
+/// `kernel` or `assume`.
+pub(super) fn next_hops(node: &Node<'_>, report: &mut Report<'_>) -> Option<NextHops> {
+    choice(node, report, NEXT_HOPS)
+}
+
+/// What the log takes as its filter.
+pub(super) fn log_level(node: &Node<'_>, report: &mut Report<'_>) -> Option<String> {
+    let level = text(node, report, "a level, as in \"info\"")?;
+    let levels = ["error", "warn", "info", "debug", "trace", "off"];
+    let plain = level.chars().all(|c| c.is_ascii_alphanumeric());
+    let right = if plain { levels.contains(&level) } else { crate::log::filter(level).is_ok() };
+    if !right {
+        let remedy = match nearest(level, levels) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => "error, warn, info, debug or trace; or \"info,bgp_daemon=debug\"".to_owned(),
+        };
+        report.error(Code::Value, node.span(), format!("`{level}` is not a log level"), remedy);
+    }
+    right.then(|| level.to_owned())
+}

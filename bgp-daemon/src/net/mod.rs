@@ -1,0 +1,55 @@
+//! The network side of a BGP speaker on Linux: listening, connecting, session protection, the host's addresses and the
+//! watched announce file.
+//!
+//! ```text
+//!  Listener ──► Inbound ──► Limiter ──► peer task ◄── TcpStream ◄── connect
+//!      └────────────┬──────────────────────────────────────────────────┘
+//!                sockopt: TCP MD5 (RFC 2385), TTL security (RFC 5082), unread input
+//!                   │
+//!                  sys: the system calls (the only unsafe code)
+//!                   │
+//!  HostAddresses ───┘                    FileWatch ──► the prefixes to announce
+//! ```
+//!
+//! Two ends of a signed connection between neighbours:
+//!
+//! ```
+//! use std::{collections::BTreeMap, num::NonZeroU8, time::Duration};
+//! use bgp_daemon::net::{ConnectOptions, Key, Listener, connect};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = Key::new("secret")?;
+//! let listener = Listener::bind(&["127.0.0.1:0".parse()?])?;
+//! listener.set_keys(&BTreeMap::from([("127.0.0.0/8".parse()?, key.clone())]))?;
+//!
+//! let options = ConnectOptions {
+//!     remote: listener.local_addresses().next().ok_or("not listening")?,
+//!     local: None,
+//!     md5: Some(key),
+//!     ttl_security: Some(NonZeroU8::MIN),
+//!     timeout: Duration::from_secs(10),
+//! };
+//! let (outgoing, inbound) = tokio::join!(connect(&options), listener.accept());
+//! inbound.require_ttl(NonZeroU8::MIN)?;
+//! assert_eq!(outgoing?.local_addr()?, inbound.peer);
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod connect;
+mod file_watch;
+mod limit;
+mod listen;
+pub mod sockopt;
+mod sys;
+#[cfg(test)]
+mod test_support;
+
+pub use address::HostAddresses;
+pub use connect::{ConnectError, ConnectOptions, connect};
+pub use file_watch::{AnnounceFileError, Announced, FileWatch};
+pub use limit::Limiter;
+pub use listen::{Inbound, ListenError, Listener, TtlSecurityError};
+pub use sockopt::{Key, KeyError, OptionError, unread};

@@ -1,0 +1,108 @@
+//! The TCP side of one connection of a peer.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use bgp_core::Instant;
+use bgp_core::fsm::ConnectionId;
+use bgp_router::Peer;
+use tokio::net::TcpStream;
+
+/// Octets taken from a socket at a time: enough to amortise the call, small enough that no peer holds up the
+/// others.
+const READ: usize = 128 * 1024;
+
+/// Slices handed to one vectored write.
+const SLICES: usize = 64;
+
+thread_local! {
+    /// Where a worker reads; between reads only an incomplete message is kept per peer.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) remote: SocketAddr,
+    stream: TcpStream,
+    /// The start of a message whose end has not come.
+    tail: Vec<u8>,
+}
+
+/// What a connection is ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ready {
+    Read,
+    Write,
+}
+
+impl Connection {
+    pub(super) fn new(id: ConnectionId, remote: SocketAddr, stream: TcpStream) -> Connection {
+        Connection { id, remote, stream, tail: Vec::new() }
+    }
+
+    /// Whether the socket holds input that has not been read.
+    pub(super) fn has_unread(&self) -> bool {
+        // A socket that cannot even be asked holds nothing worth waiting for.
+        crate::net::unread(&self.stream).unwrap_or(false)
+    }
+
+    pub(super) fn poll_ready(&self, cx: &mut Context<'_>, read: bool, write: bool) -> Poll<Ready> {
+        if write && self.stream.poll_write_ready(cx).is_ready() {
+            return Poll::Ready(Ready::Write);
+        }
+        if read {
+            // An error is found by the read that follows.
+            let _ = ready!(self.stream.poll_read_ready(cx));
+            return Poll::Ready(Ready::Read);
+        }
+        Poll::Pending
+    }
+
+    /// Reads once and gives the peer what came. `Ok(false)`: nothing was there.
+    ///
+    /// # Errors
+    /// The connection failed or the peer closed it.
+    pub(super) fn read(&mut self, now: Instant, peer: &mut Peer) -> io::Result<bool> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let kept = self.tail.len();
+            scratch.resize(scratch.len().max(kept + READ), 0);
+            let (head, space) = scratch.split_at_mut(kept);
+            head.copy_from_slice(&self.tail);
+            let count = match self.stream.try_read(space) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => count,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(e) => return Err(e),
+            };
+            let input = scratch.get(..kept + count).unwrap_or_default();
+            let used = peer.read(now, self.id, input);
+            self.tail.clear();
+            self.tail.extend_from_slice(input.get(used..).unwrap_or_default());
+            Ok(true)
+        })
+    }
+
+    /// Writes what the peer has queued, until nothing is left or the socket is full.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub(super) fn write(&mut self, now: Instant, peer: &mut Peer) -> io::Result<()> {
+        loop {
+            let Some(queue) = peer.queue(self.id) else { return Ok(()) };
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = queue.gather(&mut slices);
+            let slices = slices.get(..filled).unwrap_or_default();
+            if slices.is_empty() {
+                return Ok(());
+            }
+            match self.stream.try_write_vectored(slices) {
+                Ok(count) => peer.wrote(now, self.id, count),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}

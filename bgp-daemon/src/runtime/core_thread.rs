@@ -1,0 +1,226 @@
+//! The core on a thread of its own: RIB work, however long, never delays a session's KEEPALIVE.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::thread::JoinHandle;
+
+use bgp_rib::{AttributeStore, FibChange, NextHopState, RibConfig};
+use bgp_router::{Core, CoreOutput, ToCore, ToPeer};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::time::sleep_until;
+
+use super::clock::Clock;
+
+/// Messages that may wait for the core; a peer that finds it full stops reading its socket.
+const INBOX: usize = 512;
+
+/// Messages handled before the groups' deadline and the peers are looked at again.
+const BURST: usize = 64;
+
+/// Routes in one batch for the FIB.
+const FIB_BATCH: usize = 4096;
+
+/// What the core is asked.
+pub(crate) enum CoreRequest {
+    /// A message from a peer.
+    Peer(ToCore),
+    /// Messages for this slot go there from now on.
+    Attach(u32, mpsc::Sender<ToPeer>),
+    /// The peer in this slot is gone.
+    Detach(u32),
+    /// Look at the RIB or change it.
+    With(Box<dyn FnOnce(&mut Core, Clock) + Send>),
+}
+
+impl std::fmt::Debug for CoreRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            CoreRequest::Peer(message) => message.fmt(f),
+            CoreRequest::Attach(slot, _) => write!(f, "Attach({slot})"),
+            CoreRequest::Detach(slot) => write!(f, "Detach({slot})"),
+            CoreRequest::With(_) => f.write_str("With"),
+        }
+    }
+}
+
+/// What the RIB wants to know of a next hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextHopWatch {
+    /// Report its state now and whenever it changes.
+    Start(IpAddr),
+    /// No route uses it any more.
+    Stop(IpAddr),
+}
+
+/// The core's ends of the channels to whoever keeps the kernel's routes.
+#[derive(Debug)]
+pub struct ForwardingCore {
+    /// What the FIB should hold. When it is full, changes coalesce in the RIB.
+    pub routes: mpsc::Sender<Vec<FibChange>>,
+    /// Next hops to watch.
+    pub watches: mpsc::Sender<NextHopWatch>,
+    /// Their states.
+    pub next_hops: mpsc::Receiver<(IpAddr, NextHopState)>,
+}
+
+/// A running core.
+#[derive(Debug)]
+pub(crate) struct CoreThread {
+    thread: JoinHandle<()>,
+}
+
+impl CoreThread {
+    /// Starts the thread. It ends when every sender of the returned channel is gone.
+    pub(crate) fn spawn(
+        config: RibConfig,
+        store: AttributeStore,
+        clock: Clock,
+        forwarding: Option<ForwardingCore>,
+    ) -> std::io::Result<(CoreThread, mpsc::Sender<CoreRequest>)> {
+        let (requests, inbox) = mpsc::channel(INBOX);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let run = Run {
+            core: Core::new(config, store),
+            clock,
+            inbox,
+            peers: HashMap::new(),
+            forwarding,
+            watches: std::collections::VecDeque::new(),
+        };
+        let thread =
+            std::thread::Builder::new().name("rib".into()).spawn(move || runtime.block_on(run.run()))?;
+        Ok((CoreThread { thread }, requests))
+    }
+
+    /// Waits for the end. Drop every sender first.
+    pub(crate) fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("the RIB thread panicked");
+        }
+    }
+}
+
+struct Run {
+    core: Core,
+    clock: Clock,
+    inbox: mpsc::Receiver<CoreRequest>,
+    peers: HashMap<u32, mpsc::Sender<ToPeer>>,
+    forwarding: Option<ForwardingCore>,
+    /// Watches that found the channel full; bounded by the next hops in use.
+    watches: std::collections::VecDeque<NextHopWatch>,
+}
+
+enum Wake {
+    Requests(usize),
+    NextHop(IpAddr, NextHopState),
+    Routes(mpsc::OwnedPermit<Vec<FibChange>>),
+    Watches(mpsc::OwnedPermit<NextHopWatch>),
+    Timer,
+    ForwardingGone,
+}
+
+impl Run {
+    async fn run(mut self) {
+        let mut requests = Vec::with_capacity(BURST);
+        loop {
+            match self.wait(&mut requests).await {
+                Wake::Requests(0) => return,
+                Wake::Requests(_) => requests.drain(..).for_each(|request| self.handle(request)),
+                Wake::NextHop(address, state) => {
+                    self.core.next_hop_changed(self.clock.now(), address, state);
+                }
+                Wake::Routes(permit) => {
+                    let mut changes = Vec::new();
+                    self.core.take_fib_changes(FIB_BATCH, &mut changes);
+                    permit.send(changes);
+                }
+                Wake::Watches(permit) => {
+                    if let Some(watch) = self.watches.pop_front() {
+                        permit.send(watch);
+                    }
+                }
+                Wake::Timer => {}
+                Wake::ForwardingGone => self.forwarding = None,
+            }
+            let now = self.clock.now();
+            if self.core.next_timeout().is_some_and(|deadline| deadline <= now) {
+                self.core.handle_timeout(now);
+            }
+            self.deliver();
+        }
+    }
+
+    async fn wait(&mut self, requests: &mut Vec<CoreRequest>) -> Wake {
+        let deadline = self.core.next_timeout().map(|t| self.clock.deadline(t));
+        let timer = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let has_routes = self.core.has_fib_changes();
+        let has_watches = !self.watches.is_empty();
+        let forwarding = self.forwarding.as_mut();
+        let world = async {
+            let Some(ForwardingCore { routes, watches, next_hops }) = forwarding else {
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                state = next_hops.recv() => match state {
+                    Some((address, state)) => Wake::NextHop(address, state),
+                    None => Wake::ForwardingGone,
+                },
+                permit = watches.clone().reserve_owned(), if has_watches => {
+                    permit.map_or(Wake::ForwardingGone, Wake::Watches)
+                }
+                permit = routes.clone().reserve_owned(), if has_routes => {
+                    permit.map_or(Wake::ForwardingGone, Wake::Routes)
+                }
+            }
+        };
+        tokio::select! {
+            count = self.inbox.recv_many(requests, BURST) => Wake::Requests(count),
+            wake = world => wake,
+            () = timer => Wake::Timer,
+        }
+    }
+
+    fn handle(&mut self, request: CoreRequest) {
+        match request {
+            CoreRequest::Peer(message) => self.core.handle(self.clock.now(), message),
+            CoreRequest::Attach(slot, sender) => {
+                self.peers.insert(slot, sender);
+            }
+            CoreRequest::Detach(slot) => {
+                self.peers.remove(&slot);
+            }
+            CoreRequest::With(act) => act(&mut self.core, self.clock),
+        }
+    }
+
+    fn deliver(&mut self) {
+        while let Some(output) = self.core.poll() {
+            match output {
+                CoreOutput::Peer(message) => self.send(message),
+                CoreOutput::Watch(next_hop) => self.watches.push_back(NextHopWatch::Start(next_hop)),
+                CoreOutput::Unwatch(next_hop) => self.watches.push_back(NextHopWatch::Stop(next_hop)),
+                CoreOutput::DuplicateRouterId { router_id, peers: [a, b] } => {
+                    tracing::error!(%router_id, "two peers share a router id: {a} and {b}; routes of one hide those of the other");
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, message: ToPeer) {
+        let slot = message.peer().slot;
+        let Some(peer) = self.peers.get(&slot) else { return };
+        match peer.try_send(message) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => {
+                self.peers.remove(&slot);
+            }
+            // The core's window is smaller than the channel.
+            Err(TrySendError::Full(_)) => tracing::error!(slot, "a peer's channel overflowed its window"),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What happened to one peer: logged once, kept for `bgp peer X --history`, told to watchers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use bgp_core::fsm::{DownReason, State};
+use bgp_core::wire::Fault;
+use bgp_router::PeerEvent;
+use tokio::sync::broadcast;
+use tracing::{debug, info, warn};
+
+/// Transitions kept per peer.
+const KEPT: usize = 64;
+
+/// Octets of a malformed UPDATE that are logged.
+const LOGGED: usize = 256;
+
+/// One change of a session's state.
+#[derive(Clone, Debug)]
+pub struct Transition {
+    /// When.
+    pub at: SystemTime,
+    /// From which state.
+    pub from: State,
+    /// To which state.
+    pub to: State,
+    /// Why, where the session knew.
+    pub reason: Option<String>,
+}
+
+/// A transition as told to watchers.
+#[derive(Clone, Debug)]
+pub struct PeerChange {
+    /// The peer.
+    pub peer: IpAddr,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// What happened.
+    pub transition: Transition,
+}
+
+/// The events of one peer.
+#[derive(Debug)]
+pub struct History {
+    peer: IpAddr,
+    name: Option<String>,
+    watchers: broadcast::Sender<PeerChange>,
+    transitions: VecDeque<Transition>,
+    /// Since when the state is what it is.
+    pub since: SystemTime,
+    /// Why the last session ended or did not come up.
+    pub last_error: Option<String>,
+    /// How often an established session was lost.
+    pub flaps: u64,
+    /// How often sessions ended, by reason.
+    pub downs: BTreeMap<&'static str, u64>,
+    /// The attribute types whose fault has been logged in this session: each is logged once.
+    logged: Vec<u8>,
+}
+
+impl History {
+    /// An empty history.
+    #[must_use]
+    pub fn new(peer: IpAddr, name: Option<String>, watchers: broadcast::Sender<PeerChange>) -> History {
+        History {
+            peer,
+            name,
+            watchers,
+            transitions: VecDeque::new(),
+            since: SystemTime::now(),
+            last_error: None,
+            flaps: 0,
+            downs: BTreeMap::new(),
+            logged: Vec::new(),
+        }
+    }
+
+    /// The name given to the peer.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The latest transitions, oldest first.
+    pub fn transitions(&self) -> impl Iterator<Item = &Transition> {
+        self.transitions.iter()
+    }
+
+    /// A TCP connection could not be opened.
+    pub fn connect_failed(&mut self, text: String) {
+        if self.last_error.as_deref() != Some(&text) {
+            info!(peer = %self.peer, "{text}");
+        }
+        self.last_error = Some(text);
+    }
+
+    /// Takes note of an event.
+    pub fn record(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::State { from, to } => self.transition(from, to),
+            PeerEvent::Established(negotiated) => {
+                self.last_error = None;
+                self.logged.clear();
+                let families: Vec<String> = negotiated.families.iter().map(|f| f.to_string()).collect();
+                info!(peer = %self.peer, asn = %negotiated.peer_as, router_id = %negotiated.peer_router_id,
+                    hold_time = negotiated.hold_time, families = families.join(","), "session established");
+            }
+            PeerEvent::Down(reason) => self.down(&reason),
+            PeerEvent::Malformed { faults, body } => self.malformed(&faults, &body),
+        }
+    }
+
+    fn transition(&mut self, from: State, to: State) {
+        debug!(peer = %self.peer, %from, %to, "state");
+        self.since = SystemTime::now();
+        if from == State::Established {
+            self.flaps += 1;
+        }
+        let reason = (to == State::Idle).then(|| self.last_error.clone()).flatten();
+        let transition = Transition { at: self.since, from, to, reason };
+        if self.transitions.len() == KEPT {
+            self.transitions.pop_front();
+        }
+        self.transitions.push_back(transition.clone());
+        // Nobody watches: that is fine.
+        let _ = self.watchers.send(PeerChange { peer: self.peer, name: self.name.clone(), transition });
+    }
+
+    fn down(&mut self, reason: &DownReason) {
+        *self.downs.entry(reason.label()).or_default() += 1;
+        let text = reason.to_string();
+        // A peer that cannot be reached fails alike again and again.
+        if self.last_error.as_deref() != Some(&text) {
+            info!(peer = %self.peer, reason = %text, "session down");
+        }
+        if let Some(transition) = self.transitions.back_mut().filter(|t| t.to == State::Idle && t.reason.is_none())
+        {
+            transition.reason = Some(text.clone());
+        }
+        self.last_error = Some(text);
+    }
+
+    fn malformed(&mut self, faults: &[Fault], body: &[u8]) {
+        for fault in faults {
+            if self.logged.contains(&fault.code) {
+                continue;
+            }
+            self.logged.push(fault.code);
+            let mut hex = String::with_capacity(2 * LOGGED);
+            for octet in body.iter().take(LOGGED) {
+                let _ = write!(hex, "{octet:02x}");
+            }
+            warn!(peer = %self.peer, fault = %fault, update = hex, octets = body.len(), "malformed UPDATE");
+        }
+    }
+}

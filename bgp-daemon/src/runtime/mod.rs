@@ -1,0 +1,35 @@
+//! The daemon at run time: what it adds to the router is octets, time and threads.
+//!
+//! ```text
+//!                       ┌──────────────┐ Command  ┌───────────────┐
+//!   API, SIGHUP, files ►│  supervisor  │─────────►│  peer tasks   │◄─► sockets
+//!   Listener ──────────►│  (PeerSet)   │          │ (one a peer)  │
+//!                       └──────┬───────┘          └──┬─────────▲──┘
+//!                              │ CoreRequest  ToCore │         │ ToPeer
+//!                              ▼                     ▼         │
+//!                       ┌────────────────────────────────────────┐  FibChange   ┌───────────┐
+//!                       │  the core, a thread of its own         │─────────────►│ embedder  │
+//!                       └────────────────────────────────────────┘◄── next hops └───────────┘
+//! ```
+//! Every channel is bounded. A peer that finds the core's full stops reading its socket; the core never waits
+//! for a peer, whose channel is wider than the window it may fill.
+
+mod announce;
+mod clock;
+mod connection;
+mod core_thread;
+mod daemon;
+mod history;
+mod peer_task;
+mod peers;
+mod settings;
+mod status;
+mod supervisor;
+
+pub use announce::{Announcements, Delta, Source};
+pub use clock::Clock;
+pub use daemon::Daemon;
+pub use core_thread::{ForwardingCore, NextHopWatch};
+pub use history::{PeerChange, Transition};
+pub use status::PeerStatus;
+pub use supervisor::{Options, StartError};

@@ -1,0 +1,369 @@
+//! One peer as a task: its sockets, its timer, its messages to and from the core.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use bgp_core::fsm::{ConnectionId, Direction, State};
+use bgp_core::wire::Notification;
+use bgp_router::{LocalAddresses, Peer, PeerOutput, ToPeer};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep_until};
+
+use super::clock::Clock;
+use super::connection::{Connection, Ready};
+use super::core_thread::CoreRequest;
+use super::history::History;
+use super::status::PeerStatus;
+use crate::net::{ConnectError, ConnectOptions, HostAddresses, connect};
+
+/// How long a NOTIFICATION may take to leave before its connection is closed all the same.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What the supervisor tells a peer.
+#[derive(Debug)]
+pub(crate) enum PeerCommand {
+    /// A connection came in from the peer.
+    Incoming(TcpStream, SocketAddr, SocketAddr),
+    /// Bring the session up.
+    Start,
+    /// End the session and stay down.
+    Stop(Notification),
+    /// End the session; it comes back.
+    Reset(Notification),
+    /// Ask the peer for its routes again; answered with whether the session can.
+    Refresh(oneshot::Sender<bool>),
+    /// Answer with how it is.
+    Status(oneshot::Sender<PeerStatus>),
+    /// End the session and the task.
+    Remove(Notification),
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
+type Reserving = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<CoreRequest>>> + Send>>;
+
+/// How a peer task is made.
+#[derive(Debug)]
+pub(crate) struct PeerTaskConfig {
+    pub(crate) peer: Peer,
+    /// How to connect; the remote address and port, MD5 key and the like.
+    pub(crate) connect: ConnectOptions,
+    /// Ends with its session: the member of a range.
+    pub(crate) dynamic: bool,
+    /// Its state changes.
+    pub(crate) history: History,
+    pub(crate) clock: Clock,
+}
+
+pub(crate) struct PeerTask {
+    peer: Peer,
+    connect: ConnectOptions,
+    dynamic: bool,
+    history: History,
+    clock: Clock,
+    commands: mpsc::Receiver<PeerCommand>,
+    inbox: mpsc::Receiver<ToPeer>,
+    core: mpsc::Sender<CoreRequest>,
+    /// Messages that found the core's channel full; while there are any, no socket is read.
+    backlog: VecDeque<CoreRequest>,
+    reserving: Option<Reserving>,
+    connecting: Option<Connecting>,
+    connections: Vec<Connection>,
+    /// Connections to close once written, and when to stop waiting for that.
+    closing: Vec<(ConnectionId, tokio::time::Instant)>,
+    next_connection: u64,
+    timer: Pin<Box<Sleep>>,
+    removed: bool,
+    /// A session has been up or tried: a dynamic peer without one has served its purpose.
+    used: bool,
+}
+
+enum Wake {
+    Command(Option<PeerCommand>),
+    Inbox(Option<ToPeer>),
+    Connected(Result<TcpStream, ConnectError>),
+    Core(Option<mpsc::OwnedPermit<CoreRequest>>),
+    Socket(ConnectionId, Ready),
+    Timer,
+}
+
+impl PeerTask {
+    pub(crate) fn new(
+        config: PeerTaskConfig,
+        commands: mpsc::Receiver<PeerCommand>,
+        inbox: mpsc::Receiver<ToPeer>,
+        core: mpsc::Sender<CoreRequest>,
+    ) -> PeerTask {
+        let PeerTaskConfig { peer, connect, dynamic, history, clock } = config;
+        PeerTask {
+            peer,
+            connect,
+            dynamic,
+            history,
+            clock,
+            commands,
+            inbox,
+            core,
+            backlog: VecDeque::new(),
+            reserving: None,
+            connecting: None,
+            connections: Vec::new(),
+            closing: Vec::new(),
+            next_connection: 0,
+            timer: Box::pin(sleep_until(tokio::time::Instant::now())),
+            removed: false,
+            used: false,
+        }
+    }
+
+    /// Runs the peer until it is removed; returns the generation of its latest session.
+    pub(crate) async fn run(mut self) -> u32 {
+        loop {
+            self.settle();
+            if self.is_finished() {
+                return self.peer.id().generation;
+            }
+            let wake = self.wait().await;
+            self.act(wake);
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        let over = self.removed
+            || (self.dynamic && self.used && matches!(self.peer.session().state(), State::Idle | State::Active));
+        over && self.connections.is_empty() && self.backlog.is_empty()
+    }
+
+    async fn wait(&mut self) -> Wake {
+        self.arm_timer();
+        if !self.backlog.is_empty() && self.reserving.is_none() {
+            let core = self.core.clone();
+            self.reserving = Some(Box::pin(async move { core.reserve_owned().await.ok() }));
+        }
+        let reading = self.backlog.is_empty();
+        let (connections, peer) = (&self.connections, &self.peer);
+        let sockets = poll_fn(|cx| {
+            for connection in connections {
+                let write = peer.queue(connection.id).is_some_and(|q| !q.is_empty());
+                if let Poll::Ready(ready) = connection.poll_ready(cx, reading, write) {
+                    return Poll::Ready((connection.id, ready));
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            command = self.commands.recv() => Wake::Command(command),
+            () = self.timer.as_mut() => Wake::Timer,
+            result = when(&mut self.connecting) => Wake::Connected(result),
+            permit = when(&mut self.reserving) => Wake::Core(permit),
+            message = self.inbox.recv() => Wake::Inbox(message),
+            (id, ready) = sockets => Wake::Socket(id, ready),
+        }
+    }
+
+    /// Sets the timer to the next deadline. A deadline that moved later is met by an early, harmless wake-up:
+    /// every message moves the hold timer, and re-arming each time would cost more.
+    fn arm_timer(&mut self) {
+        let session = self.peer.next_timeout().map(|t| self.clock.deadline(t));
+        let closing = self.closing.iter().map(|(_, at)| *at);
+        let far = || tokio::time::Instant::now() + Duration::from_secs(3600);
+        let next = session.into_iter().chain(closing).min().unwrap_or_else(far);
+        if self.timer.is_elapsed() || next < self.timer.deadline() {
+            self.timer.as_mut().reset(next);
+        }
+    }
+
+    fn act(&mut self, wake: Wake) {
+        let now = self.clock.now();
+        match wake {
+            Wake::Command(Some(command)) => self.command(command),
+            // The supervisor is gone, and with it the daemon.
+            Wake::Command(None) => self.removed = true,
+            Wake::Inbox(Some(message)) => {
+                self.peer.deliver(now, message);
+                // Take what else is there, then write once.
+                while let Ok(message) = self.inbox.try_recv() {
+                    self.peer.deliver(now, message);
+                }
+            }
+            Wake::Inbox(None) => self.removed = true,
+            Wake::Connected(result) => {
+                self.connecting = None;
+                self.connected(result);
+            }
+            Wake::Core(permit) => self.send_backlog(permit),
+            Wake::Socket(id, Ready::Read) => self.read(id),
+            Wake::Socket(id, Ready::Write) => self.write(id),
+            Wake::Timer => self.timeout(),
+        }
+    }
+
+    fn command(&mut self, command: PeerCommand) {
+        let now = self.clock.now();
+        match command {
+            PeerCommand::Incoming(stream, local, remote) => {
+                self.used = true;
+                self.adopt(stream, local, remote, Direction::Incoming);
+            }
+            PeerCommand::Start => self.peer.start(now),
+            PeerCommand::Stop(cease) => self.peer.stop(now, cease),
+            PeerCommand::Reset(cease) => self.peer.reset(now, cease),
+            PeerCommand::Refresh(answer) => {
+                let families = self.peer.settings().families;
+                let _ = answer.send(self.peer.request_refresh(now, families));
+            }
+            PeerCommand::Status(answer) => {
+                let status = PeerStatus::of(&self.peer, &self.history, self.connections.first());
+                let _ = answer.send(status);
+            }
+            PeerCommand::Remove(cease) => {
+                self.peer.stop(now, cease);
+                self.connecting = None;
+                self.removed = true;
+            }
+        }
+    }
+
+    fn connected(&mut self, result: Result<TcpStream, ConnectError>) {
+        let remote = self.connect.remote;
+        let opened = result.map_err(|error| error.to_string()).and_then(|stream| {
+            let local = stream.local_addr().map_err(|error| format!("the connection to {remote} is gone: {error}"))?;
+            Ok((local, stream))
+        });
+        match opened {
+            Ok((local, stream)) => self.adopt(stream, local, remote, Direction::Outgoing),
+            Err(error) => {
+                self.history.connect_failed(error);
+                self.peer.connect_failed(self.clock.now());
+            }
+        }
+    }
+
+    fn adopt(&mut self, stream: TcpStream, local: SocketAddr, remote: SocketAddr, direction: Direction) {
+        let id = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        self.connections.push(Connection::new(id, remote, stream));
+        let session = local.ip().to_canonical();
+        // Without the list of our addresses the other family just has no next hop of ours.
+        let other = HostAddresses::read().ok().and_then(|host| host.other_family(session));
+        let local = LocalAddresses::new(session, other);
+        self.peer.connected(self.clock.now(), id, direction, local);
+    }
+
+    fn read(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
+        if connection.read(self.clock.now(), &mut self.peer).is_err() {
+            self.drop_connection(id);
+        }
+    }
+
+    fn write(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
+        if connection.write(self.clock.now(), &mut self.peer).is_err() {
+            self.drop_connection(id);
+        }
+    }
+
+    fn drop_connection(&mut self, id: ConnectionId) {
+        self.connections.retain(|c| c.id != id);
+        self.closing.retain(|(closing, _)| *closing != id);
+        self.peer.disconnected(self.clock.now(), id);
+    }
+
+    fn timeout(&mut self) {
+        // The hold timer is judged only when nothing is left to read.
+        if self.backlog.is_empty() {
+            let ids: Vec<ConnectionId> = self.connections.iter().map(|c| c.id).collect();
+            ids.into_iter().for_each(|id| self.read(id));
+        }
+        let unread = self.connections.iter().any(Connection::has_unread);
+        let now = self.clock.now();
+        if self.peer.next_timeout().is_some_and(|deadline| deadline <= now) {
+            self.peer.handle_timeout(now, unread);
+        }
+        let late = tokio::time::Instant::now();
+        let expired: Vec<ConnectionId> =
+            self.closing.iter().filter(|(_, at)| *at <= late).map(|(id, _)| *id).collect();
+        expired.into_iter().for_each(|id| self.drop_connection(id));
+    }
+
+    /// Does all that the peer asks for, writes what can be written, and closes what is done.
+    fn settle(&mut self) {
+        loop {
+            while let Some(output) = self.peer.poll() {
+                self.output(output);
+            }
+            let ids: Vec<ConnectionId> = self.connections.iter().map(|c| c.id).collect();
+            ids.into_iter().for_each(|id| self.write(id));
+            let done: Vec<ConnectionId> = self
+                .closing
+                .iter()
+                .filter(|(id, _)| self.peer.queue(*id).is_none_or(bgp_router::WriteQueue::is_empty))
+                .map(|(id, _)| *id)
+                .collect();
+            if done.is_empty() {
+                break;
+            }
+            done.into_iter().for_each(|id| self.drop_connection(id));
+        }
+        while let Some(output) = self.peer.poll() {
+            self.output(output);
+        }
+    }
+
+    fn output(&mut self, output: PeerOutput) {
+        match output {
+            PeerOutput::Connect => {
+                let options = self.connect.clone();
+                self.connecting = Some(Box::pin(async move { connect(&options).await }));
+            }
+            PeerOutput::Close(id) => {
+                if !self.closing.iter().any(|(closing, _)| *closing == id) {
+                    self.closing.push((id, tokio::time::Instant::now() + LINGER));
+                }
+            }
+            PeerOutput::Core(message) => self.to_core(CoreRequest::Peer(message)),
+            PeerOutput::Event(event) => self.history.record(event),
+        }
+    }
+
+    fn to_core(&mut self, request: CoreRequest) {
+        if !self.backlog.is_empty() {
+            self.backlog.push_back(request);
+            return;
+        }
+        match self.core.try_send(request) {
+            Ok(()) => {}
+            Err(TrySendError::Full(request)) => self.backlog.push_back(request),
+            Err(TrySendError::Closed(_)) => self.removed = true,
+        }
+    }
+
+    fn send_backlog(&mut self, permit: Option<mpsc::OwnedPermit<CoreRequest>>) {
+        self.reserving = None;
+        let Some(permit) = permit else {
+            self.backlog.clear();
+            self.removed = true;
+            return;
+        };
+        if let Some(request) = self.backlog.pop_front() {
+            permit.send(request);
+        }
+    }
+}
+
+/// The future's output once there is a future; it is kept over calls that are given up.
+async fn when<T>(slot: &mut Option<Pin<Box<dyn Future<Output = T> + Send>>>) -> T {
+    let output = match slot {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    };
+    *slot = None;
+    output
+}

@@ -1,0 +1,228 @@
+//! The peers that run: their tasks, and how to reach them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::num::NonZeroU8;
+
+use bgp_core::wire::{Notification, cease};
+use bgp_rib::{AttributeStore, PeerId};
+use bgp_router::{Admission, Identity, Peer, PeerTable, Stranger, ToPeer};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use super::clock::Clock;
+use super::core_thread::CoreRequest;
+use super::history::{History, PeerChange};
+use super::peer_task::{PeerCommand, PeerTask, PeerTaskConfig};
+use super::settings;
+use super::status::PeerStatus;
+use crate::config::{Config, PeerConfig, Selector};
+use crate::net::{Inbound, KeyError};
+
+/// Commands that may wait for a peer.
+const COMMANDS: usize = 16;
+
+/// Messages that may wait for a peer: what the core's window allows, and a reset.
+const INBOX: usize = bgp_router::core::SENDS + 2;
+
+/// What every peer is given.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) identity: Identity,
+    pub(super) store: AttributeStore,
+    pub(super) clock: Clock,
+    pub(super) core: mpsc::Sender<CoreRequest>,
+    pub(super) watchers: broadcast::Sender<PeerChange>,
+    /// Seeds jitter; each peer draws its own from it.
+    pub(super) seed: u64,
+}
+
+struct Running {
+    config: PeerConfig,
+    commands: mpsc::Sender<PeerCommand>,
+}
+
+/// Why a connection was refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
+    #[error("the peer is disabled in the configuration")]
+    Disabled,
+    #[error(transparent)]
+    Ttl(#[from] crate::net::TtlSecurityError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("its task does not take it")]
+    Busy,
+}
+
+/// All peers, configured and dynamic.
+pub(super) struct PeerSet {
+    shared: Shared,
+    table: PeerTable,
+    running: BTreeMap<IpAddr, Running>,
+    tasks: JoinSet<(IpAddr, u32)>,
+}
+
+impl PeerSet {
+    pub(super) fn new(shared: Shared) -> PeerSet {
+        let table = PeerTable::new(shared.seed);
+        PeerSet { shared, table, running: BTreeMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Adds one entry of the configuration.
+    pub(super) async fn add(&mut self, config: &Config, entry: &PeerConfig) -> Result<(), KeyError> {
+        match entry.selector {
+            Selector::Range(_) => {
+                if let Some(range) = settings::range(config, entry) {
+                    self.table.set_range(range);
+                }
+            }
+            Selector::Address(address) => {
+                if let Some(id) = self.table.add(address) {
+                    self.spawn(config, entry, address, id, false).await?;
+                    if entry.enabled {
+                        self.command(address, PeerCommand::Start).await;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn spawn(
+        &mut self,
+        config: &Config,
+        entry: &PeerConfig,
+        address: IpAddr,
+        id: PeerId,
+        dynamic: bool,
+    ) -> Result<(), KeyError> {
+        let shared = &self.shared;
+        let seed = shared.seed ^ (u64::from(id.slot) << 32 | u64::from(id.generation));
+        let settings = settings::peer(config, entry, address);
+        let peer = Peer::new(id, shared.identity, settings, shared.store.clone(), seed);
+        let task = PeerTaskConfig {
+            peer,
+            connect: settings::connect(entry, address)?,
+            dynamic,
+            history: History::new(address, entry.name.clone(), shared.watchers.clone()),
+            clock: shared.clock,
+        };
+        let (commands, command_inbox) = mpsc::channel(COMMANDS);
+        let (inbox_sender, inbox) = mpsc::channel::<ToPeer>(INBOX);
+        // The core must know where to send before the peer can say that it is up.
+        let _ = shared.core.send(CoreRequest::Attach(id.slot, inbox_sender)).await;
+        let task = PeerTask::new(task, command_inbox, inbox, shared.core.clone());
+        self.tasks.spawn(async move { (address, task.run().await) });
+        self.running.insert(address, Running { config: entry.clone(), commands });
+        Ok(())
+    }
+
+    /// Waits for the next peer task that ends, and forgets it; pending while none runs.
+    pub(super) async fn reap(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok((address, generation))) => self.forget(address, generation).await,
+            Some(Err(error)) => warn!("a peer's task failed: {error}"),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn forget(&mut self, address: IpAddr, generation: u32) {
+        self.running.remove(&address);
+        if let Some(slot) = self.table.remove(address, generation) {
+            let _ = self.shared.core.send(CoreRequest::Detach(slot)).await;
+        }
+    }
+
+    /// Gives an incoming connection to its peer, which a range may make on the spot.
+    pub(super) async fn incoming(&mut self, config: &Config, inbound: Inbound) -> Result<(), Refused> {
+        let address = inbound.peer.ip().to_canonical();
+        let entry = config.peer_for(address).ok_or(Stranger::Unknown)?;
+        if !entry.enabled {
+            return Err(Refused::Disabled);
+        }
+        if let Some(hops) = entry.ttl_security.and_then(NonZeroU8::new) {
+            inbound.require_ttl(hops)?;
+        }
+        if let Admission::New { id, .. } = self.table.admit(address)? {
+            self.spawn(config, entry, address, id, true).await?;
+            self.command(address, PeerCommand::Start).await;
+        }
+        let Inbound { stream, local, peer } = inbound;
+        let command = PeerCommand::Incoming(stream, local, peer);
+        let running = self.running.get(&address).ok_or(Refused::Busy)?;
+        running.commands.try_send(command).map_err(|_| Refused::Busy)
+    }
+
+    /// Tells a peer; `false` if there is none with this address.
+    pub(super) async fn command(&self, address: IpAddr, command: PeerCommand) -> bool {
+        match self.running.get(&address) {
+            Some(running) => running.commands.send(command).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// Whether a peer with this address runs.
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        self.running.contains_key(&address)
+    }
+
+    /// Ends the peers of an entry that is no longer in the configuration, and waits for them.
+    pub(super) async fn remove(&mut self, selector: Selector, notification: &Notification) {
+        let addresses: Vec<IpAddr> = match selector {
+            Selector::Address(address) => vec![address],
+            Selector::Range(network) => bgp_core::Prefix::new(network.network(), network.prefix())
+                .map(|range| self.table.remove_range(range))
+                .unwrap_or_default(),
+        };
+        for address in &addresses {
+            info!(peer = %address, "removed");
+            self.command(*address, PeerCommand::Remove(notification.clone())).await;
+        }
+        while addresses.iter().any(|a| self.running.contains_key(a)) {
+            self.reap().await;
+        }
+    }
+
+    /// Ends all peers and waits for them.
+    pub(super) async fn shutdown(&mut self, text: &str) {
+        let notification = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, text);
+        for running in self.running.values() {
+            let _ = running.commands.send(PeerCommand::Remove(notification.clone())).await;
+        }
+        while !self.tasks.is_empty() {
+            self.reap().await;
+        }
+    }
+
+    /// How all peers are, in the order of their addresses.
+    pub(super) async fn statuses(&self) -> Vec<(PeerConfig, PeerStatus)> {
+        let mut waiting = Vec::with_capacity(self.running.len());
+        for running in self.running.values() {
+            waiting.push((running.config.clone(), ask(&running.commands).await));
+        }
+        let mut statuses = Vec::with_capacity(waiting.len());
+        for (config, answer) in waiting {
+            if let Ok(status) = answer.await {
+                statuses.push((config, status));
+            }
+        }
+        statuses
+    }
+
+    /// How one peer is.
+    pub(super) async fn status(&self, address: IpAddr) -> Option<(PeerConfig, PeerStatus)> {
+        let running = self.running.get(&address)?;
+        let status = ask(&running.commands).await.await.ok()?;
+        Some((running.config.clone(), status))
+    }
+}
+
+async fn ask(commands: &mpsc::Sender<PeerCommand>) -> oneshot::Receiver<PeerStatus> {
+    let (answer, status) = oneshot::channel();
+    let _ = commands.send(PeerCommand::Status(answer)).await;
+    status
+}

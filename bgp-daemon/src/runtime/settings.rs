@@ -1,0 +1,88 @@
+//! From the configuration of a peer to what its parts take.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
+use std::time::Duration;
+
+use bgp_core::RouterId;
+use bgp_rib::{DecisionConfig, NextHopSource, RibConfig};
+use bgp_router::{Identity, PeerSettings, RangeSettings};
+
+use crate::config::{Config, DaemonKind, NextHops, PeerConfig, Selector};
+use crate::net::{ConnectOptions, Key, KeyError};
+
+/// How long a TCP connection may take to come up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who we are.
+pub(super) fn identity(config: &Config, router_id: RouterId) -> Identity {
+    let reflects = config.daemon == DaemonKind::Reflector;
+    Identity {
+        local_as: config.asn,
+        router_id,
+        cluster_id: reflects.then(|| config.cluster_id(router_id)),
+    }
+}
+
+/// The RIB's part.
+pub(super) fn rib(config: &Config, identity: &Identity, forwards: bool, seed: u64) -> RibConfig {
+    let kernel = config.fib.is_some_and(|fib| fib.enabled && fib.next_hops == NextHops::Kernel);
+    RibConfig {
+        decision: DecisionConfig {
+            always_compare_med: config.decision.always_compare_med,
+            deterministic_med: config.decision.deterministic_med,
+        },
+        multipath: config.decision.multipath,
+        next_hops: if kernel && forwards { NextHopSource::Tracked } else { NextHopSource::Assume },
+        export: identity.export_context(),
+        fib: forwards,
+        seed,
+        ..RibConfig::default()
+    }
+}
+
+/// The peer's part; `address` is its own, for the member of a range too.
+pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr) -> PeerSettings {
+    PeerSettings {
+        address,
+        peer_as: Some(peer.asn),
+        client: peer.client,
+        families: peer.families,
+        hold_time: peer.hold_time,
+        connect_retry: peer.connect_retry,
+        delay_open: peer.delay_open,
+        passive: peer.passive,
+        extended_message: peer.extended_message,
+        import: peer.import,
+        export: peer.export,
+        next_hop_self: peer.next_hop_self,
+        local_v4: config.next_hop_v4,
+        local_v6: config.next_hop_v6,
+        max_prefix: peer.max_prefix,
+        allowed_prefixes: peer.allowed_prefixes.clone(),
+    }
+}
+
+/// The range's part, if the entry is one.
+pub(super) fn range(config: &Config, entry: &PeerConfig) -> Option<RangeSettings> {
+    let Selector::Range(network) = entry.selector else { return None };
+    let range = bgp_core::Prefix::new(network.network(), network.prefix())?;
+    let template = peer(config, entry, network.network());
+    Some(RangeSettings { range, max_sessions: entry.max_sessions, template })
+}
+
+/// The TCP MD5 key of an entry.
+pub(super) fn key(peer: &PeerConfig) -> Result<Option<Key>, KeyError> {
+    peer.password.as_ref().map(|secret| Key::new(secret.expose())).transpose()
+}
+
+/// How to connect to a peer.
+pub(super) fn connect(peer: &PeerConfig, address: IpAddr) -> Result<ConnectOptions, KeyError> {
+    Ok(ConnectOptions {
+        remote: SocketAddr::new(address, peer.port),
+        local: peer.source_address,
+        md5: key(peer)?,
+        ttl_security: peer.ttl_security.and_then(NonZeroU8::new),
+        timeout: CONNECT_TIMEOUT,
+    })
+}

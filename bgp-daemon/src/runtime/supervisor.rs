@@ -1,0 +1,263 @@
+//! What happens to the daemon as a whole: connections, commands, reload, files, the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bgp_core::{Prefix, RouterId};
+use bgp_rib::AttributeStore;
+use bgp_router::Stranger;
+use tokio::sync::{broadcast, mpsc, watch};
+use tracing::{debug, info, warn};
+
+use super::announce::{Announcements, Delta, Source};
+use super::clock::Clock;
+use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
+use super::history::PeerChange;
+use super::peers::{PeerSet, Refused, Shared};
+use super::settings;
+use crate::api::{Command, ControlHandle};
+use crate::config::{Config, Selector};
+use crate::log::LogHandle;
+use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
+
+/// Peer events that a watcher may be behind.
+const WATCHERS: usize = 1024;
+
+/// Attempts that a stranger may make at once, and the time after which it may make one more.
+const STRANGER_BURST: u32 = 10;
+const STRANGER_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why the daemon cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Cannot listen.
+    #[error(transparent)]
+    Listen(#[from] crate::net::ListenError),
+    /// A password does not fit.
+    #[error("peer {0}: {1}")]
+    Key(Selector, crate::net::KeyError),
+    /// A socket option was refused.
+    #[error(transparent)]
+    Option(#[from] crate::net::OptionError),
+    /// No address to derive the router id from.
+    #[error("this host has no IPv4 address to use as the router id: set `router-id` in the configuration")]
+    NoRouterId,
+    /// The control API cannot be served.
+    #[error(transparent)]
+    Api(#[from] crate::api::ServeError),
+    /// The announce file cannot be watched.
+    #[error(transparent)]
+    AnnounceFile(#[from] crate::net::AnnounceFileError),
+    /// No thread or runtime could be had.
+    #[error("cannot start the RIB's thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// What an embedder adds to the daemon.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Where the configuration came from, to read it again on reload.
+    pub config_path: Option<PathBuf>,
+    /// Who keeps the kernel's routes, if anybody does.
+    pub forwarding: Option<ForwardingCore>,
+    /// Told what we announce ourselves, whenever it changes.
+    pub announced: Option<watch::Sender<BTreeSet<Prefix>>>,
+    /// More paths for the control API.
+    pub routes: Option<axum::Router>,
+    /// Lets a reload change the log level.
+    pub log: Option<LogHandle>,
+    /// Seeds everything that is drawn; `None` takes it from the system.
+    pub seed: Option<u64>,
+}
+
+/// The daemon's state outside of its peers and its RIB.
+pub(super) struct Supervisor {
+    pub(super) config: Config,
+    pub(super) config_path: Option<PathBuf>,
+    pub(super) router_id: RouterId,
+    pub(super) peers: PeerSet,
+    pub(super) announcements: Announcements,
+    pub(super) listener: Option<Listener>,
+    pub(super) core: mpsc::Sender<CoreRequest>,
+    pub(super) store: AttributeStore,
+    pub(super) clock: Clock,
+    pub(super) watchers: broadcast::Sender<PeerChange>,
+    pub(super) log: Option<LogHandle>,
+    pub(super) last_reload: Option<(std::time::SystemTime, bool)>,
+    announced: Option<watch::Sender<BTreeSet<Prefix>>>,
+    file: Option<FileWatch>,
+    limiter: Limiter,
+    commands: mpsc::Receiver<Command>,
+    thread: CoreThread,
+}
+
+impl Supervisor {
+    pub(super) async fn start(
+        config: Config,
+        options: Options,
+        commands: mpsc::Receiver<Command>,
+    ) -> Result<Supervisor, StartError> {
+        let router_id = router_id(&config)?;
+        let identity = settings::identity(&config, router_id);
+        let seed = options.seed.unwrap_or_else(system_seed);
+        let listener =
+            if config.listen.is_empty() { None } else { Some(Listener::bind(&config.listen)?) };
+        let store = AttributeStore::new(seed);
+        let clock = Clock::start();
+        let rib = settings::rib(&config, &identity, options.forwarding.is_some(), seed);
+        let (thread, core) = CoreThread::spawn(rib, store.clone(), clock, options.forwarding)
+            .map_err(StartError::Thread)?;
+        let (watchers, _) = broadcast::channel(WATCHERS);
+        let shared = Shared {
+            identity,
+            store: store.clone(),
+            clock,
+            core: core.clone(),
+            watchers: watchers.clone(),
+            seed,
+        };
+        let mut supervisor = Supervisor {
+            peers: PeerSet::new(shared),
+            announcements: Announcements::default(),
+            file: config.announce.file.as_ref().map(FileWatch::new).transpose()?,
+            limiter: Limiter::new(STRANGER_BURST, STRANGER_INTERVAL),
+            config_path: options.config_path,
+            announced: options.announced,
+            log: options.log,
+            last_reload: None,
+            router_id,
+            listener,
+            core,
+            store,
+            clock,
+            watchers,
+            commands,
+            thread,
+            config,
+        };
+        supervisor.begin().await?;
+        Ok(supervisor)
+    }
+
+    async fn begin(&mut self) -> Result<(), StartError> {
+        self.set_keys().await?;
+        let prefixes = self.config.announce.prefixes.iter().copied().collect();
+        self.announce(Source::Config, |set| *set = prefixes).await;
+        let config = self.config.clone();
+        for entry in &config.peers {
+            self.peers.add(&config, entry).await.map_err(|e| StartError::Key(entry.selector, e))?;
+        }
+        Ok(())
+    }
+
+    /// Gives the listener the keys of all entries.
+    pub(super) async fn set_keys(&mut self) -> Result<(), StartError> {
+        let mut keys: BTreeMap<Prefix, Key> = BTreeMap::new();
+        for entry in &self.config.peers {
+            let key = settings::key(entry).map_err(|e| StartError::Key(entry.selector, e))?;
+            if let (Some(key), Some(prefix)) = (key, selected(entry.selector)) {
+                keys.insert(prefix, key);
+            }
+        }
+        match &self.listener {
+            Some(listener) => Ok(listener.set_keys(&keys)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Changes what one source announces, and carries the difference to the RIB.
+    pub(super) async fn announce(&mut self, source: Source, act: impl FnOnce(&mut BTreeSet<Prefix>)) -> Delta {
+        let delta = self.announcements.change(source, act);
+        if delta != Delta::default() {
+            if let Some(announced) = &self.announced {
+                announced.send_replace(self.announcements.all());
+            }
+            let Delta { announce, withdraw } = delta.clone();
+            let change = move |core: &mut bgp_router::Core, clock: Clock| {
+                withdraw.into_iter().for_each(|prefix| core.withdraw_local(clock.now(), prefix));
+                announce.into_iter().for_each(|prefix| core.announce_local(clock.now(), prefix));
+            };
+            let _ = self.core.send(CoreRequest::With(Box::new(change))).await;
+        }
+        delta
+    }
+
+    /// Runs until told to stop; ends every session with `stop`'s text.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<Option<String>>) {
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(Option::is_some) => break,
+                Some(command) = self.commands.recv() => self.command(command).await,
+                inbound = accept(self.listener.as_ref()) => self.incoming(inbound).await,
+                () = self.peers.reap() => {}
+                told = next_announced(&mut self.file) => match told {
+                    Ok(prefixes) => {
+                        let delta = self.announce(Source::File, |set| set.clone_from(&prefixes)).await;
+                        info!(announced = delta.announce.len(), withdrawn = delta.withdraw.len(), "announce file read");
+                    }
+                    Err(error) => warn!("{error}; the prefixes read before stay announced"),
+                },
+            }
+        }
+        let text = stop.borrow().clone().unwrap_or_default();
+        self.peers.shutdown(&text).await;
+        // The core ends when nobody can reach it any more.
+        let Supervisor { thread, core, peers, .. } = self;
+        drop((core, peers));
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+
+    async fn incoming(&mut self, inbound: Inbound) {
+        let address = inbound.peer.ip().to_canonical();
+        let now = self.clock.now();
+        match self.peers.incoming(&self.config, inbound).await {
+            Ok(()) => {}
+            Err(Refused::Stranger(Stranger::Unknown)) if !self.limiter.allow(now, address) => {
+                debug!(%address, "connection refused, not for the first time");
+            }
+            Err(refused) => info!(%address, "connection refused: {refused}"),
+        }
+    }
+}
+
+async fn accept(listener: Option<&Listener>) -> Inbound {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_announced(file: &mut Option<FileWatch>) -> crate::net::Announced {
+    match file {
+        Some(file) => file.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The addresses that an entry is for.
+pub(super) fn selected(selector: Selector) -> Option<Prefix> {
+    match selector {
+        Selector::Address(address @ IpAddr::V4(_)) => Prefix::new(address, 32),
+        Selector::Address(address) => Prefix::new(address, 128),
+        Selector::Range(network) => Prefix::new(network.network(), network.prefix()),
+    }
+}
+
+/// The configured router id, else the first address we listen on that says something, else the host's lowest
+/// global IPv4 address.
+fn router_id(config: &Config) -> Result<RouterId, StartError> {
+    let listened = config.listen.iter().find_map(|address| match address.ip() {
+        IpAddr::V4(v4) if !v4.is_unspecified() => Some(v4),
+        _ => None,
+    });
+    let host = || HostAddresses::read().ok().and_then(|host| host.lowest_global_ipv4());
+    let derived = || listened.or_else(host).map(RouterId::from);
+    config.router_id.or_else(derived).ok_or(StartError::NoRouterId)
+}
+
+fn system_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,180 @@
+//! What a configuration resolves to, how it is shown, and what a changed one costs.
+
+#![cfg(test)]
+
+use std::net::IpAddr;
+
+use bgp_core::{PeerKind, RouterId};
+use bgp_daemon::config::{Changes, Config, DaemonKind, Impact, Policy, Selector, diff, reload_table};
+
+fn reflector(text: &str) -> Config {
+    Config::parse(text, "rr.toml", DaemonKind::Reflector).unwrap_or_else(|errors| panic!("{}", errors[0]))
+}
+
+fn changes(old: &str, new: &str) -> Changes {
+    diff(&reflector(old), &reflector(new))
+}
+
+const SMALLEST: &str = "asn = 64512\n[[clients]]\nrange = \"10.0.0.0/24\"\n";
+
+#[test]
+fn three_lines_are_a_reflector() {
+    let config = reflector(SMALLEST);
+    let [client] = config.peers.as_slice() else { panic!("one client") };
+    assert!(client.client && client.passive && client.enabled);
+    assert_eq!((client.kind, client.import, client.max_sessions), (PeerKind::Internal, Policy::Accept, 1024));
+    assert_eq!(config.api.socket.to_str(), Some("/run/bgp/route-reflector.sock"));
+    assert_eq!(config.router_id, None);
+    assert!(config.fib.is_none() && config.warnings.is_empty());
+}
+
+#[test]
+fn an_address_that_is_listened_on_is_the_router_id() {
+    let config = reflector("asn = 64512\nlisten = [\"0.0.0.0:179\", \"10.0.0.9:179\"]\n");
+    assert_eq!(config.router_id, Some(RouterId(0x0a00_0009)));
+    assert_eq!(config.cluster_id(RouterId(0x0a00_0009)).to_string(), "10.0.0.9");
+}
+
+#[test]
+fn an_external_peer_passes_nothing_unless_told_to() {
+    let config = reflector("asn = 64512\n[[peers]]\naddress = \"192.0.2.1\"\nasn = 64513\n");
+    let peer = &config.peers[0];
+    assert_eq!((peer.kind, peer.import, peer.export), (PeerKind::External, Policy::Reject, Policy::Reject));
+    assert_eq!(config.warnings.len(), 2);
+}
+
+#[test]
+fn a_connection_belongs_to_its_address_then_to_the_longest_range() {
+    let config = reflector(
+        "asn = 64512\n[[clients]]\nrange = \"10.0.0.0/8\"\n[[clients]]\nrange = \"10.1.0.0/16\"\n\
+         [[peers]]\naddress = \"10.1.0.1\"\n",
+    );
+    let entry = |a: &str| config.peer_for(a.parse().unwrap()).map(|p| p.selector.to_string());
+    assert_eq!(entry("10.1.0.1").as_deref(), Some("10.1.0.1"));
+    assert_eq!(entry("10.1.0.2").as_deref(), Some("10.1.0.0/16"));
+    assert_eq!(entry("10.2.0.1").as_deref(), Some("10.0.0.0/8"));
+    assert_eq!(entry("11.0.0.1"), None);
+}
+
+#[test]
+fn the_trial_needs_no_file() {
+    let config = Config::trial().unwrap();
+    assert_eq!(config.listen, ["127.0.0.1:1179".parse().unwrap()]);
+    assert_eq!(config.peers[0].selector.to_string(), "127.0.0.0/8");
+}
+
+#[test]
+fn the_effective_configuration_says_where_every_value_comes_from() {
+    let config = reflector(
+        "asn = 64512\n[[clients]]\naddress = \"10.0.0.2\"\npassword = \"s3cret\"\n[log]\nlevel = \"debug\"\n",
+    );
+    let shown = config.effective();
+    let line = |start: &str| {
+        let line = shown.lines().find(|line| line.starts_with(start)).unwrap_or_default();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line("asn"), "asn = 64512 # line 1");
+    assert_eq!(line("hold-time"), "hold-time = 90 # default");
+    assert_eq!(line("address"), "address = \"10.0.0.2\" # line 3");
+    assert_eq!(line("# password:"), "# password: set, not shown # line 4");
+    assert_eq!(line("# router-id"), "# router-id: the lowest global IPv4 address of the host # default");
+    assert_eq!(line("level"), "level = \"debug\" # line 6");
+    assert!(!shown.contains("s3cret") && !format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn the_effective_configuration_is_a_configuration_of_the_same_values() {
+    for daemon in [DaemonKind::Reflector, DaemonKind::Speaker] {
+        let text = "asn = 64512\nrouter-id = \"10.0.0.1\"\n[[peers]]\naddress = \"10.0.0.2\"\nname = \"a\\\"b\"\n\
+                    [announce]\nprefixes = [\"10.244.0.0/26\", \"fd00::/64\"]\n";
+        let config = Config::parse(text, "x.toml", daemon).unwrap();
+        let again = Config::parse(&config.effective(), "x.toml", daemon).unwrap();
+        assert!(diff(&config, &again).is_empty(), "{:?}", diff(&config, &again));
+    }
+}
+
+#[test]
+fn spelling_out_a_default_or_reordering_changes_nothing() {
+    let reordered = "families = [\"ipv6\", \"ipv4\"]\nhold-time = 90\nasn = 64_512\n\
+                     clients = [{ max-sessions = 1024, range = \"10.0.0.0/24\" }]\n";
+    assert!(changes(SMALLEST, reordered).is_empty());
+}
+
+#[test]
+fn peers_come_and_go_without_touching_the_others() {
+    let new = "asn = 64512\n[[clients]]\naddress = \"10.0.0.2\"\n";
+    let changes = changes(SMALLEST, new);
+    assert_eq!(changes.peers_added[0].selector, Selector::Address(IpAddr::from([10, 0, 0, 2])));
+    assert_eq!(changes.peers_removed[0].to_string(), "10.0.0.0/24");
+    assert!(changes.peers_changed.is_empty() && changes.global.is_empty());
+}
+
+#[test]
+fn a_change_costs_what_the_table_says() {
+    let with = |key: &str| format!("asn = 64512\n[[clients]]\naddress = \"10.0.0.2\"\n{key}\n");
+    let cost = |key: &str| {
+        let changes = changes(&with(""), &with(key));
+        assert_eq!(changes.peers_changed.len(), 1, "{key}");
+        changes.peers_changed[0].impact()
+    };
+    assert_eq!(cost("name = \"node-7\""), Impact::Live);
+    assert_eq!(cost("allowed-prefixes = [\"10.244.0.0/16\"]"), Impact::Refresh);
+    assert_eq!(cost("password = \"s3cret\""), Impact::SessionReset);
+    let moved = changes(&with(""), "asn = 64512\n[[peers]]\naddress = \"10.0.0.2\"\n");
+    assert_eq!(moved.peers_changed[0].changes[0].to_string(), "peers.client: true -> false (session-reset)");
+}
+
+#[test]
+fn another_default_reaches_the_peers_that_have_none_of_their_own() {
+    let changes = changes(SMALLEST, &format!("hold-time = 30\n{SMALLEST}"));
+    assert_eq!(changes.global.iter().map(|c| c.impact).max(), Some(Impact::Live));
+    assert_eq!(changes.peers_changed[0].changes[0].to_string(), "peers.hold-time: 90 -> 30 (session-reset)");
+}
+
+#[test]
+fn a_changed_password_is_noticed_and_not_shown() {
+    let with = |password: &str| {
+        format!("asn = 64512\n[[clients]]\naddress = \"10.0.0.2\"\npassword = \"{password}\"\n")
+    };
+    let changes = changes(&with("one"), &with("two"));
+    let change = &changes.peers_changed[0].changes[0];
+    assert_eq!(change.to_string(), "peers.password: (hidden) -> (hidden) (session-reset)");
+}
+
+#[test]
+fn announced_prefixes_are_compared_one_by_one() {
+    let with = |prefixes: &str| format!("asn = 64512\n[announce]\nprefixes = [{prefixes}]\n");
+    let changes =
+        changes(&with("\"10.0.0.0/26\", \"10.0.1.0/26\""), &with("\"10.0.2.0/26\", \"10.0.0.0/26\""));
+    assert_eq!(
+        (changes.announced[0].to_string(), changes.withdrawn[0].to_string()),
+        ("10.0.2.0/26".to_owned(), "10.0.1.0/26".to_owned())
+    );
+    assert!(changes.global.is_empty() && changes.need_restart().next().is_none());
+}
+
+#[test]
+fn what_needs_a_restart_is_named() {
+    let changes = changes(SMALLEST, &SMALLEST.replace("64512", "64513"));
+    let named: Vec<String> = changes.need_restart().map(ToString::to_string).collect();
+    assert_eq!(named, ["asn: 64512 -> 64513 (restart)"]);
+}
+
+#[test]
+fn every_key_has_a_row_in_the_reload_table() {
+    for daemon in [DaemonKind::Reflector, DaemonKind::Speaker] {
+        let text = "asn = 1\n[[peers]]\naddress = \"10.0.0.1\"\n[[peers]]\nrange = \"10.0.0.0/8\"\n";
+        let mut section = String::new();
+        for line in Config::parse(text, "x.toml", daemon).unwrap().effective().lines() {
+            if line.starts_with('[') {
+                section = line.trim_matches(['[', ']']).to_owned();
+                continue;
+            }
+            let key = line.trim_start_matches("# ").split([' ', ':']).next().unwrap_or_default();
+            if key.is_empty() || key == "address" || key == "range" {
+                continue;
+            }
+            assert!(reload_table().iter().any(|(s, k, _)| *s == section && *k == key), "{section} {key}");
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The decision process (RFC 4271 section 9.1.2, with the tie-breaks of RFC 4456 section 9).
+//!
+//! MULTI_EXIT_DISC only compares paths of one neighbouring AS, so it orders no list of paths by itself: of three
+//! paths each may beat the next. That is why paths are ranked here and not by an `Ord`.
+
+use std::cmp::{Ordering, Reverse};
+use std::fmt;
+use std::net::IpAddr;
+
+use bgp_core::{Asn, PathId, RouterId};
+
+use crate::path::Path;
+use crate::peer::{PeerId, Peers, SourceKind};
+
+/// LOCAL_PREF of a path that carries none.
+const DEFAULT_LOCAL_PREF: u32 = 100;
+
+/// How MULTI_EXIT_DISC is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecisionConfig {
+    /// Compare MULTI_EXIT_DISC of paths from different neighbouring ASes too.
+    pub always_compare_med: bool,
+    /// Group paths by neighbouring AS first, so that their order of arrival makes no difference. Without it, a new
+    /// path is compared with one path after the other, best first.
+    pub deterministic_med: bool,
+}
+
+impl Default for DecisionConfig {
+    fn default() -> DecisionConfig {
+        DecisionConfig { always_compare_med: false, deterministic_med: true }
+    }
+}
+
+/// What decides between two paths, in the order in which it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// The next hop cannot be reached.
+    NextHopUnreachable,
+    /// Higher LOCAL_PREF.
+    LocalPref,
+    /// Originated here.
+    LocalOrigin,
+    /// Shorter AS_PATH.
+    AsPathLength,
+    /// Lower ORIGIN.
+    Origin,
+    /// Lower MULTI_EXIT_DISC.
+    Med,
+    /// Learned by eBGP.
+    ExternalPeer,
+    /// Lower interior cost of the next hop.
+    IgpMetric,
+    /// Lower BGP Identifier, or ORIGINATOR_ID instead of it (RFC 4456).
+    RouterId,
+    /// Shorter CLUSTER_LIST (RFC 4456).
+    ClusterListLength,
+    /// Lower peer address.
+    PeerAddress,
+    /// Lower path identifier.
+    PathId,
+}
+
+impl Rule {
+    /// What the losing path is told.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Rule::NextHopUnreachable => "next hop unreachable",
+            Rule::LocalPref => "lower LOCAL_PREF",
+            Rule::LocalOrigin => "not originated here",
+            Rule::AsPathLength => "longer AS_PATH",
+            Rule::Origin => "higher ORIGIN",
+            Rule::Med => "higher MULTI_EXIT_DISC",
+            Rule::ExternalPeer => "learned by iBGP, not eBGP",
+            Rule::IgpMetric => "higher cost to the next hop",
+            Rule::RouterId => "higher router id",
+            Rule::ClusterListLength => "longer CLUSTER_LIST",
+            Rule::PeerAddress => "higher peer address",
+            Rule::PathId => "higher path identifier",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.text())
+    }
+}
+
+/// What comes before MULTI_EXIT_DISC; less is better.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Tier {
+    unreachable: bool,
+    local_pref: Reverse<u32>,
+    not_local: bool,
+    as_path_len: u16,
+    origin: u8,
+}
+
+/// Paths of which MULTI_EXIT_DISC is compared.
+type MedGroup = Option<Asn>;
+
+/// What comes after MULTI_EXIT_DISC; less is better, and no two paths of a destination are equal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rest {
+    not_external: bool,
+    igp_metric: u32,
+    router_id: RouterId,
+    cluster_list_len: u16,
+    address: Option<IpAddr>,
+    path_id: PathId,
+    source: PeerId,
+}
+
+/// The decision process over the peers that are there now.
+#[derive(Clone, Copy)]
+pub struct Decision<'a> {
+    config: DecisionConfig,
+    peers: &'a Peers,
+}
+
+impl<'a> Decision<'a> {
+    /// With these options, for paths of these peers.
+    #[must_use]
+    pub fn new(config: DecisionConfig, peers: &'a Peers) -> Decision<'a> {
+        Decision { config, peers }
+    }
+
+    fn is_order_dependent(&self) -> bool {
+        !self.config.always_compare_med && !self.config.deterministic_med
+    }
+
+    /// Adds `path` to a list that is ranked already.
+    pub fn place(&self, paths: &mut Vec<Path>, path: Path) {
+        if self.is_order_dependent() {
+            let at = paths.iter().position(|other| self.compare(&path, other).0.is_lt());
+            paths.insert(at.unwrap_or(paths.len()), path);
+        } else {
+            paths.push(path);
+            self.rank(paths);
+        }
+    }
+
+    /// Puts a list whose paths were ranked, some of which are gone, right again.
+    pub fn rerank(&self, paths: &mut [Path]) {
+        if !self.is_order_dependent() {
+            self.rank(paths);
+        }
+    }
+
+    /// Ranks a ranked list again after the paths that are `changed` got another cost.
+    pub(crate) fn place_again(&self, paths: &mut Vec<Path>, changed: impl Fn(&Path) -> bool) {
+        if self.is_order_dependent() {
+            let again: Vec<Path> = paths.extract_if(.., |path| changed(path)).collect();
+            for path in again {
+                self.place(paths, path);
+            }
+        } else {
+            self.rank(paths);
+        }
+    }
+
+    /// Ranks the paths, best first and ineligible ones last: every path is the best of those from it on.
+    pub fn rank(&self, paths: &mut [Path]) {
+        if paths.len() < 2 {
+            return;
+        }
+        paths.sort_by(|a, b| {
+            let by_tier = self.tier(a).cmp(&self.tier(b));
+            let by_med = || self.always_compared_med(a).cmp(&self.always_compared_med(b));
+            by_tier.then_with(by_med).then_with(|| self.rest(a).cmp(&self.rest(b)))
+        });
+        if !self.config.always_compare_med {
+            for tier in paths.chunk_by_mut(|a, b| self.tier(a) == self.tier(b)) {
+                self.rank_by_med(tier);
+            }
+        }
+    }
+
+    /// Ranks paths that are equal up to MULTI_EXIT_DISC: again and again the best of the heads of the groups, each
+    /// group ordered by MULTI_EXIT_DISC first. `paths` come ordered by what follows it.
+    fn rank_by_med(&self, paths: &mut [Path]) {
+        if paths.windows(2).all(|pair| matches!(pair, [a, b] if med(a) == med(b))) {
+            return;
+        }
+        paths.sort_by_key(|path| (med_group(path), med(path)));
+        let disagree =
+            |pair: &[Path]| matches!(pair, [a, b] if med_group(a) == med_group(b) && med(a) != med(b));
+        if !paths.windows(2).any(disagree) {
+            paths.sort_by_key(|path| self.rest(path));
+            return;
+        }
+        let mut rest = paths;
+        while rest.len() > 1 {
+            let mut best = 0;
+            let mut group = None;
+            for (place, path) in rest.iter().enumerate() {
+                let is_head = group != Some(med_group(path));
+                group = Some(med_group(path));
+                if is_head && rest.get(best).is_some_and(|best| self.rest(path) < self.rest(best)) {
+                    best = place;
+                }
+            }
+            if let Some(front) = rest.get_mut(..=best) {
+                front.rotate_right(1);
+            }
+            let Some((_, tail)) = rest.split_first_mut() else { return };
+            rest = tail;
+        }
+    }
+
+    /// Compares two paths as if there were no others, and says what decides; less is better.
+    #[must_use]
+    pub fn compare(&self, a: &Path, b: &Path) -> (Ordering, Rule) {
+        let (ta, tb) = (self.tier(a), self.tier(b));
+        let (ra, rb) = (self.rest(a), self.rest(b));
+        let compare_med = self.config.always_compare_med || med_group(a) == med_group(b);
+        let med = if compare_med { med(a).cmp(&med(b)) } else { Ordering::Equal };
+        let steps = [
+            (ta.unreachable.cmp(&tb.unreachable), Rule::NextHopUnreachable),
+            (ta.local_pref.cmp(&tb.local_pref), Rule::LocalPref),
+            (ta.not_local.cmp(&tb.not_local), Rule::LocalOrigin),
+            (ta.as_path_len.cmp(&tb.as_path_len), Rule::AsPathLength),
+            (ta.origin.cmp(&tb.origin), Rule::Origin),
+            (med, Rule::Med),
+            (ra.not_external.cmp(&rb.not_external), Rule::ExternalPeer),
+            (ra.igp_metric.cmp(&rb.igp_metric), Rule::IgpMetric),
+            (ra.router_id.cmp(&rb.router_id), Rule::RouterId),
+            (ra.cluster_list_len.cmp(&rb.cluster_list_len), Rule::ClusterListLength),
+            (ra.address.cmp(&rb.address), Rule::PeerAddress),
+        ];
+        let last = ((ra.path_id, ra.source).cmp(&(rb.path_id, rb.source)), Rule::PathId);
+        steps.into_iter().find(|(order, _)| order.is_ne()).unwrap_or(last)
+    }
+
+    /// Why the path at `place` of a ranked list is not the best; `None` for the best, unless it is ineligible.
+    #[must_use]
+    pub fn explain(&self, ranked: &[Path], place: usize) -> Option<Rule> {
+        let (best, path) = (ranked.first()?, ranked.get(place)?);
+        if !path.is_eligible() {
+            return Some(Rule::NextHopUnreachable);
+        }
+        if place == 0 {
+            return None;
+        }
+        match self.compare(best, path) {
+            (Ordering::Less, rule) => Some(rule),
+            // It would beat the best one, had not a third path of its neighbouring AS put it out.
+            _ => Some(Rule::Med),
+        }
+    }
+
+    /// The best path and those as good as it, for load sharing: equal up to the interior cost, from the same
+    /// neighbouring AS, each with another next hop; at most `max`. Nothing if no path is eligible.
+    pub fn multipath(&self, ranked: &'a [Path], max: usize) -> impl Iterator<Item = &'a Path> {
+        let decision = *self;
+        let best = ranked.first().filter(|path| path.is_eligible());
+        let shares = move |path: &Path| best.is_some_and(|best| decision.shares_load(best, path));
+        let is_first_of_its_next_hop = move |place: usize, path: &Path| {
+            let mut earlier = ranked.iter().take(place);
+            !earlier.any(|other| other.attrs.next_hop() == path.attrs.next_hop() && shares(other))
+        };
+        let places = ranked.iter().enumerate();
+        let chosen =
+            places.filter(move |(place, path)| shares(path) && is_first_of_its_next_hop(*place, path));
+        chosen.map(|(_, path)| path).take(max)
+    }
+
+    fn shares_load(&self, best: &Path, path: &Path) -> bool {
+        let (_, rule) = self.compare(best, path);
+        rule > Rule::IgpMetric && med_group(best) == med_group(path)
+    }
+
+    fn tier(&self, path: &Path) -> Tier {
+        let summary = path.attrs.summary();
+        Tier {
+            unreachable: !path.is_eligible(),
+            local_pref: Reverse(summary.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)),
+            not_local: path.source != PeerId::LOCAL,
+            as_path_len: summary.as_path_len,
+            origin: summary.origin as u8,
+        }
+    }
+
+    fn always_compared_med(&self, path: &Path) -> u32 {
+        if self.config.always_compare_med { med(path) } else { 0 }
+    }
+
+    fn rest(&self, path: &Path) -> Rest {
+        let summary = path.attrs.summary();
+        let peer = self.peers.get(path.source);
+        Rest {
+            not_external: peer
+                .is_some_and(|peer| matches!(peer.kind, SourceKind::Internal | SourceKind::Client)),
+            igp_metric: path.igp_metric().unwrap_or(u32::MAX),
+            router_id: summary.originator_id.or(peer.map(|peer| peer.router_id)).unwrap_or_default(),
+            cluster_list_len: summary.cluster_list_len,
+            address: peer.map(|peer| peer.address),
+            path_id: path.path_id,
+            source: path.source,
+        }
+    }
+}
+
+/// A missing MULTI_EXIT_DISC counts as the lowest (RFC 4271 section 9.1.2.2 c).
+fn med(path: &Path) -> u32 {
+    path.attrs.summary().med.unwrap_or(0)
+}
+
+/// `None`: a path from within our AS.
+fn med_group(path: &Path) -> MedGroup {
+    path.attrs.summary().neighbor_as
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,84 @@
+//! What the kernel's FIB is to be told.
+
+use std::net::IpAddr;
+
+use bgp_core::{AddressFamily, Prefix};
+
+use crate::decision::Decision;
+use crate::dirty::DirtySet;
+use crate::peer::PeerId;
+use crate::table::{DestId, Table};
+
+/// A route for the FIB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FibChange {
+    /// The destination.
+    pub prefix: Prefix,
+    /// Where to; more than one shares the load. Empty: the route is to go.
+    pub next_hops: Vec<IpAddr>,
+}
+
+/// The consumer that follows the chosen routes of one family. Routes of our own are not for the FIB: who originates
+/// them knows where they lead.
+#[derive(Debug, Default)]
+pub(crate) struct Fib {
+    dirty: DirtySet,
+    /// The destinations of which a route was told, by number. Each is held in the table.
+    told: Vec<u64>,
+}
+
+impl Fib {
+    pub(crate) fn mark(&mut self, id: DestId) {
+        self.dirty.mark(id);
+    }
+
+    pub(crate) fn is_dirty(&self, id: DestId) -> bool {
+        self.dirty.contains(id)
+    }
+
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Appends changes to `out` until it holds `max` or none is left. A route may be told again unchanged.
+    pub(crate) fn take<F: AddressFamily>(
+        &mut self,
+        table: &mut Table<F>,
+        decision: Decision<'_>,
+        multipath: usize,
+        max: usize,
+        out: &mut Vec<FibChange>,
+    ) {
+        while out.len() < max {
+            let Some(id) = self.dirty.pop() else { return };
+            let Some(prefix) = table.prefix(id) else { continue };
+            let next_hops: Vec<IpAddr> = match table.best(id) {
+                Some(best) if best.source != PeerId::LOCAL => {
+                    decision.multipath(table.paths(id), multipath).map(|path| path.attrs.next_hop()).collect()
+                }
+                _ => Vec::new(),
+            };
+            let is_route = !next_hops.is_empty();
+            let was_route = self.note(id, is_route);
+            match (was_route, is_route) {
+                (false, true) => table.hold(id),
+                (true, false) => table.release(id),
+                (true, true) => {}
+                (false, false) => continue,
+            }
+            out.push(FibChange { prefix: prefix.into(), next_hops });
+        }
+    }
+
+    /// Notes whether a route is told now, and says whether one was before.
+    fn note(&mut self, id: DestId, is_route: bool) -> bool {
+        let (word, bit) = (id.index() / 64, 1_u64 << (id.index() % 64));
+        if self.told.len() <= word {
+            self.told.resize(word + 1, 0);
+        }
+        let Some(word) = self.told.get_mut(word) else { return false };
+        let before = *word & bit != 0;
+        *word = if is_route { *word | bit } else { *word & !bit };
+        before
+    }
+}

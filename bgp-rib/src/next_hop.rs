@@ -1,0 +1,255 @@
+//! Whether next hops can be reached, and at what cost: an input, supplied before the decision process needs it.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+
+/// Where the state of next hops comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NextHopSource {
+    /// Every next hop is taken to be reachable at metric 0: a route reflector off the data path.
+    #[default]
+    Assume,
+    /// Someone watches the next hops in use and reports their state; until then they are ineligible.
+    Tracked,
+}
+
+/// What is known of a next hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NextHopState {
+    /// Not yet reported.
+    #[default]
+    Unknown,
+    /// There is a route to it.
+    Reachable {
+        /// The interior cost of that route (RFC 4271 section 9.1.2.2 e).
+        metric: u32,
+    },
+    /// There is no route to it.
+    Unreachable,
+}
+
+impl NextHopState {
+    /// The cost, if it can be reached.
+    #[must_use]
+    pub fn metric(self) -> Option<u32> {
+        match self {
+            NextHopState::Reachable { metric } => Some(metric),
+            NextHopState::Unknown | NextHopState::Unreachable => None,
+        }
+    }
+}
+
+/// What the one who tracks next hops is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Report the state of this address now and whenever it changes.
+    Start(IpAddr),
+    /// No path uses this address any more.
+    Stop(IpAddr),
+}
+
+/// A next hop in use; paths carry it instead of the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NextHopId(u32);
+
+impl NextHopId {
+    /// Stands for every next hop that nobody tracks.
+    pub const ASSUMED: NextHopId = NextHopId(u32::MAX);
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The next hops that paths use. There are at most as many as there are paths.
+pub struct NextHops {
+    source: NextHopSource,
+    index: HashMap<IpAddr, NextHopId, FixedState>,
+    entries: Vec<Entry>,
+    free: Vec<NextHopId>,
+    /// Entries whose watching may have to change; each at most once.
+    to_tell: VecDeque<NextHopId>,
+}
+
+struct Entry {
+    address: IpAddr,
+    state: NextHopState,
+    users: u32,
+    /// What the tracker was last told.
+    watched: bool,
+    queued: bool,
+}
+
+impl NextHops {
+    /// No next hop is in use yet. Peers choose the addresses: keep `seed` secret.
+    #[must_use]
+    pub fn new(source: NextHopSource, seed: u64) -> NextHops {
+        NextHops {
+            source,
+            index: HashMap::with_hasher(FixedState::with_seed(seed)),
+            entries: Vec::new(),
+            free: Vec::new(),
+            to_tell: VecDeque::new(),
+        }
+    }
+
+    /// A path starts to use `address`: its id, and its cost if it can be reached.
+    pub fn acquire(&mut self, address: IpAddr) -> (NextHopId, Option<u32>) {
+        if self.source == NextHopSource::Assume {
+            return (NextHopId::ASSUMED, Some(0));
+        }
+        let id = match self.index.get(&address) {
+            Some(id) => *id,
+            None => self.add(address),
+        };
+        let Some(entry) = self.entries.get_mut(id.index()) else { return (id, None) };
+        entry.users += 1;
+        let metric = entry.state.metric();
+        if entry.users == 1 {
+            self.tell_later(id);
+        }
+        (id, metric)
+    }
+
+    fn add(&mut self, address: IpAddr) -> NextHopId {
+        let entry = Entry { address, state: NextHopState::Unknown, users: 0, watched: false, queued: false };
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None => NextHopId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX)),
+        };
+        match self.entries.get_mut(id.index()) {
+            Some(place) => *place = entry,
+            None => self.entries.push(entry),
+        }
+        self.index.insert(address, id);
+        id
+    }
+
+    /// A path stops to use it.
+    pub fn release(&mut self, id: NextHopId) {
+        let Some(entry) = self.entries.get_mut(id.index()) else { return };
+        entry.users = entry.users.saturating_sub(1);
+        if entry.users == 0 {
+            self.tell_later(id);
+        }
+    }
+
+    fn tell_later(&mut self, id: NextHopId) {
+        if let Some(entry) = self.entries.get_mut(id.index()).filter(|entry| !entry.queued) {
+            entry.queued = true;
+            self.to_tell.push_back(id);
+        }
+    }
+
+    /// What the tracker is to be told next. A next hop dropped and taken up again in between costs nothing.
+    pub fn poll_watch(&mut self) -> Option<Watch> {
+        loop {
+            let id = self.to_tell.pop_front()?;
+            let Some(entry) = self.entries.get_mut(id.index()) else { continue };
+            entry.queued = false;
+            let (address, wanted, told) = (entry.address, entry.users > 0, entry.watched);
+            entry.watched = wanted;
+            if !wanted {
+                self.index.remove(&address);
+                self.free.push(id);
+            }
+            match (wanted, told) {
+                (true, false) => return Some(Watch::Start(address)),
+                (false, true) => return Some(Watch::Stop(address)),
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+
+    /// Takes a report. Gives the id if the state of a next hop that is in use really changed.
+    pub fn set(&mut self, address: IpAddr, state: NextHopState) -> Option<NextHopId> {
+        let id = *self.index.get(&address)?;
+        let entry = self.entries.get_mut(id.index())?;
+        let changed = std::mem::replace(&mut entry.state, state).metric() != state.metric();
+        changed.then_some(id)
+    }
+
+    /// What is known of `address`; `None` if no path uses it or nobody tracks next hops.
+    #[must_use]
+    pub fn state(&self, address: IpAddr) -> Option<NextHopState> {
+        let id = self.index.get(&address)?;
+        Some(self.entries.get(id.index())?.state)
+    }
+
+    /// How many next hops are tracked.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether no next hop is tracked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UP: NextHopState = NextHopState::Reachable { metric: 5 };
+
+    fn address() -> IpAddr {
+        "10.0.0.1".parse().unwrap()
+    }
+
+    fn tracked() -> NextHops {
+        NextHops::new(NextHopSource::Tracked, 1)
+    }
+
+    #[test]
+    fn an_assumed_next_hop_is_reachable_and_never_watched() {
+        let mut hops = NextHops::new(NextHopSource::Assume, 1);
+        assert_eq!(hops.acquire(address()), (NextHopId::ASSUMED, Some(0)));
+        hops.release(NextHopId::ASSUMED);
+        assert_eq!(hops.poll_watch(), None);
+        assert!(hops.is_empty());
+    }
+
+    #[test]
+    fn the_first_use_starts_a_watch_and_the_last_stops_it() {
+        let mut hops = tracked();
+        let (id, metric) = hops.acquire(address());
+        assert_eq!(metric, None);
+        assert_eq!(hops.acquire(address()).0, id);
+        assert_eq!(hops.poll_watch(), Some(Watch::Start(address())));
+        hops.release(id);
+        assert_eq!(hops.poll_watch(), None);
+        hops.release(id);
+        assert_eq!(hops.poll_watch(), Some(Watch::Stop(address())));
+        assert!(hops.is_empty());
+        assert_eq!(hops.set(address(), UP), None);
+        assert_eq!(hops.acquire("::1".parse().unwrap()), (id, None));
+    }
+
+    #[test]
+    fn a_next_hop_used_again_before_anyone_looked_stays_watched() {
+        let mut hops = tracked();
+        let (id, _) = hops.acquire(address());
+        assert_eq!(hops.poll_watch(), Some(Watch::Start(address())));
+        assert_eq!(hops.set(address(), UP), Some(id));
+        hops.release(id);
+        assert_eq!(hops.acquire(address()), (id, Some(5)));
+        assert_eq!(hops.poll_watch(), None);
+        assert_eq!(hops.state(address()), Some(UP));
+    }
+
+    #[test]
+    fn a_report_that_changes_nothing_is_told_apart() {
+        let mut hops = tracked();
+        let (id, _) = hops.acquire(address());
+        assert_eq!(hops.set(address(), NextHopState::Unreachable), None);
+        assert_eq!(hops.set(address(), UP), Some(id));
+        assert_eq!(hops.set(address(), UP), None);
+        assert_eq!(hops.set(address(), NextHopState::Unreachable), Some(id));
+    }
+}

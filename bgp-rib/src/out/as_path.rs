@@ -1,0 +1,120 @@
+//! AS_PATH values as they are changed on the way out. In: canonical values, whose AS numbers have four octets.
+
+use bgp_core::Asn;
+
+const AS_SET: u8 = 1;
+const AS_SEQUENCE: u8 = 2;
+
+/// The segments of a canonical AS_PATH value: type and numbers.
+fn segments(mut value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
+    std::iter::from_fn(move || {
+        let ([kind, count], rest) = value.split_first_chunk::<2>()?;
+        let (numbers, rest) = rest.split_at_checked(usize::from(*count) * 4)?;
+        value = rest;
+        Some((*kind, numbers.as_chunks::<4>().0))
+    })
+}
+
+/// `value` with `asn` in front: in the first segment if that is a sequence with room, else in one of its own
+/// (RFC 4271 section 5.1.2).
+pub(crate) fn prepend(value: &[u8], asn: Asn, out: &mut Vec<u8>) {
+    match value {
+        [AS_SEQUENCE, count @ 0..=254, rest @ ..] => {
+            out.extend_from_slice(&[AS_SEQUENCE, count + 1]);
+            out.extend_from_slice(&asn.0.to_be_bytes());
+            out.extend_from_slice(rest);
+        }
+        _ => {
+            out.extend_from_slice(&[AS_SEQUENCE, 1]);
+            out.extend_from_slice(&asn.0.to_be_bytes());
+            out.extend_from_slice(value);
+        }
+    }
+}
+
+/// `value` with two-octet numbers, AS_TRANS for those that need four (RFC 6793 section 4.2.2).
+pub(crate) fn narrow(value: &[u8], out: &mut Vec<u8>) {
+    for (kind, numbers) in segments(value) {
+        out.extend_from_slice(&[kind, u8::try_from(numbers.len()).unwrap_or(u8::MAX)]);
+        for number in numbers {
+            out.extend_from_slice(&narrow_number(*number));
+        }
+    }
+}
+
+/// The two-octet form of one number.
+pub(crate) fn narrow_number(number: [u8; 4]) -> [u8; 2] {
+    Asn(u32::from_be_bytes(number)).to_two_octets().to_be_bytes()
+}
+
+/// Whether a number of the path needs four octets, so that AS4_PATH has to carry it.
+pub(crate) fn is_wide(value: &[u8]) -> bool {
+    as4_segments(value).any(|(_, numbers)| numbers.iter().any(|n| matches!(n, [a, b, ..] if (*a, *b) != (0, 0))))
+}
+
+/// The AS4_PATH value: the path without confederation segments (RFC 6793 section 3).
+pub(crate) fn as4_path(value: &[u8], out: &mut Vec<u8>) {
+    for (kind, numbers) in as4_segments(value) {
+        out.extend_from_slice(&[kind, u8::try_from(numbers.len()).unwrap_or(u8::MAX)]);
+        out.extend_from_slice(numbers.as_flattened());
+    }
+}
+
+fn as4_segments(value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
+    segments(value).filter(|(kind, _)| matches!(*kind, AS_SET | AS_SEQUENCE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(segments: &[(u8, &[u32])]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (kind, numbers) in segments {
+            out.extend_from_slice(&[*kind, numbers.len() as u8]);
+            out.extend(numbers.iter().flat_map(|n| n.to_be_bytes()));
+        }
+        out
+    }
+
+    fn made(make: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        make(&mut out);
+        out
+    }
+
+    #[test]
+    fn our_as_joins_a_leading_sequence() {
+        let before = path(&[(AS_SEQUENCE, &[2, 3]), (AS_SET, &[4])]);
+        let after = path(&[(AS_SEQUENCE, &[1, 2, 3]), (AS_SET, &[4])]);
+        assert_eq!(made(|out| prepend(&before, Asn(1), out)), after);
+    }
+
+    #[test]
+    fn our_as_gets_a_segment_of_its_own_before_a_set_and_in_an_empty_path() {
+        let before = path(&[(AS_SET, &[4])]);
+        assert_eq!(made(|out| prepend(&before, Asn(1), out)), path(&[(AS_SEQUENCE, &[1]), (AS_SET, &[4])]));
+        assert_eq!(made(|out| prepend(&[], Asn(1), out)), path(&[(AS_SEQUENCE, &[1])]));
+    }
+
+    #[test]
+    fn a_full_segment_of_255_is_not_overflowed() {
+        let full: Vec<u32> = (1000..1255).collect();
+        let before = path(&[(AS_SEQUENCE, &full)]);
+        let after = made(|out| prepend(&before, Asn(1), out));
+        assert_eq!(after, path(&[(AS_SEQUENCE, &[1]), (AS_SEQUENCE, &full)]));
+        let room = path(&[(AS_SEQUENCE, &full[1..])]);
+        assert_eq!(made(|out| prepend(&room, Asn(1), out))[..2], [AS_SEQUENCE, 255]);
+    }
+
+    #[test]
+    fn a_narrow_path_has_as_trans_where_four_octets_are_needed() {
+        const CONFED_SEQUENCE: u8 = 3;
+        let wide = path(&[(CONFED_SEQUENCE, &[70_000]), (AS_SEQUENCE, &[65_535, 65_536])]);
+        let narrowed = made(|out| narrow(&wide, out));
+        assert_eq!(narrowed, [CONFED_SEQUENCE, 1, 0x5b, 0xa0, AS_SEQUENCE, 2, 0xff, 0xff, 0x5b, 0xa0]);
+        assert!(is_wide(&wide));
+        assert_eq!(made(|out| as4_path(&wide, out)), path(&[(AS_SEQUENCE, &[65_535, 65_536])]));
+        assert!(!is_wide(&path(&[(AS_SEQUENCE, &[65_535])])));
+    }
+}

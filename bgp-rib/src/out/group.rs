@@ -1,0 +1,360 @@
+//! An update group: peers that are sent the same bytes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bgp_core::{Family, FamilySet, Instant, V4, V6};
+
+use super::export::{ExportContext, GroupKey};
+use super::exporter::{ExportCounters, Exporter};
+use super::flush::{Flush, Side};
+use super::journal::{Journal, Sequence};
+use super::pack::Batch;
+use super::resync::Walk;
+use super::TablesMut;
+use crate::peer::PeerId;
+use crate::table::DestId;
+
+/// A group flushes this long after the first change that waits, so that bursts coalesce.
+const TICK: Duration = Duration::from_millis(5);
+/// While tombstones are kept, the group looks this often whether they are still needed.
+const TIDY: Duration = Duration::from_secs(1);
+
+/// Bounds on what a group keeps for peers that are behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupLimits {
+    /// The journal in bytes. A peer that is further behind is sent the records instead. Each walk over the records
+    /// that several peers share is bound by this too.
+    pub journal: usize,
+    /// Tombstones in both families. Over this, the peer that fell off the journal first is given up.
+    pub tombstones: usize,
+}
+
+impl Default for GroupLimits {
+    fn default() -> GroupLimits {
+        GroupLimits { journal: 8 << 20, tombstones: 1 << 20 }
+    }
+}
+
+/// How far a peer is behind its group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// Journal entries not read yet.
+    pub entries: u64,
+    /// Bytes written for the group and not read yet.
+    pub bytes: usize,
+    /// Whether the peer is sent records, since it has joined, asked for a refresh, or fallen off the journal.
+    pub walking: bool,
+}
+
+pub(super) type WalkId = u64;
+
+/// Where a peer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The journal, from this entry on.
+    Attached(Sequence),
+    /// The log of a walk.
+    Walking(WalkId, Sequence),
+    /// Nothing more: its session has to be reset.
+    GivenUp,
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) stage: Stage,
+    /// What was asked for again during a walk.
+    pub(super) refresh: FamilySet,
+    /// Whose End-of-RIB is due,
+    pub(super) end_of_rib: FamilySet,
+    /// once the peer has read all that was there at the end of the walk.
+    pub(super) end_of_rib_at: Sequence,
+}
+
+/// The group. Its caller feeds it dirty destinations ([`Group::mark`]), flushes it when [`Group::next_flush`] says so,
+/// and asks for bytes when a peer can take some.
+pub struct Group {
+    pub(super) key: GroupKey,
+    pub(super) limits: GroupLimits,
+    pub(super) members: BTreeMap<PeerId, Member>,
+    pub(super) v4: Side<V4>,
+    pub(super) v6: Side<V6>,
+    pub(super) journal: Journal,
+    pub(super) walks: BTreeMap<WalkId, Walk>,
+    pub(super) next_walk: WalkId,
+    pub(super) exporter: Exporter,
+    pub(super) batch: Batch,
+    due: Option<Instant>,
+    resets: VecDeque<PeerId>,
+}
+
+impl Group {
+    /// A group without peers. `seed` draws the hash functions.
+    #[must_use]
+    pub fn new(key: GroupKey, context: ExportContext, limits: GroupLimits, seed: u64) -> Group {
+        Group {
+            key,
+            limits,
+            members: BTreeMap::new(),
+            v4: Side::default(),
+            v6: Side::default(),
+            journal: Journal::default(),
+            walks: BTreeMap::new(),
+            next_walk: 0,
+            exporter: Exporter::new(key, context),
+            batch: Batch::new(seed),
+            due: None,
+            resets: VecDeque::new(),
+        }
+    }
+
+    /// What its peers have in common.
+    #[must_use]
+    pub fn key(&self) -> &GroupKey {
+        &self.key
+    }
+
+    /// The peers, by id.
+    pub fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.members.keys().copied()
+    }
+
+    /// Whether it has no peer: then it can be closed and dropped.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Adds a peer that holds nothing. From the next flush on it is sent all routes, then End-of-RIB for each family
+    /// (RFC 4724 section 2), then the changes. Peers that join before that flush share what is written for them.
+    pub fn join(&mut self, now: Instant, peer: PeerId) {
+        self.leave(peer);
+        let end_of_rib = self.key.families;
+        let stage = self.start_walk(None, None, self.key.families, false);
+        let member = Member { stage, refresh: FamilySet::EMPTY, end_of_rib, end_of_rib_at: Sequence::default() };
+        self.members.insert(peer, member);
+        self.flush_at(now + TICK);
+    }
+
+    /// Drops all that is kept for a peer.
+    pub fn leave(&mut self, peer: PeerId) {
+        if let Some(member) = self.members.remove(&peer) {
+            self.leave_stage(member.stage);
+            self.resets.retain(|reset| *reset != peer);
+        }
+    }
+
+    /// Sends a family again (RFC 2918); the peer then has something to send. What it was still to be sent it is sent
+    /// too.
+    pub fn refresh(&mut self, peer: PeerId, family: Family) {
+        if !self.key.families.contains(family) {
+            return;
+        }
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        match member.stage {
+            Stage::Attached(cursor) => {
+                member.end_of_rib = member.end_of_rib.with(family);
+                let families = FamilySet::EMPTY.with(family);
+                let stage = self.start_walk(None, Some(cursor), families, true);
+                self.set_stage(peer, stage);
+            }
+            Stage::Walking(..) => member.refresh = member.refresh.with(family),
+            Stage::GivenUp => {}
+        }
+    }
+
+    /// Notes that the best path of a destination changed, or may have.
+    pub fn mark(&mut self, now: Instant, family: Family, dest: DestId) {
+        let is_new = match family {
+            Family::IPV4_UNICAST => self.v4.dirty.mark(dest),
+            _ => self.v6.dirty.mark(dest),
+        };
+        if is_new {
+            self.flush_at(now + TICK);
+        }
+    }
+
+    /// Whether a destination waits for the next flush: then its number must not be used again.
+    #[must_use]
+    pub fn is_dirty(&self, family: Family, dest: DestId) -> bool {
+        match family {
+            Family::IPV4_UNICAST => self.v4.dirty.contains(dest),
+            _ => self.v6.dirty.contains(dest),
+        }
+    }
+
+    /// When [`Group::flush`] is due.
+    #[must_use]
+    pub fn next_flush(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn flush_at(&mut self, at: Instant) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Turns what is dirty into messages. Then every peer that [`Group::has_pending`] has something to send.
+    pub fn flush(&mut self, now: Instant, tables: &mut TablesMut<'_>) {
+        self.due = None;
+        self.tidy_journal();
+        let fastest = self.readers().map(|(_, fastest)| fastest);
+        let members = &self.members;
+        let mut flush = Flush {
+            peers: tables.peers,
+            is_member: |peer: PeerId| members.contains_key(&peer),
+            exporter: &mut self.exporter,
+            batch: &mut self.batch,
+            journal: &mut self.journal,
+            limit: self.limits.journal,
+            fastest,
+        };
+        if self.key.families.contains(Family::IPV4_UNICAST) {
+            flush.run(&mut self.v4, tables.v4);
+        }
+        if self.key.families.contains(Family::IPV6_UNICAST) {
+            flush.run(&mut self.v6, tables.v6);
+        }
+        self.journal.seal();
+        self.tidy_journal();
+        self.detach_slow();
+        self.walks.values_mut().for_each(|walk| walk.open = true);
+        self.bury(tables);
+        if self.tombstones() > 0 {
+            self.flush_at(now + TIDY);
+        }
+    }
+
+    /// Where the readers of the journal are: the slowest and the fastest. A walk that has begun is one of them.
+    fn readers(&self) -> Option<(Sequence, Sequence)> {
+        let attached = self.members.values().filter_map(|member| match member.stage {
+            Stage::Attached(cursor) => Some(cursor),
+            _ => None,
+        });
+        let all = attached.chain(self.walks.values().filter_map(|walk| walk.upto));
+        all.fold(None, |range, at| match range {
+            None => Some((at, at)),
+            Some((slowest, fastest)) => Some((at.min(slowest), at.max(fastest))),
+        })
+    }
+
+    /// Drops the entries that nobody will read, and those over the limit.
+    pub(super) fn tidy_journal(&mut self) {
+        match self.readers() {
+            None => self.journal.forget(),
+            Some((slowest, _)) => self.journal.trim(slowest, self.limits.journal),
+        }
+    }
+
+    /// Peers whose next entry is gone are sent the records from there on.
+    fn detach_slow(&mut self) {
+        let base = self.journal.base();
+        let slow: Vec<(PeerId, Sequence)> = self
+            .members
+            .iter()
+            .filter_map(|(peer, member)| match member.stage {
+                Stage::Attached(cursor) if cursor < base => Some((*peer, cursor)),
+                _ => None,
+            })
+            .collect();
+        for (peer, cursor) in slow {
+            let stage = self.start_walk(Some(cursor), None, self.key.families, true);
+            self.set_stage(peer, stage);
+        }
+    }
+
+    /// The oldest tombstone, by the change that made it, that the peer still needs.
+    fn oldest_need(&self, member: &Member) -> Option<Sequence> {
+        match member.stage {
+            Stage::Attached(cursor) => Some(cursor),
+            Stage::Walking(walk, _) => self.walks.get(&walk).and_then(Walk::oldest_need),
+            Stage::GivenUp => None,
+        }
+    }
+
+    /// Frees the tombstones that all peers are past. If too many are left, gives up the peer that is behind most.
+    fn bury(&mut self, tables: &mut TablesMut<'_>) {
+        loop {
+            let needs = self.members.iter().filter_map(|(peer, m)| Some((self.oldest_need(m)?, *peer)));
+            let oldest = needs.min();
+            let before = oldest.map_or(self.journal.end(), |(need, _)| need);
+            self.v4.records.bury(tables.v4, before);
+            self.v6.records.bury(tables.v6, before);
+            match oldest {
+                Some((need, peer)) if self.tombstones() > self.limits.tombstones && !self.journal.holds(need) => {
+                    self.set_stage(peer, Stage::GivenUp);
+                    self.resets.push_back(peer);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// A peer whose session must be reset, since it has fallen behind too far to be kept in step. It is sent nothing
+    /// more.
+    pub fn poll_reset(&mut self) -> Option<PeerId> {
+        self.resets.pop_front()
+    }
+
+    /// Lets the tables have all destinations' numbers back, before the group is dropped.
+    pub fn close(&mut self, tables: &mut TablesMut<'_>) {
+        self.v4.records.clear(tables.v4);
+        self.v6.records.clear(tables.v6);
+    }
+
+    /// How many routes of a family the peer has been sent, or is about to be.
+    #[must_use]
+    pub fn advertised(&self, peer: PeerId, family: Family) -> usize {
+        match family {
+            _ if !self.members.contains_key(&peer) => 0,
+            Family::IPV4_UNICAST => self.v4.records.sent() - self.v4.records.sent_from(peer),
+            _ => self.v6.records.sent() - self.v6.records.sent_from(peer),
+        }
+    }
+
+    /// How far a peer is behind.
+    #[must_use]
+    pub fn lag(&self, peer: PeerId) -> Lag {
+        let Some(member) = self.members.get(&peer) else { return Lag::default() };
+        let behind = |from| (self.journal.end().since(from), self.journal.bytes_after(from));
+        match member.stage {
+            Stage::Attached(cursor) => {
+                let (entries, bytes) = behind(cursor);
+                Lag { entries, bytes, walking: false }
+            }
+            Stage::Walking(walk, cursor) => {
+                let Some(walk) = self.walks.get(&walk) else { return Lag::default() };
+                let (entries, bytes) = walk.upto.or(walk.since).map_or((0, 0), behind);
+                Lag { entries, bytes: bytes + walk.log.bytes_after(cursor), walking: true }
+            }
+            Stage::GivenUp => Lag::default(),
+        }
+    }
+
+    /// Tombstones kept, in both families.
+    #[must_use]
+    pub fn tombstones(&self) -> usize {
+        self.v4.records.tombstones() + self.v6.records.tombstones()
+    }
+
+    /// The bytes of messages that are kept for peers to read.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.journal.bytes() + self.walks.values().map(|walk| walk.log.bytes()).sum::<usize>()
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn counters(&self) -> ExportCounters {
+        self.exporter.counters
+    }
+
+    /// Whether the peer has something to send.
+    #[must_use]
+    pub fn has_pending(&self, peer: PeerId) -> bool {
+        self.members.get(&peer).is_some_and(|member| match member.stage {
+            Stage::Attached(cursor) => cursor < self.journal.end() || !member.end_of_rib.is_empty(),
+            Stage::Walking(walk, _) => self.walks.get(&walk).is_some_and(|walk| walk.open),
+            Stage::GivenUp => false,
+        })
+    }
+}

@@ -1,0 +1,315 @@
+//! What a group says, encoded once: a bounded queue of messages that many readers walk through.
+//!
+//! ```text
+//!   base                                              end
+//!    │ chunk: one allocation ≤ 64 KiB │ chunk          │
+//!    ├─────┬───────┬─────┬────────────┼──────┬─────────┤
+//!    │ All │But(A) │ All │  But(B)    │Only(C)│  All   │   entries, numbered one after the other
+//!    └─────┴───────┴─────┴────────────┴──────┴─────────┘
+//!             ▲ cursor of one reader        ▲ cursor of another
+//! ```
+//!
+//! Neighbouring entries that reach a reader are handed out as one slice of the chunk: no copy, and the number of
+//! slices depends on how often the reader is left out, not on how many entries there are.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::peer::PeerId;
+
+/// A chunk is sealed before it outgrows this, in bytes.
+pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// The number of an entry of a journal, or of the state of a group just before that entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(u64);
+
+impl Sequence {
+    fn plus(self, entries: usize) -> Sequence {
+        Sequence(self.0.saturating_add(entries as u64))
+    }
+
+    /// How many entries lie between `earlier` and this.
+    #[must_use]
+    pub fn since(self, earlier: Sequence) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Which peers of the group an entry is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    /// Every peer.
+    All,
+    /// Every peer but the one that the route came from.
+    AllBut(PeerId),
+    /// One peer, which must lose what its own route has replaced.
+    Only(PeerId),
+}
+
+impl Audience {
+    /// Whether `peer` is one of them.
+    #[must_use]
+    pub fn reaches(self, peer: PeerId) -> bool {
+        match self {
+            Audience::All => true,
+            Audience::AllBut(source) => source != peer,
+            Audience::Only(one) => one == peer,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    audience: Audience,
+    /// Where its messages end in the chunk.
+    end: u32,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    first: Sequence,
+    bytes: Bytes,
+    entries: Box<[Entry]>,
+}
+
+impl Chunk {
+    fn end(&self) -> Sequence {
+        self.first.plus(self.entries.len())
+    }
+
+    /// Where entry number `index` starts in the chunk.
+    fn offset(&self, index: usize) -> usize {
+        index.checked_sub(1).and_then(|i| self.entries.get(i)).map_or(0, |e| e.end as usize)
+    }
+
+    /// Hands out what reaches `peer` from `cursor` on, until `budget` bytes are reached; returns the bytes.
+    fn read(&self, cursor: &mut Sequence, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
+        let skip = cursor.since(self.first) as usize;
+        let (mut total, mut at) = (0, self.offset(skip));
+        let mut run = at..at;
+        for entry in self.entries.iter().skip(skip) {
+            if total >= budget {
+                break;
+            }
+            let end = entry.end as usize;
+            if entry.audience.reaches(peer) {
+                if run.end != at {
+                    self.hand_out(run, out);
+                    run = at..end;
+                }
+                run.end = end;
+                total += end - at;
+            }
+            at = end;
+            *cursor = cursor.plus(1);
+        }
+        self.hand_out(run, out);
+        total
+    }
+
+    fn hand_out(&self, run: Range<usize>, out: &mut Vec<Bytes>) {
+        if !run.is_empty() {
+            out.push(self.bytes.slice(run));
+        }
+    }
+}
+
+/// The queue. Entries become readable when their chunk is sealed; [`Journal::seal`] ends a flush.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    chunks: VecDeque<Chunk>,
+    end: Sequence,
+    bytes: usize,
+    open: Vec<u8>,
+    open_entries: Vec<Entry>,
+}
+
+impl Journal {
+    /// The oldest entry that can still be read.
+    pub(crate) fn base(&self) -> Sequence {
+        self.chunks.front().map_or(self.end, |c| c.first)
+    }
+
+    /// The number that the next entry will have, those not yet sealed left aside.
+    pub(crate) fn end(&self) -> Sequence {
+        self.end
+    }
+
+    /// What is held for the readers, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether a reader that has seen everything before `cursor` can go on from here.
+    pub(crate) fn holds(&self, cursor: Sequence) -> bool {
+        self.base() <= cursor
+    }
+
+    /// Adds whole messages for one audience and returns the number of the entry they are part of.
+    pub(crate) fn append(&mut self, audience: Audience, messages: &[u8]) -> Sequence {
+        if !self.open.is_empty() && self.open.len() + messages.len() > CHUNK {
+            self.seal();
+        }
+        self.open.extend_from_slice(messages);
+        let end = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
+        match self.open_entries.last_mut() {
+            Some(last) if last.audience == audience => last.end = end,
+            _ => self.open_entries.push(Entry { audience, end }),
+        }
+        self.end.plus(self.open_entries.len().saturating_sub(1))
+    }
+
+    /// Takes a number without an entry, for a change that no reader waits for; forgets all entries.
+    pub(crate) fn skip(&mut self) -> Sequence {
+        self.forget();
+        let number = self.end;
+        self.end = self.end.plus(1);
+        number
+    }
+
+    /// Makes what was appended readable.
+    pub(crate) fn seal(&mut self) {
+        if self.open_entries.is_empty() {
+            return;
+        }
+        let bytes = Bytes::copy_from_slice(&self.open);
+        let chunk = Chunk { first: self.end, bytes, entries: self.open_entries.as_slice().into() };
+        self.bytes += self.open.len();
+        self.end = chunk.end();
+        self.chunks.push_back(chunk);
+        self.open.clear();
+        self.open_entries.clear();
+    }
+
+    /// Drops the chunks that every reader is past, and then the oldest ones until `limit` bytes are left.
+    pub(crate) fn trim(&mut self, slowest: Sequence, limit: usize) {
+        while self.chunks.front().is_some_and(|c| c.end() <= slowest || self.bytes > limit) {
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.bytes -= chunk.bytes.len();
+            }
+        }
+    }
+
+    /// Seals, then drops every entry: nobody reads.
+    pub(crate) fn forget(&mut self) {
+        self.seal();
+        self.chunks.clear();
+        self.bytes = 0;
+    }
+
+    /// Hands out whole messages for `peer` from `cursor` on, until `budget` bytes are reached or nothing is left;
+    /// returns the bytes. The cursor must be one that [`Journal::holds`].
+    pub(crate) fn read(&self, cursor: &mut Sequence, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
+        let mut total = 0;
+        let from = self.chunk_at(*cursor);
+        for chunk in self.chunks.range(from..) {
+            if total >= budget {
+                break;
+            }
+            total += chunk.read(cursor, peer, budget - total, out);
+        }
+        total
+    }
+
+    /// The bytes of all entries from `cursor` on, whomever they are for.
+    pub(crate) fn bytes_after(&self, cursor: Sequence) -> usize {
+        let from = self.chunk_at(cursor);
+        let read = self.chunks.get(from).map_or(0, |c| c.offset(cursor.since(c.first) as usize));
+        self.chunks.range(from..).map(|c| c.bytes.len()).sum::<usize>() - read
+    }
+
+    fn chunk_at(&self, cursor: Sequence) -> usize {
+        self.chunks.partition_point(|c| c.end() <= cursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: PeerId = PeerId { slot: 1, generation: 1 };
+    const B: PeerId = PeerId { slot: 2, generation: 1 };
+
+    fn read(journal: &Journal, cursor: &mut Sequence, peer: PeerId, budget: usize) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        journal.read(cursor, peer, budget, &mut out);
+        out.iter().map(|b| b.to_vec()).collect()
+    }
+
+    #[test]
+    fn an_audience_says_who_reads_an_entry() {
+        assert!(Audience::All.reaches(A));
+        assert!(!Audience::AllBut(A).reaches(A));
+        assert!(Audience::AllBut(A).reaches(B));
+        assert!(Audience::Only(A).reaches(A));
+        assert!(!Audience::Only(A).reaches(B));
+        assert!(Audience::AllBut(A).reaches(PeerId { slot: 1, generation: 2 }));
+    }
+
+    #[test]
+    fn neighbouring_entries_that_reach_a_reader_are_one_slice() {
+        let mut journal = Journal::default();
+        journal.append(Audience::All, b"aa");
+        journal.append(Audience::AllBut(A), b"bb");
+        journal.append(Audience::Only(A), b"cc");
+        journal.append(Audience::All, b"dd");
+        journal.seal();
+        assert_eq!(read(&journal, &mut Sequence(0), A, 100), [&b"aa"[..], b"ccdd"]);
+        assert_eq!(read(&journal, &mut Sequence(0), B, 100), [&b"aabb"[..], b"dd"]);
+    }
+
+    #[test]
+    fn a_reader_stops_at_its_budget_and_goes_on_from_there() {
+        let mut journal = Journal::default();
+        for (audience, text) in [(Audience::All, b"aa"), (Audience::AllBut(B), b"bb"), (Audience::All, b"cc")] {
+            journal.append(audience, text);
+        }
+        journal.seal();
+        let mut cursor = Sequence(0);
+        assert_eq!(read(&journal, &mut cursor, A, 3), [b"aabb"]);
+        assert_eq!(cursor, Sequence(2));
+        assert_eq!(journal.bytes_after(cursor), 2);
+        assert_eq!(read(&journal, &mut cursor, A, 3), [b"cc"]);
+        assert_eq!(cursor, journal.end());
+        assert_eq!(journal.bytes_after(cursor), 0);
+    }
+
+    #[test]
+    fn entries_of_one_audience_share_an_entry_until_the_chunk_is_full() {
+        let mut journal = Journal::default();
+        let message = [7; 4096];
+        let numbers: Vec<Sequence> = (0..17).map(|_| journal.append(Audience::All, &message)).collect();
+        journal.seal();
+        assert_eq!(numbers[15], Sequence(0));
+        assert_eq!(numbers[16], Sequence(1));
+        let mut out = Vec::new();
+        assert_eq!(journal.read(&mut Sequence(0), A, usize::MAX, &mut out), 17 * 4096);
+        assert_eq!(out.iter().map(Bytes::len).collect::<Vec<_>>(), [CHUNK, 4096]);
+    }
+
+    #[test]
+    fn the_journal_drops_what_all_have_read_and_what_is_over_the_limit() {
+        let mut journal = Journal::default();
+        for _ in 0..4 {
+            journal.append(Audience::All, &[0; 10]);
+            journal.seal();
+        }
+        journal.trim(Sequence(1), 1000);
+        assert_eq!((journal.base(), journal.bytes()), (Sequence(1), 30));
+        journal.trim(Sequence(1), 15);
+        assert_eq!((journal.base(), journal.bytes()), (Sequence(3), 10));
+        assert!(!journal.holds(Sequence(2)));
+        assert!(journal.holds(Sequence(3)));
+    }
+
+    #[test]
+    fn a_skipped_number_leaves_nothing_to_read() {
+        let mut journal = Journal::default();
+        journal.append(Audience::All, b"aa");
+        let skipped = journal.skip();
+        assert_eq!((skipped, journal.base(), journal.end()), (Sequence(1), Sequence(2), Sequence(2)));
+    }
+}

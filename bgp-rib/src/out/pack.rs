@@ -1,0 +1,173 @@
+//! Changes gathered by what they have in common, so that as few messages as possible say them all.
+
+use bgp_core::AddressFamily;
+use hashbrown::HashTable;
+
+use super::exporter::Exporter;
+use super::journal::Audience;
+use crate::attributes::Attrs;
+use crate::hash::Seed;
+use crate::peer::{PeerId, Peers};
+use crate::table::{DestId, Table};
+
+/// Room for this many destinations stays allocated between two batches.
+const KEPT: usize = 1 << 16;
+
+/// Messages for one audience, at most a chunk of them.
+pub(crate) struct Packed<'a> {
+    pub(crate) audience: Audience,
+    /// What is announced; `None` for withdrawals.
+    pub(crate) route: Option<(&'a Attrs, PeerId)>,
+    pub(crate) dests: &'a [DestId],
+    /// Whole messages; none if the sink does not read them.
+    pub(crate) messages: &'a [u8],
+}
+
+/// Where packed messages go.
+pub(crate) trait Sink {
+    /// Whether somebody will read the messages: else they need not be written.
+    fn reads(&self) -> bool;
+    /// Takes one lot.
+    fn put(&mut self, packed: &Packed<'_>);
+}
+
+/// Announcements with the same attributes from the same source. The destinations are a list through `links`.
+#[derive(Debug)]
+struct Set {
+    attrs: Attrs,
+    source: PeerId,
+    first: u32,
+    last: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// Changes of one family that are not written yet, sets in the order in which each was seen first.
+pub(crate) struct Batch {
+    seed: Seed,
+    index: HashTable<u32>,
+    sets: Vec<Set>,
+    links: Vec<(DestId, u32)>,
+    withdrawals: Vec<(Audience, DestId)>,
+    dests: Vec<DestId>,
+}
+
+impl Batch {
+    pub(crate) fn new(seed: u64) -> Batch {
+        Batch {
+            seed: Seed::new(seed),
+            index: HashTable::new(),
+            sets: Vec::new(),
+            links: Vec::new(),
+            withdrawals: Vec::new(),
+            dests: Vec::new(),
+        }
+    }
+
+    /// Adds an announcement; whether its attributes are new to the batch.
+    pub(crate) fn announce(&mut self, dest: DestId, attrs: &Attrs, source: PeerId) -> bool {
+        let link = u32::try_from(self.links.len()).unwrap_or(NONE);
+        self.links.push((dest, NONE));
+        let hash = |attrs: &Attrs, source: PeerId| self.seed.hash(&(attrs.id(), source));
+        let same = |set: &Set| set.attrs == *attrs && set.source == source;
+        // The last one first: destinations of one set come in runs.
+        let place = match self.sets.last() {
+            Some(last) if same(last) => self.sets.len().checked_sub(1),
+            _ => {
+                let found = self.index.find(hash(attrs, source), |i| self.sets.get(*i as usize).is_some_and(same));
+                found.map(|i| *i as usize)
+            }
+        };
+        if let Some(set) = place.and_then(|place| self.sets.get_mut(place)) {
+            if let Some(tail) = self.links.get_mut(set.last as usize) {
+                tail.1 = link;
+            }
+            set.last = link;
+            return false;
+        }
+        let number = u32::try_from(self.sets.len()).unwrap_or(NONE);
+        self.index.insert_unique(hash(attrs, source), number, |i| {
+            self.sets.get(*i as usize).map_or(0, |set| hash(&set.attrs, set.source))
+        });
+        self.sets.push(Set { attrs: attrs.clone(), source, first: link, last: link });
+        true
+    }
+
+    /// Adds a withdrawal.
+    pub(crate) fn withdraw(&mut self, dest: DestId, audience: Audience) {
+        self.withdrawals.push((audience, dest));
+    }
+
+    /// Writes all changes, withdrawals first, and empties the batch. `is_reader` tells the peers that a route need
+    /// not be sent back to from those that would not see it anyway: those can share messages with everyone.
+    pub(crate) fn write<F: AddressFamily>(
+        &mut self,
+        exporter: &mut Exporter,
+        table: &Table<F>,
+        peers: &Peers,
+        is_reader: impl Fn(PeerId) -> bool,
+        sink: &mut impl Sink,
+    ) {
+        self.write_withdrawals(exporter, table, sink);
+        for set in &self.sets {
+            let audience = all_but(set.source, &is_reader);
+            if sink.reads() && !exporter.prepare::<F>(peers, &set.attrs, set.source) {
+                continue;
+            }
+            if sink.reads() {
+                exporter.counters.rewrites += 1;
+            }
+            collect(&self.links, set.first, &mut self.dests);
+            for dests in self.dests.chunks(exporter.announcements_per_chunk::<F>()) {
+                let messages = if sink.reads() { exporter.announce(table, dests) } else { &[] };
+                let route = Some((&set.attrs, set.source));
+                sink.put(&Packed { audience, route, dests, messages });
+            }
+        }
+        self.clear();
+    }
+
+    fn write_withdrawals<F: AddressFamily>(
+        &mut self,
+        exporter: &mut Exporter,
+        table: &Table<F>,
+        sink: &mut impl Sink,
+    ) {
+        // Stable: destinations stay in the order in which they came.
+        self.withdrawals.sort_by_key(|(audience, _)| *audience);
+        for lot in self.withdrawals.chunk_by(|a, b| a.0 == b.0) {
+            let Some((audience, _)) = lot.first() else { continue };
+            for part in lot.chunks(exporter.withdrawals_per_chunk::<F>()) {
+                self.dests.clear();
+                self.dests.extend(part.iter().map(|(_, dest)| *dest));
+                let messages = if sink.reads() { exporter.withdraw(table, &self.dests) } else { &[] };
+                sink.put(&Packed { audience: *audience, route: None, dests: &self.dests, messages });
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.index.clear();
+        self.sets.clear();
+        self.links.clear();
+        self.links.shrink_to(KEPT);
+        self.withdrawals.clear();
+        self.withdrawals.shrink_to(KEPT);
+        self.dests.clear();
+        self.dests.shrink_to(KEPT);
+    }
+}
+
+/// Everyone but the source, which only matters if the source is a reader.
+pub(crate) fn all_but(source: PeerId, is_reader: impl Fn(PeerId) -> bool) -> Audience {
+    if is_reader(source) { Audience::AllBut(source) } else { Audience::All }
+}
+
+fn collect(links: &[(DestId, u32)], first: u32, dests: &mut Vec<DestId>) {
+    dests.clear();
+    let mut next = first;
+    while let Some((dest, after)) = links.get(next as usize) {
+        dests.push(*dest);
+        next = *after;
+    }
+}

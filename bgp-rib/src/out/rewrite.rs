@@ -1,0 +1,221 @@
+//! The attributes of a route as one group is sent them.
+
+use std::net::Ipv4Addr;
+use std::ops::Range;
+
+use bgp_core::wire::{Attributes, code};
+use bgp_core::{Asn, ClusterId, RouterId};
+
+use super::as_path;
+use super::export::TargetKind;
+use crate::peer::SourceKind;
+
+const WELL_KNOWN: u8 = 0x40;
+const OPTIONAL: u8 = 0x80;
+const OPTIONAL_TRANSITIVE: u8 = 0xc0;
+const EXTENDED_LENGTH: u8 = 0x10;
+
+/// What a route without LOCAL_PREF gets on its way to iBGP peers.
+const DEFAULT_LOCAL_PREF: u32 = 100;
+
+/// How the attributes of one source's routes change towards one group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rewrite {
+    pub(crate) target: TargetKind,
+    pub(crate) source: SourceKind,
+    /// ORIGINATOR_ID for a reflected route that has none: the source's BGP Identifier.
+    pub(crate) originator: RouterId,
+    /// CLUSTER_LIST gets this in front when a route is reflected.
+    pub(crate) cluster_id: Option<ClusterId>,
+    pub(crate) local_as: Asn,
+    /// NEXT_HOP, for IPv4 routes; those of IPv6 carry it in MP_REACH_NLRI.
+    pub(crate) next_hop: Option<Ipv4Addr>,
+    pub(crate) four_octet_as: bool,
+}
+
+impl Rewrite {
+    fn to_external(&self) -> bool {
+        self.target == TargetKind::External
+    }
+
+    /// From one iBGP peer to another (RFC 4456).
+    fn reflects(&self) -> bool {
+        !self.to_external() && matches!(self.source, SourceKind::Internal | SourceKind::Client)
+    }
+
+    /// Whether an attribute of the source's block has a successor in what goes out.
+    fn keeps(&self, attribute: u8) -> bool {
+        match attribute {
+            code::NEXT_HOP | code::MP_REACH_NLRI | code::MP_UNREACH_NLRI => false,
+            code::AS4_PATH | code::AS4_AGGREGATOR => false,
+            code::LOCAL_PREF => !self.to_external(),
+            // One that came from another AS stays in ours (RFC 4271 section 5.1.4).
+            code::MULTI_EXIT_DISC => !self.to_external() || self.source == SourceKind::Local,
+            code::ORIGINATOR_ID | code::CLUSTER_LIST => self.reflects(),
+            _ => true,
+        }
+    }
+
+    /// The attributes that may go out although the source's block does not have them.
+    fn adds(&self) -> impl Iterator<Item = u8> {
+        let reflects = self.reflects();
+        [
+            (code::ORIGIN, true),
+            (code::AS_PATH, true),
+            (code::NEXT_HOP, self.next_hop.is_some()),
+            (code::LOCAL_PREF, !self.to_external()),
+            (code::ORIGINATOR_ID, reflects),
+            (code::CLUSTER_LIST, reflects && self.cluster_id.is_some()),
+            (code::AS4_PATH, !self.four_octet_as),
+        ]
+        .into_iter()
+        .filter_map(|(code, added)| added.then_some(code))
+    }
+}
+
+/// Where an attribute lies in the source's block; an empty range if it is not there.
+#[derive(Clone, Debug)]
+struct Piece {
+    code: u8,
+    whole: Range<usize>,
+    value_len: usize,
+}
+
+/// Rewrites attribute blocks; its buffers are used again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Rewriter {
+    pieces: Vec<Piece>,
+    path: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Rewriter {
+    /// Appends to `out` the attributes of the canonical `block` as they go out, in the order of their codes.
+    pub(crate) fn rewrite(&mut self, rule: &Rewrite, block: &[u8], out: &mut Vec<u8>) {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        pieces.clear();
+        let mut at = 0;
+        for attribute in Attributes::new(block).iter() {
+            let whole = at..at + attribute.whole.len();
+            at = whole.end;
+            if rule.keeps(attribute.code) {
+                let value_len = attribute.value.len();
+                if attribute.code == code::AGGREGATOR && !rule.four_octet_as {
+                    pieces.push(Piece { code: code::AS4_AGGREGATOR, whole: whole.clone(), value_len });
+                }
+                pieces.push(Piece { code: attribute.code, whole, value_len });
+            }
+        }
+        for code in rule.adds() {
+            if !pieces.iter().any(|piece| piece.code == code) {
+                pieces.push(Piece { code, whole: 0..0, value_len: 0 });
+            }
+        }
+        pieces.sort_unstable_by_key(|piece| piece.code);
+        for piece in &pieces {
+            let whole = block.get(piece.whole.clone()).unwrap_or_default();
+            let value = whole.get(whole.len() - piece.value_len..).unwrap_or_default();
+            self.write(rule, piece.code, whole, value, out);
+        }
+        self.pieces = pieces;
+    }
+
+    /// Writes one attribute; `whole` is empty if the source's block does not have it.
+    fn write(&mut self, rule: &Rewrite, attribute: u8, whole: &[u8], value: &[u8], out: &mut Vec<u8>) {
+        match attribute {
+            code::AS_PATH => self.write_as_path(rule, value, out),
+            code::NEXT_HOP => {
+                let next_hop = rule.next_hop.unwrap_or(Ipv4Addr::UNSPECIFIED);
+                put(out, WELL_KNOWN, attribute, &next_hop.octets());
+            }
+            code::AGGREGATOR if !rule.four_octet_as => {
+                if let Some((number, address)) = value.split_first_chunk::<4>() {
+                    self.value.clear();
+                    self.value.extend_from_slice(&as_path::narrow_number(*number));
+                    self.value.extend_from_slice(address);
+                    put(out, flags(whole), attribute, &self.value);
+                }
+            }
+            // What a two-octet peer cannot see of the path and the aggregator (RFC 6793 section 4.2.2).
+            code::AS4_PATH => {
+                if as_path::is_wide(&self.path) {
+                    self.value.clear();
+                    as_path::as4_path(&self.path, &mut self.value);
+                    put(out, OPTIONAL_TRANSITIVE, attribute, &self.value);
+                }
+            }
+            code::AS4_AGGREGATOR => {
+                if !value.starts_with(&[0, 0]) {
+                    put(out, OPTIONAL_TRANSITIVE, attribute, value);
+                }
+            }
+            code::CLUSTER_LIST => {
+                self.value.clear();
+                self.value.extend(rule.cluster_id.iter().flat_map(|id| id.0.to_be_bytes()));
+                self.value.extend_from_slice(value);
+                put(out, OPTIONAL, attribute, &self.value);
+            }
+            code::EXTENDED_COMMUNITIES if rule.to_external() && rule.source != SourceKind::Local => {
+                self.write_transitive_communities(flags(whole), value, out);
+            }
+            code::ORIGIN if whole.is_empty() => put(out, WELL_KNOWN, attribute, &[0]),
+            code::LOCAL_PREF if whole.is_empty() => {
+                put(out, WELL_KNOWN, attribute, &DEFAULT_LOCAL_PREF.to_be_bytes());
+            }
+            code::ORIGINATOR_ID if whole.is_empty() => {
+                put(out, OPTIONAL, attribute, &rule.originator.0.to_be_bytes());
+            }
+            _ => out.extend_from_slice(whole),
+        }
+    }
+
+    /// Writes AS_PATH; leaves in `self.path` the path with four-octet numbers.
+    fn write_as_path(&mut self, rule: &Rewrite, value: &[u8], out: &mut Vec<u8>) {
+        self.path.clear();
+        if rule.to_external() {
+            as_path::prepend(value, rule.local_as, &mut self.path);
+        } else {
+            self.path.extend_from_slice(value);
+        }
+        if rule.four_octet_as {
+            put(out, WELL_KNOWN, code::AS_PATH, &self.path);
+        } else {
+            self.value.clear();
+            as_path::narrow(&self.path, &mut self.value);
+            put(out, WELL_KNOWN, code::AS_PATH, &self.value);
+        }
+    }
+
+    /// Those that are not transitive stay in the AS (RFC 4360 section 6).
+    fn write_transitive_communities(&mut self, flags: u8, value: &[u8], out: &mut Vec<u8>) {
+        const NON_TRANSITIVE: u8 = 0x40;
+        self.value.clear();
+        let (communities, _) = value.as_chunks::<8>();
+        for community in communities {
+            let [kind, ..] = community;
+            if kind & NON_TRANSITIVE == 0 {
+                self.value.extend_from_slice(community);
+            }
+        }
+        if !self.value.is_empty() {
+            put(out, flags, code::EXTENDED_COMMUNITIES, &self.value);
+        }
+    }
+}
+
+/// The flags that an attribute came with, but for the one that says how its length is written.
+fn flags(whole: &[u8]) -> u8 {
+    whole.first().map_or(OPTIONAL_TRANSITIVE, |flags| flags & !EXTENDED_LENGTH)
+}
+
+/// Writes one attribute.
+fn put(out: &mut Vec<u8>, flags: u8, attribute: u8, value: &[u8]) {
+    match u8::try_from(value.len()) {
+        Ok(len) => out.extend_from_slice(&[flags, attribute, len]),
+        Err(_) => {
+            let [high, low] = u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes();
+            out.extend_from_slice(&[flags | EXTENDED_LENGTH, attribute, high, low]);
+        }
+    }
+    out.extend_from_slice(value);
+}

@@ -1,0 +1,230 @@
+//! What a peer is handed when it can take some bytes, and how it gets from walks to the journal.
+
+use std::collections::BTreeMap;
+
+use bgp_core::wire::encode;
+use bgp_core::{Family, FamilySet};
+use bytes::Bytes;
+
+use super::Tables;
+use super::group::{Group, Member, Stage, WalkId};
+use super::journal::Sequence;
+use super::resync::{Place, Walk, Window};
+use crate::peer::PeerId;
+
+impl Group {
+    /// Appends whole messages for `peer` to `out`, in shared slices of at most 64 KiB, until about `budget` bytes are
+    /// reached (one entry more at most) or there is nothing more; returns the bytes.
+    pub fn poll_transmit(
+        &mut self,
+        tables: Tables<'_>,
+        peer: PeerId,
+        budget: usize,
+        out: &mut Vec<Bytes>,
+    ) -> usize {
+        let mut total = 0;
+        while total < budget {
+            let Some(member) = self.members.get(&peer) else { break };
+            let room = budget - total;
+            match member.stage {
+                Stage::Attached(_) => return total + self.read_journal(peer, room, out),
+                Stage::Walking(walk, cursor) => match self.read_walk(tables, peer, walk, cursor, room, out) {
+                    Some(bytes) => total += bytes,
+                    None => break,
+                },
+                Stage::GivenUp => break,
+            }
+        }
+        total
+    }
+
+    fn read_journal(&mut self, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
+        let Some(member) = self.members.get_mut(&peer) else { return 0 };
+        let Stage::Attached(cursor) = &mut member.stage else { return 0 };
+        let mut total = self.journal.read(cursor, peer, budget, out);
+        if *cursor >= member.end_of_rib_at {
+            total += end_of_rib(std::mem::replace(&mut member.end_of_rib, FamilySet::EMPTY), out);
+        }
+        if *cursor == self.journal.end() && self.journal.bytes() > 0 && !self.is_anyone_behind() {
+            self.tidy_journal();
+        }
+        total
+    }
+
+    /// Whether some peer still has to read journal entries.
+    fn is_anyone_behind(&self) -> bool {
+        let end = self.journal.end();
+        self.members.values().any(|member| match member.stage {
+            Stage::Attached(cursor) => cursor < end,
+            Stage::Walking(walk, _) => self.walks.get(&walk).is_some_and(|walk| walk.upto.is_some()),
+            Stage::GivenUp => false,
+        })
+    }
+
+    /// Reads on in a walk, makes its next window, or leaves it at its end; `None` if it must wait for a flush.
+    fn read_walk(
+        &mut self,
+        tables: Tables<'_>,
+        peer: PeerId,
+        id: WalkId,
+        mut cursor: Sequence,
+        budget: usize,
+        out: &mut Vec<Bytes>,
+    ) -> Option<usize> {
+        let walk = self.walks.get(&id).filter(|walk| walk.open)?;
+        let total = walk.log.read(&mut cursor, peer, budget, out);
+        let (at_end, has_more) = (cursor == walk.log.end(), walk.next.is_some());
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.stage = Stage::Walking(id, cursor);
+        }
+        match (at_end, has_more) {
+            (true, true) => self.make_window(tables, id),
+            (true, false) => self.finish_walk(peer, id),
+            (false, _) => {}
+        }
+        Some(total)
+    }
+
+    /// Writes the next window of a walk for all its readers.
+    fn make_window(&mut self, tables: Tables<'_>, id: WalkId) {
+        self.trim_walk(id);
+        let journal_end = self.journal.end();
+        let Some(walk) = self.walks.get_mut(&id) else { return };
+        let Some(place) = walk.next else { return };
+        let upto = *walk.upto.get_or_insert(journal_end);
+        walk.start_window(place);
+        let mut window = Window {
+            since: walk.since,
+            upto,
+            from: place.dest,
+            peers: tables.peers,
+            exporter: &mut self.exporter,
+            batch: &mut self.batch,
+            log: &mut walk.log,
+        };
+        let members = &self.members;
+        let is_reader = |peer: PeerId| members.get(&peer).is_some_and(|member| member.cursor_in(id).is_some());
+        let next = match place.family {
+            Family::IPV4_UNICAST => window.write(&self.v4.records, tables.v4, is_reader),
+            _ => window.write(&self.v6.records, tables.v6, is_reader),
+        };
+        walk.finish_window(place.family, next);
+    }
+
+    /// Drops what all readers of a walk have read. If the log is over its limit even so, the slower readers go on by
+    /// themselves, from the start of the windows that they are in.
+    fn trim_walk(&mut self, id: WalkId) {
+        let Some(walk) = self.walks.get_mut(&id) else { return };
+        let cursors = || self.members.values().filter_map(|member| member.cursor_in(id));
+        walk.log.trim(cursors().min().unwrap_or_default(), usize::MAX);
+        let mut left_behind: BTreeMap<Place, Vec<PeerId>> = BTreeMap::new();
+        if walk.log.bytes() > self.limits.journal {
+            walk.log.trim(Sequence::default(), self.limits.journal / 2);
+            for (peer, member) in &self.members {
+                let behind = member.cursor_in(id).filter(|cursor| !walk.log.holds(*cursor));
+                if let Some(place) = behind.and_then(|cursor| walk.place_of(cursor)) {
+                    left_behind.entry(place).or_default().push(*peer);
+                }
+            }
+        }
+        walk.forget_windows();
+        let rests: Vec<(Walk, Vec<PeerId>)> =
+            left_behind.into_iter().map(|(place, peers)| (walk.rest_from(place), peers)).collect();
+        for (rest, peers) in rests {
+            let id = self.add_walk(rest);
+            for peer in peers {
+                let stage = self.enter_walk(id);
+                self.set_stage(peer, stage);
+            }
+        }
+    }
+
+    /// Where a peer goes at the end of its walk: on to the next one, or to the journal.
+    fn finish_walk(&mut self, peer: PeerId, id: WalkId) {
+        let Some(reached) = self.walks.get(&id).and_then(|walk| walk.upto) else { return };
+        let end = self.journal.end();
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        member.end_of_rib_at = end;
+        let refresh = std::mem::replace(&mut member.refresh, FamilySet::EMPTY);
+        member.end_of_rib = refresh.iter().fold(member.end_of_rib, FamilySet::with);
+        let stage = if !refresh.is_empty() {
+            self.start_walk(None, Some(reached), refresh, true)
+        } else if self.journal.holds(reached) {
+            Stage::Attached(reached)
+        } else {
+            self.start_walk(Some(reached), None, self.key.families, true)
+        };
+        self.set_stage(peer, stage);
+    }
+
+    /// Starts a walk, or finds one that is about to start with the same content.
+    pub(super) fn start_walk(
+        &mut self,
+        since: Option<Sequence>,
+        upto: Option<Sequence>,
+        families: FamilySet,
+        open: bool,
+    ) -> Stage {
+        let shared = self.walks.iter().find(|(_, walk)| upto.is_none() && walk.can_start(since, families));
+        let id = match shared {
+            Some((id, _)) => *id,
+            None => self.add_walk(Walk::new(since, upto, families, open)),
+        };
+        self.enter_walk(id)
+    }
+
+    fn add_walk(&mut self, walk: Walk) -> WalkId {
+        let id = self.next_walk;
+        self.next_walk += 1;
+        self.walks.insert(id, walk);
+        id
+    }
+
+    /// The stage of one more reader at the start of a walk.
+    fn enter_walk(&mut self, id: WalkId) -> Stage {
+        if let Some(walk) = self.walks.get_mut(&id) {
+            walk.readers += 1;
+        }
+        Stage::Walking(id, Sequence::default())
+    }
+
+    pub(super) fn set_stage(&mut self, peer: PeerId, stage: Stage) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            let old = std::mem::replace(&mut member.stage, stage);
+            self.leave_stage(old);
+        }
+    }
+
+    /// A walk ends with its last reader.
+    pub(super) fn leave_stage(&mut self, stage: Stage) {
+        if let Stage::Walking(id, _) = stage
+            && let Some(walk) = self.walks.get_mut(&id)
+        {
+            walk.readers -= 1;
+            if walk.readers == 0 {
+                self.walks.remove(&id);
+            }
+        }
+    }
+}
+
+impl Member {
+    /// Where the peer is in a walk, if it reads that one.
+    fn cursor_in(&self, id: WalkId) -> Option<Sequence> {
+        match self.stage {
+            Stage::Walking(at, cursor) if at == id => Some(cursor),
+            _ => None,
+        }
+    }
+}
+
+/// Hands out the End-of-RIB markers of `families`.
+fn end_of_rib(families: FamilySet, out: &mut Vec<Bytes>) -> usize {
+    let mut message = Vec::new();
+    families.iter().for_each(|family| encode::end_of_rib(&mut message, family));
+    let len = message.len();
+    if len > 0 {
+        out.push(message.into());
+    }
+    len
+}

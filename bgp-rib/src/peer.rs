@@ -1,0 +1,132 @@
+//! Who routes come from.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use bgp_core::{Asn, FamilySet, RouterId};
+
+/// One established session of one peer. What arrives late for an earlier generation of a slot is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId {
+    /// The peer's place; small numbers, used again after the peer is gone. 0 is our own.
+    pub slot: u32,
+    /// Counts the sessions that had this slot.
+    pub generation: u32,
+}
+
+impl PeerId {
+    /// The source of the routes that we originate.
+    pub const LOCAL: PeerId = PeerId { slot: 0, generation: 0 };
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.slot, self.generation)
+    }
+}
+
+/// What a source of routes is to us (RFC 4456 section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// We originate the route.
+    Local,
+    /// An eBGP peer.
+    External,
+    /// An iBGP peer that is not our client.
+    Internal,
+    /// An iBGP peer that we reflect for.
+    Client,
+}
+
+/// What the tables know of a peer whose session is established.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// The session.
+    pub id: PeerId,
+    /// What it is to us.
+    pub kind: SourceKind,
+    /// The peer's address.
+    pub address: IpAddr,
+    /// Its BGP Identifier.
+    pub router_id: RouterId,
+    /// Its AS.
+    pub asn: Asn,
+    /// The families negotiated.
+    pub families: FamilySet,
+}
+
+/// The sources that are there: the established peers and ourselves.
+#[derive(Debug)]
+pub struct Peers {
+    slots: Vec<Option<PeerInfo>>,
+}
+
+impl Peers {
+    /// Only [`PeerId::LOCAL`], with our own AS and identifier.
+    #[must_use]
+    pub fn new(asn: Asn, router_id: RouterId) -> Peers {
+        let local = PeerInfo {
+            id: PeerId::LOCAL,
+            kind: SourceKind::Local,
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            router_id,
+            asn,
+            families: FamilySet::EMPTY,
+        };
+        Peers { slots: vec![Some(local)] }
+    }
+
+    /// The peer, if just this session of it is established.
+    #[must_use]
+    pub fn get(&self, id: PeerId) -> Option<&PeerInfo> {
+        self.slot(id.slot).filter(|info| info.id == id)
+    }
+
+    /// Whatever session has the slot now.
+    #[must_use]
+    pub fn slot(&self, slot: u32) -> Option<&PeerInfo> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    /// Adds a peer; gives back what had its slot.
+    pub fn insert(&mut self, info: PeerInfo) -> Option<PeerInfo> {
+        let slot = info.id.slot as usize;
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        self.slots.get_mut(slot)?.replace(info)
+    }
+
+    /// Takes a peer out, if just this session of it is there. [`PeerId::LOCAL`] stays.
+    pub fn remove(&mut self, id: PeerId) -> Option<PeerInfo> {
+        if id == PeerId::LOCAL {
+            return None;
+        }
+        self.slots.get_mut(id.slot as usize)?.take_if(|info| info.id == id)
+    }
+
+    /// All sources by slot, ourselves first.
+    pub fn iter(&self) -> impl Iterator<Item = &PeerInfo> {
+        self.slots.iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_generation_is_not_the_peer() {
+        let mut peers = Peers::new(Asn(64512), RouterId(1));
+        let id = PeerId { slot: 3, generation: 2 };
+        let mut info = peers.get(PeerId::LOCAL).unwrap().clone();
+        info.id = id;
+        assert_eq!(peers.insert(info), None);
+        assert!(peers.get(id).is_some());
+        assert_eq!(peers.get(PeerId { slot: 3, generation: 1 }), None);
+        assert_eq!(peers.remove(PeerId { slot: 3, generation: 1 }), None);
+        assert!(peers.remove(id).is_some());
+        assert_eq!(peers.remove(PeerId::LOCAL), None);
+        assert_eq!(peers.iter().count(), 1);
+    }
+}

@@ -1,0 +1,381 @@
+//! One peer: its session, the import of its UPDATEs, and what waits to be written to it.
+
+use std::collections::VecDeque;
+
+use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
+use bgp_core::wire::{DecodeContext, Fault, Notification, RouteRefresh};
+use bgp_core::{FamilySet, Instant};
+use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
+
+use crate::config::{Identity, LocalAddresses, PeerSettings};
+use crate::import::{ImportCounters, Importer};
+use crate::message::{Batch, SessionUp, ToCore, ToPeer};
+use crate::write_queue::{WriteQueue, Written};
+
+/// What a peer asks of whoever runs it.
+#[derive(Debug)]
+pub enum PeerOutput {
+    /// Open a TCP connection to the peer; answer with [`Peer::connected`] or [`Peer::connect_failed`].
+    Connect,
+    /// Close the connection once its [`Peer::queue`] is empty.
+    Close(ConnectionId),
+    /// Carry this to the core.
+    Core(ToCore),
+    /// Tell the operator.
+    Event(PeerEvent),
+}
+
+/// What an operator wants to know of a peer.
+#[derive(Debug)]
+pub enum PeerEvent {
+    /// The session changed its state.
+    State {
+        /// Before.
+        from: State,
+        /// After.
+        to: State,
+    },
+    /// The session is established.
+    Established(Box<Negotiated>),
+    /// The session ended or did not come up.
+    Down(DownReason),
+    /// An UPDATE had faults and the session went on (RFC 7606).
+    Malformed {
+        /// The faults.
+        faults: Vec<Fault>,
+        /// The UPDATE without its header.
+        body: Vec<u8>,
+    },
+}
+
+#[derive(Debug)]
+struct Connection {
+    id: ConnectionId,
+    local: LocalAddresses,
+    queue: WriteQueue,
+    /// The session wants it closed once the queue is empty.
+    closing: bool,
+}
+
+#[derive(Debug)]
+struct Established {
+    id: PeerId,
+    connection: ConnectionId,
+    importer: Importer,
+    /// Written but not yet told to the core.
+    written: Written,
+}
+
+/// Octets written that are told to the core at once; less waits until the queue is empty.
+const ACKNOWLEDGE: usize = crate::core::WINDOW / 4;
+
+/// One peer, configured or accepted from a range.
+///
+/// Feed it with connections, octets and time; after every call take everything from [`Peer::poll`] and write
+/// what [`Peer::queue`] holds.
+#[derive(Debug)]
+pub struct Peer {
+    identity: Identity,
+    settings: PeerSettings,
+    store: AttributeStore,
+    session: Session,
+    connections: Vec<Connection>,
+    established: Option<Established>,
+    /// The slot, and the generation of the latest session.
+    id: PeerId,
+    counters: ImportCounters,
+    outputs: VecDeque<PeerOutput>,
+}
+
+impl Peer {
+    /// A peer that does nothing until [`Peer::start`]. `id` has a slot of its own among all peers of the router,
+    /// not 0, and the last generation that was used in that slot.
+    #[must_use]
+    pub fn new(
+        id: PeerId,
+        identity: Identity,
+        settings: PeerSettings,
+        store: AttributeStore,
+        seed: u64,
+    ) -> Peer {
+        let session = Session::new(settings.session(&identity), seed);
+        Peer {
+            identity,
+            settings,
+            store,
+            session,
+            connections: Vec::new(),
+            established: None,
+            id,
+            counters: ImportCounters::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &PeerSettings {
+        &self.settings
+    }
+
+    /// The slot, and the generation of the latest session.
+    #[must_use]
+    pub fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// Counts over all sessions.
+    #[must_use]
+    pub fn import_counters(&self) -> ImportCounters {
+        let mut sum = self.counters;
+        if let Some(established) = &self.established {
+            sum.add(&established.importer.counters);
+        }
+        sum
+    }
+
+    /// Starts the session (ManualStart).
+    pub fn start(&mut self, now: Instant) {
+        self.session.start(now);
+        self.drain(now);
+    }
+
+    /// Ends the session with `cease` and stays down (ManualStop).
+    pub fn stop(&mut self, now: Instant, cease: Notification) {
+        self.session.stop(now, cease);
+        self.drain(now);
+    }
+
+    /// Ends the session with `notification`; it comes back after its back-off.
+    pub fn reset(&mut self, now: Instant, notification: Notification) {
+        self.session.reset(now, notification);
+        self.drain(now);
+    }
+
+    /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
+    pub fn request_refresh(&mut self, now: Instant, families: FamilySet) -> bool {
+        let asked = self.session.request_refresh(now, families);
+        self.drain(now);
+        asked
+    }
+
+    /// A TCP connection is up. `id` is the caller's, never used twice.
+    pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: LocalAddresses) {
+        self.connections.push(Connection { id, local, queue: WriteQueue::default(), closing: false });
+        self.session.connected(now, id, direction);
+        self.drain(now);
+    }
+
+    /// The TCP connection asked for did not come up.
+    pub fn connect_failed(&mut self, now: Instant) {
+        self.session.connect_failed(now);
+        self.drain(now);
+    }
+
+    /// The connection is gone: closed by the peer, failed, or closed by the caller as asked.
+    pub fn disconnected(&mut self, now: Instant, id: ConnectionId) {
+        self.connections.retain(|c| c.id != id);
+        self.session.disconnected(now, id);
+        self.drain(now);
+    }
+
+    /// Takes the complete messages at the front of `input`, which came from connection `id`; returns how many
+    /// octets were used. The rest is the start of a message: give it again with more behind it.
+    pub fn read(&mut self, now: Instant, id: ConnectionId, input: &[u8]) -> usize {
+        let mut rest = input;
+        let mut batch = Batch::default();
+        while let Some(received) = self.session.receive(now, id, &mut rest) {
+            match received {
+                Received::Update(body) => self.update(now, body, &mut batch),
+                Received::RouteRefresh(refresh) => self.refresh(refresh, &mut batch),
+            }
+            // A session that comes up or goes down inside the loop must reach the core in order.
+            self.drain(now);
+        }
+        self.flush_batch(&mut batch);
+        self.drain(now);
+        input.len() - rest.len()
+    }
+
+    fn update(&mut self, now: Instant, body: &[u8], batch: &mut Batch) {
+        self.drain(now);
+        let Some(established) = &mut self.established else { return };
+        let id = established.id;
+        match established.importer.update(body, batch) {
+            Ok(outcome) => {
+                if let Some(family) = outcome.end_of_rib {
+                    self.flush_batch(batch);
+                    self.outputs.push_back(PeerOutput::Core(ToCore::EndOfRib(id, family)));
+                }
+                if !outcome.faults.is_empty() {
+                    let event = PeerEvent::Malformed { faults: outcome.faults, body: body.to_vec() };
+                    self.outputs.push_back(PeerOutput::Event(event));
+                }
+            }
+            Err(notification) => {
+                self.flush_batch(batch);
+                self.session.reset(now, notification);
+            }
+        }
+    }
+
+    fn refresh(&mut self, refresh: RouteRefresh, batch: &mut Batch) {
+        self.flush_batch(batch);
+        if let Some(established) = &self.established {
+            let message = ToCore::Refresh(established.id, refresh.family);
+            self.outputs.push_back(PeerOutput::Core(message));
+        }
+    }
+
+    fn flush_batch(&mut self, batch: &mut Batch) {
+        if let (Some(established), false) = (&self.established, batch.is_empty()) {
+            let message = ToCore::Routes(established.id, std::mem::take(batch));
+            self.outputs.push_back(PeerOutput::Core(message));
+        }
+    }
+
+    /// What the core says; what is for an earlier session of the peer is dropped.
+    pub fn deliver(&mut self, now: Instant, message: ToPeer) {
+        let Some(established) = &self.established else { return };
+        if message.peer() != established.id {
+            return;
+        }
+        match message {
+            ToPeer::Send(_, chunks) => {
+                let id = established.connection;
+                if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
+                    connection.queue.push_updates(chunks);
+                }
+                self.session.sent(now, true);
+            }
+            ToPeer::Reset(_, notification) => self.session.reset(now, notification),
+        }
+        self.drain(now);
+    }
+
+    /// What is to be written to a connection.
+    #[must_use]
+    pub fn queue(&self, id: ConnectionId) -> Option<&WriteQueue> {
+        self.connections.iter().find(|c| c.id == id).map(|c| &c.queue)
+    }
+
+    /// Whether the connection is to be closed once its queue is empty.
+    #[must_use]
+    pub fn is_closing(&self, id: ConnectionId) -> bool {
+        self.connections.iter().any(|c| c.id == id && c.closing)
+    }
+
+    /// The kernel took `octets` of the queue.
+    pub fn wrote(&mut self, now: Instant, id: ConnectionId, octets: usize) {
+        let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
+        let written = connection.queue.advance(octets);
+        let pending = !connection.queue.is_empty();
+        self.acknowledge(now, id, written, pending);
+        self.drain(now);
+    }
+
+    fn acknowledge(&mut self, now: Instant, id: ConnectionId, written: Written, pending: bool) {
+        let Some(established) = self.established.as_mut().filter(|e| e.connection == id) else { return };
+        self.session.sent(now, pending);
+        if written.octets > 0 {
+            self.session.update_written(now);
+        }
+        let sum = &mut established.written;
+        sum.octets += written.octets;
+        sum.sends += written.sends;
+        if sum.sends > 0 && (!pending || sum.octets >= ACKNOWLEDGE) {
+            let Written { octets, sends } = std::mem::take(sum);
+            let message = ToCore::Written { peer: established.id, octets, sends };
+            self.outputs.push_back(PeerOutput::Core(message));
+        }
+    }
+
+    /// When [`Peer::handle_timeout`] is due.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.session.next_timeout()
+    }
+
+    /// Time has come. `unread`: the socket still holds input, so the hold timer's expiry is put off.
+    pub fn handle_timeout(&mut self, now: Instant, unread: bool) {
+        self.session.handle_timeout(now, unread);
+        self.drain(now);
+    }
+
+    /// The next thing to do for the caller.
+    pub fn poll(&mut self) -> Option<PeerOutput> {
+        self.outputs.pop_front()
+    }
+
+    fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Connect => self.outputs.push_back(PeerOutput::Connect),
+                Output::Send(id, message) => {
+                    if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
+                        connection.queue.push_control(message);
+                    }
+                }
+                Output::Close(id) => self.close(id),
+                Output::Established(negotiated) => self.come_up(now, negotiated),
+                Output::Down(reason) => {
+                    self.go_down();
+                    self.outputs.push_back(PeerOutput::Event(PeerEvent::Down(reason)));
+                }
+                Output::StateChanged { from, to } => {
+                    self.outputs.push_back(PeerOutput::Event(PeerEvent::State { from, to }));
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
+            connection.closing = true;
+            connection.queue.drop_updates();
+        }
+        self.outputs.push_back(PeerOutput::Close(id));
+    }
+
+    fn come_up(&mut self, _now: Instant, negotiated: Box<Negotiated>) {
+        self.go_down();
+        let connection = negotiated.connection;
+        let Some(local) = self.connections.iter().find(|c| c.id == connection).map(|c| c.local) else { return };
+        self.id.generation = self.id.generation.wrapping_add(1);
+        let info = PeerInfo {
+            id: self.id,
+            kind: self.settings.source_kind(negotiated.kind),
+            address: self.settings.address,
+            router_id: negotiated.peer_router_id,
+            asn: negotiated.peer_as,
+            families: negotiated.families,
+        };
+        let group = self.settings.group_key(&negotiated, &local);
+        let up = SessionUp { peer: PeerUp { info, group }, max_prefix: self.settings.max_prefix };
+        let context = DecodeContext {
+            kind: negotiated.kind,
+            four_octet_as: negotiated.four_octet_as,
+            families: negotiated.families,
+            add_path: FamilySet::EMPTY,
+        };
+        let importer =
+            Importer::new(self.identity, self.settings.clone(), context, local.session, self.store.clone());
+        self.established =
+            Some(Established { id: self.id, connection, importer, written: Written::default() });
+        self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));
+        self.outputs.push_back(PeerOutput::Event(PeerEvent::Established(negotiated)));
+    }
+
+    fn go_down(&mut self) {
+        if let Some(established) = self.established.take() {
+            self.counters.add(&established.importer.counters);
+            self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id)));
+        }
+    }
+}

@@ -28,7 +28,8 @@ struct Shared {
 /// One namespace with an `eth0` on the bridge. Clones are handles to the same namespace.
 #[derive(Clone, Debug)]
 pub struct Node {
-    net: Arc<Shared>,
+    /// Keeps the net while a node is in use.
+    _net: Arc<Shared>,
     namespace: String,
     dir: PathBuf,
     number: u8,
@@ -62,7 +63,7 @@ impl Net {
         let dir = self.0.dir.join(name);
         std::fs::create_dir_all(&dir).map_err(Error::io(format!("cannot create {}", dir.display())))?;
         open_to_all(&dir)?;
-        let node = Node { net: Arc::clone(&self.0), namespace, dir, number };
+        let node = Node { _net: Arc::clone(&self.0), namespace, dir, number };
         let (hub, port) = (format!("{}-hub", self.0.name), format!("port{number}"));
         let ns = node.namespace.as_str();
         run("ip", &["-n", ns, "link", "add", "eth0", "type", "veth", "peer", "name", &port, "netns", &hub])?;

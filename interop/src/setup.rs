@@ -7,6 +7,7 @@ pub struct Setup {
     pub(crate) asn: u32,
     pub(crate) neighbors: Vec<Neighbor>,
     pub(crate) announcements: Vec<Announcement>,
+    pub(crate) igp: Vec<(String, String)>,
     pub(crate) extra: String,
 }
 
@@ -50,7 +51,7 @@ pub struct Announcement {
 impl Setup {
     /// A router without neighbours.
     pub fn new(asn: u32) -> Setup {
-        Setup { asn, neighbors: Vec::new(), announcements: Vec::new(), extra: String::new() }
+        Setup { asn, neighbors: Vec::new(), announcements: Vec::new(), igp: Vec::new(), extra: String::new() }
     }
 
     /// Adds a neighbour.
@@ -62,6 +63,12 @@ impl Setup {
     /// Adds a prefix, or an [`Announcement`] with attributes.
     pub fn announce(mut self, announcement: impl Into<Announcement>) -> Setup {
         self.announcements.push(announcement.into());
+        self
+    }
+
+    /// Routes, as prefix and gateway, by which next hops are resolved. Only BIRD needs to be told; the others ask the kernel.
+    pub fn igp(mut self, routes: impl IntoIterator<Item = (String, String)>) -> Setup {
+        self.igp.extend(routes);
         self
     }
 

@@ -165,6 +165,7 @@ fn render(node: &Node, setup: &Setup) -> String {
             "protocol kernel {{ {family} {{ import none; export where source = RTS_BGP; }}; scan time 10; }}"
         );
     }
+    text.push_str(&igp(setup));
     for neighbor in &setup.neighbors {
         let Some(address) = neighbor.address() else { continue };
         let local = if address.is_ipv6() { node.v6() } else { node.v4() };
@@ -183,12 +184,27 @@ fn render(node: &Node, setup: &Setup) -> String {
             let _ = writeln!(text, "  password \"{password}\";");
         }
         for family in if address.is_ipv6() { &["ipv6"][..] } else { &["ipv4", "ipv6"] } {
-            let _ =
-                writeln!(text, "  {family} {{ import all; export where source ~ [RTS_STATIC, RTS_BGP]; }};");
+            let igp = if *family == "ipv4" && !setup.igp.is_empty() { "igp table underlay; " } else { "" };
+            let _ = writeln!(
+                text,
+                "  {family} {{ {igp}import all; export where source ~ [RTS_STATIC, RTS_BGP]; }};"
+            );
         }
         text.push_str("}\n");
     }
     text
+}
+
+/// A table of its own: BIRD resolves no recursive route by another one.
+fn igp(setup: &Setup) -> String {
+    let routes: String =
+        setup.igp.iter().map(|(to, gateway)| format!("route {to} via {gateway};\n")).collect();
+    match routes.is_empty() {
+        true => String::new(),
+        false => {
+            format!("ipv4 table underlay;\nprotocol static {{ ipv4 {{ table underlay; }};\n{routes}}}\n")
+        }
+    }
 }
 
 fn static_route(announcement: &Announcement) -> String {

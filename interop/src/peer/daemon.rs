@@ -60,7 +60,7 @@ impl Peer for Daemon {
         let mut peers = shown.get("peers").and_then(Value::as_array).into_iter().flatten();
         let text = |peer: &Value, key: &str| peer.get(key).and_then(Value::as_str).map(str::to_owned);
         Ok(peers.any(|peer| {
-            text(peer, "peer") == Some(neighbor.to_string())
+            text(peer, "address") == Some(neighbor.to_string())
                 && text(peer, "state").as_deref() == Some("established")
         }))
     }

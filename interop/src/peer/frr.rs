@@ -146,7 +146,8 @@ fn render(node: &Node, setup: &Setup) -> String {
     let mut maps = String::new();
     let mut text = format!(
         "frr defaults traditional\nrouter bgp {}\n bgp router-id {}\n bgp cluster-id {}\n no bgp default ipv4-unicast\n \
-         no bgp ebgp-requires-policy\n no bgp network import-check\n\n         bgp graceful-restart-disable\n bgp log-neighbor-changes\n coalesce-time 50\n",
+         no bgp ebgp-requires-policy\n no bgp network import-check\n \
+         bgp graceful-restart-disable\n bgp log-neighbor-changes\n coalesce-time 50\n",
         setup.asn,
         node.v4(),
         node.v4()

@@ -9,7 +9,7 @@ use crate::{Node, Result, SeenRoute, Setup};
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub(crate) use bird::{BirdRoute, read_routes};
+pub(crate) use bird::read_routes;
 
 /// A running router.
 pub trait Peer {

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bgp_core::PeerKind;
+use bgp_core::wire::Summary;
 use hashbrown::HashTable;
 
 use crate::hash::Seed;
-use crate::summary::Summary;
 
 /// Threads that meet at one shard wait for each other; this many shards make that rare.
 const SHARDS: usize = 16;

@@ -23,7 +23,10 @@ impl ChunkSet {
     /// The chunks in rising order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
         let bits = |word: u64| (0..64).filter(move |bit| word & (1 << bit) != 0);
-        self.words.iter().enumerate().flat_map(move |(place, word)| bits(*word).map(move |bit| place * 64 + bit))
+        self.words
+            .iter()
+            .enumerate()
+            .flat_map(move |(place, word)| bits(*word).map(move |bit| place * 64 + bit))
     }
 }
 
@@ -34,7 +37,9 @@ mod tests {
     #[test]
     fn a_chunk_is_named_once_however_many_of_its_destinations_are() {
         let mut set = ChunkSet::default();
-        [5 * CHUNK, 3, 70 * CHUNK + 1, 5 * CHUNK + 9].map(|index| set.insert(DestId::from_index(index)));
+        for index in [5 * CHUNK, 3, 70 * CHUNK + 1, 5 * CHUNK + 9] {
+            set.insert(DestId::from_index(index));
+        }
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 5, 70]);
     }
 }

@@ -1,30 +1,30 @@
 //! The routes of one family with what each peer and next hop has to do with them.
 
-use bgp_core::{AddressFamily, PathId};
+use bgp_core::{AddressFamily, PathId, V4, V6};
 
 use crate::chunks::ChunkSet;
 use crate::decision::Decision;
+use crate::fib::Fib;
 use crate::next_hop::{NextHopId, NextHops};
 use crate::path::Path;
 use crate::peer::PeerId;
 use crate::table::{Change, DestId, Outcome, Table};
 
-/// What one peer has in the table.
+/// What one peer has in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub(crate) struct Held {
     /// Its paths.
-    pub paths: usize,
-    /// The bytes of the attributes of all of them, shared or not: what it could make us keep.
-    pub attribute_bytes: usize,
+    pub(crate) paths: usize,
+    /// The bytes of the attributes of all of them, shared or not: what the peer could make us keep.
+    pub(crate) attribute_bytes: usize,
 }
 
-/// A table, and where in it the paths of each peer and through each next hop are.
-pub(crate) struct FamilyRib<F: AddressFamily> {
+/// A table, and where in it the paths of each peer are.
+pub struct FamilyRib<F: AddressFamily> {
     pub(crate) table: Table<F>,
+    pub(crate) fib: Option<Fib>,
     /// By the peer's slot.
     sources: Vec<Source>,
-    /// By the next hop's number.
-    next_hops: Vec<ChunkSet>,
 }
 
 #[derive(Debug, Default)]
@@ -34,8 +34,18 @@ struct Source {
 }
 
 impl<F: AddressFamily> FamilyRib<F> {
-    pub(crate) fn new(seed: u64) -> FamilyRib<F> {
-        FamilyRib { table: Table::new(seed), sources: Vec::new(), next_hops: Vec::new() }
+    fn new(seed: u64, fib: bool) -> FamilyRib<F> {
+        let mut rib = FamilyRib { table: Table::new(seed), fib: fib.then(Fib::default), sources: Vec::new() };
+        rib.admit(PeerId::LOCAL);
+        rib
+    }
+
+    /// Makes room for what a peer will announce; until then its announcements go nowhere.
+    pub(crate) fn admit(&mut self, peer: PeerId) {
+        let slots = peer.slot as usize + 1;
+        if self.sources.len() < slots {
+            self.sources.resize_with(slots, Source::default);
+        }
     }
 
     /// What the session holds; the caller knows that it is the one that has the slot.
@@ -43,26 +53,26 @@ impl<F: AddressFamily> FamilyRib<F> {
         self.sources.get(peer.slot as usize).map(|source| source.held).unwrap_or_default()
     }
 
+    /// Adds a path, or replaces the one of the same source and path identifier.
     pub(crate) fn announce(
         &mut self,
         prefix: F::Prefix,
         path: Path,
         decision: Decision<'_>,
         hops: &mut NextHops,
-    ) -> (DestId, Change) {
-        let (peer, bytes, next_hop) = (path.source, path.attrs.block().len(), path.next_hop_id());
-        let outcome = self.table.upsert(prefix, path, decision);
-        let source = entry(&mut self.sources, peer.slot as usize);
+    ) -> Option<(DestId, Change)> {
+        let source = self.sources.get_mut(path.source.slot as usize)?;
         source.held.paths += 1;
-        source.held.attribute_bytes += bytes;
+        source.held.attribute_bytes += path.attrs.block().len();
+        let next_hop = path.next_hop_id();
+        let outcome = self.table.upsert(prefix, path, decision);
         source.chunks.insert(outcome.dest);
-        if next_hop != NextHopId::ASSUMED {
-            entry(&mut self.next_hops, next_hop.index()).insert(outcome.dest);
-        }
+        hops.note_use(next_hop, F::FAMILY, outcome.dest);
         source.let_go(&outcome, hops);
-        (outcome.dest, outcome.change)
+        Some(tell(&mut self.fib, outcome.dest, outcome.change))
     }
 
+    /// Removes a path.
     pub(crate) fn withdraw(
         &mut self,
         prefix: &F::Prefix,
@@ -71,9 +81,10 @@ impl<F: AddressFamily> FamilyRib<F> {
         decision: Decision<'_>,
         hops: &mut NextHops,
     ) -> Option<(DestId, Change)> {
+        let source = self.sources.get_mut(peer.slot as usize)?;
         let outcome = self.table.remove(prefix, peer, path_id, decision)?;
-        entry(&mut self.sources, peer.slot as usize).let_go(&outcome, hops);
-        Some((outcome.dest, outcome.change))
+        source.let_go(&outcome, hops);
+        Some(tell(&mut self.fib, outcome.dest, outcome.change))
     }
 
     /// Removes all that a peer announced.
@@ -84,16 +95,17 @@ impl<F: AddressFamily> FamilyRib<F> {
         hops: &mut NextHops,
         mut on: impl FnMut(DestId, Change),
     ) {
-        let mut source = std::mem::take(entry(&mut self.sources, peer.slot as usize));
+        let Some(source) = self.sources.get_mut(peer.slot as usize) else { return };
+        let chunks = std::mem::take(&mut source.chunks);
         if source.held.paths == 0 {
             return;
         }
-        let chunks = std::mem::take(&mut source.chunks);
         self.table.remove_source(chunks.iter(), peer, decision, |outcome| {
             source.let_go(&outcome, hops);
-            on(outcome.dest, outcome.change);
+            let (dest, change) = tell(&mut self.fib, outcome.dest, outcome.change);
+            on(dest, change);
         });
-        debug_assert_eq!(source.held, Held::default(), "every path was counted in and out");
+        debug_assert_eq!(source.held, Held::default(), "every path is counted in and out");
     }
 
     /// Ranks all destinations that use a next hop anew.
@@ -102,19 +114,23 @@ impl<F: AddressFamily> FamilyRib<F> {
         next_hop: NextHopId,
         metric: Option<u32>,
         decision: Decision<'_>,
-        on: impl FnMut(DestId, Change),
+        hops: &NextHops,
+        mut on: impl FnMut(DestId, Change),
     ) {
-        if let Some(chunks) = self.next_hops.get(next_hop.index()) {
-            self.table.set_metric(chunks.iter(), next_hop, metric, decision, on);
-        }
+        let chunks = hops.chunks(next_hop, F::FAMILY);
+        self.table.set_metric(chunks, next_hop, metric, decision, |dest, change| {
+            let (dest, change) = tell(&mut self.fib, dest, change);
+            on(dest, change);
+        });
     }
+}
 
-    /// The next hop's number will stand for another one.
-    pub(crate) fn forget_next_hop(&mut self, next_hop: NextHopId) {
-        if let Some(chunks) = self.next_hops.get_mut(next_hop.index()) {
-            *chunks = ChunkSet::default();
-        }
+/// The FIB follows every change: paths that share the load matter to it as well as the best one.
+fn tell(fib: &mut Option<Fib>, dest: DestId, change: Change) -> (DestId, Change) {
+    if let Some(fib) = fib.as_mut().filter(|_| change != Change::Unchanged) {
+        fib.mark(dest);
     }
+    (dest, change)
 }
 
 impl Source {
@@ -128,10 +144,40 @@ impl Source {
     }
 }
 
-/// The element at `index`; the list is made longer if need be.
-fn entry<T: Default>(list: &mut Vec<T>, index: usize) -> &mut T {
-    if list.len() <= index {
-        list.resize_with(index + 1, T::default);
+/// Both families.
+pub struct Families {
+    pub(crate) v4: FamilyRib<V4>,
+    pub(crate) v6: FamilyRib<V6>,
+}
+
+impl Families {
+    pub(crate) fn new(seed: u64, fib: bool) -> Families {
+        Families { v4: FamilyRib::new(seed, fib), v6: FamilyRib::new(seed, fib) }
     }
-    &mut list[index]
+}
+
+/// A family that the [`Rib`](crate::Rib) has a table for.
+pub trait RibFamily: AddressFamily {
+    #[doc(hidden)]
+    fn rib(families: &Families) -> &FamilyRib<Self>;
+    #[doc(hidden)]
+    fn rib_mut(families: &mut Families) -> &mut FamilyRib<Self>;
+}
+
+impl RibFamily for V4 {
+    fn rib(families: &Families) -> &FamilyRib<V4> {
+        &families.v4
+    }
+    fn rib_mut(families: &mut Families) -> &mut FamilyRib<V4> {
+        &mut families.v4
+    }
+}
+
+impl RibFamily for V6 {
+    fn rib(families: &Families) -> &FamilyRib<V6> {
+        &families.v6
+    }
+    fn rib_mut(families: &mut Families) -> &mut FamilyRib<V6> {
+        &mut families.v6
+    }
 }

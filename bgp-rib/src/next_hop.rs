@@ -3,8 +3,12 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use bgp_core::Family;
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
+
+use crate::chunks::ChunkSet;
+use crate::table::DestId;
 
 /// Where the state of next hops comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +63,7 @@ impl NextHopId {
     /// Stands for every next hop that nobody tracks.
     pub const ASSUMED: NextHopId = NextHopId(u32::MAX);
 
-    pub(crate) fn index(self) -> usize {
+    fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -81,6 +85,23 @@ struct Entry {
     /// What the tracker was last told.
     watched: bool,
     queued: bool,
+    /// Where in the tables the paths are that use it.
+    v4: ChunkSet,
+    v6: ChunkSet,
+}
+
+impl Entry {
+    fn new(address: IpAddr) -> Entry {
+        Entry {
+            address,
+            state: NextHopState::Unknown,
+            users: 0,
+            watched: false,
+            queued: false,
+            v4: ChunkSet::default(),
+            v6: ChunkSet::default(),
+        }
+    }
 }
 
 impl NextHops {
@@ -115,7 +136,7 @@ impl NextHops {
     }
 
     fn add(&mut self, address: IpAddr) -> NextHopId {
-        let entry = Entry { address, state: NextHopState::Unknown, users: 0, watched: false, queued: false };
+        let entry = Entry::new(address);
         let id = match self.free.pop() {
             Some(id) => id,
             None => NextHopId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX)),
@@ -135,6 +156,25 @@ impl NextHops {
         if entry.users == 0 {
             self.tell_later(id);
         }
+    }
+
+    /// Notes that a path to `dest` uses it.
+    pub(crate) fn note_use(&mut self, id: NextHopId, family: Family, dest: DestId) {
+        if let Some(entry) = self.entries.get_mut(id.index()) {
+            match family {
+                Family::IPV4_UNICAST => entry.v4.insert(dest),
+                _ => entry.v6.insert(dest),
+            }
+        }
+    }
+
+    /// Where in the table of a family its paths are.
+    pub(crate) fn chunks(&self, id: NextHopId, family: Family) -> impl Iterator<Item = usize> {
+        let set = self.entries.get(id.index()).map(|entry| match family {
+            Family::IPV4_UNICAST => &entry.v4,
+            _ => &entry.v6,
+        });
+        set.into_iter().flat_map(ChunkSet::iter)
     }
 
     fn tell_later(&mut self, id: NextHopId) {

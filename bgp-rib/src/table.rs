@@ -6,6 +6,8 @@
 //! Destinations never move, so an id is good for as long as there is a path, a hold, or a consumer that has the
 //! destination marked dirty: records, cursors and bit sets can be keyed by it.
 
+mod paths;
+
 use bgp_core::{AddressFamily, PathId};
 use hashbrown::HashTable;
 
@@ -14,6 +16,7 @@ use crate::hash::Seed;
 use crate::next_hop::NextHopId;
 use crate::path::Path;
 use crate::peer::PeerId;
+use paths::Paths;
 
 /// Destinations of a chunk. The table grows by chunks and never copies what is there.
 pub(crate) const CHUNK: usize = 1024;
@@ -65,68 +68,6 @@ pub struct Outcome {
     pub change: Change,
     /// The path that was replaced or removed.
     pub old: Option<Path>,
-}
-
-/// Most destinations have one path: it needs no allocation.
-#[derive(Debug)]
-enum Paths {
-    One(Path),
-    Many(Vec<Path>),
-}
-
-impl Paths {
-    const NONE: Paths = Paths::Many(Vec::new());
-
-    fn as_slice(&self) -> &[Path] {
-        match self {
-            Paths::One(path) => std::slice::from_ref(path),
-            Paths::Many(paths) => paths,
-        }
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [Path] {
-        match self {
-            Paths::One(path) => std::slice::from_mut(path),
-            Paths::Many(paths) => paths,
-        }
-    }
-
-    /// Takes out the path at `place`, puts in `new`, and gives back what was taken out.
-    fn replace(&mut self, place: Option<usize>, new: Option<Path>, decision: Decision<'_>) -> Option<Path> {
-        let mut paths = match std::mem::replace(self, Paths::NONE) {
-            // Room for two, which is what most of those that do not stay alone become.
-            Paths::One(path) if place.is_none() => {
-                let mut paths = Vec::with_capacity(2);
-                paths.push(path);
-                paths
-            }
-            Paths::One(path) => {
-                *self = new.map_or(Paths::NONE, Paths::One);
-                return Some(path);
-            }
-            Paths::Many(paths) => paths,
-        };
-        let old = place.filter(|place| *place < paths.len()).map(|place| paths.remove(place));
-        match new {
-            Some(new) if paths.is_empty() => paths.push(new),
-            Some(new) => decision.place(&mut paths, new),
-            None => decision.rerank(&mut paths),
-        }
-        *self = Paths::from_vec(paths);
-        old
-    }
-
-    /// A list of one gives up its allocation.
-    fn from_vec(mut paths: Vec<Path>) -> Paths {
-        match paths.pop() {
-            Some(path) if paths.is_empty() => Paths::One(path),
-            Some(path) => {
-                paths.push(path);
-                Paths::Many(paths)
-            }
-            None => Paths::NONE,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

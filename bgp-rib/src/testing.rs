@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use bgp_core::wire::{Origin, Summary};
 use bgp_core::{AddressFamily, Asn, FamilySet, Instant, Ipv4Prefix, PathId, PeerKind, RouterId, V4};
 use proptest::prelude::*;
 
-use crate::summary::{Origin, Summary};
 use crate::{AttributeStore, Attrs, Path, PeerId, PeerInfo, Peers, SourceKind};
 
 /// An attribute set of this content; equal arguments give the same one.

@@ -1,11 +1,12 @@
 //! The RIB with the sessions that feed it and are fed by it.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_core::wire::{Attributes, Notification, cease};
-use bgp_core::{AddressFamily, Family, Instant, Prefix, V4, V6};
-use bgp_rib::{FibChange, NextHopState, PeerId, Rib, RibConfig, Watch};
+use bgp_core::wire::notification::cease;
+use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
+use bgp_core::{Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
+use bgp_rib::{AttributeStore, Attrs, FibChange, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch};
 use hashbrown::HashMap;
 
 use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
@@ -19,6 +20,9 @@ pub const SENDS: usize = 8;
 #[derive(Debug)]
 struct Established {
     id: PeerId,
+    address: IpAddr,
+    router_id: RouterId,
+    families: FamilySet,
     max_prefix: Option<u32>,
     octets: usize,
     sends: usize,
@@ -27,12 +31,20 @@ struct Established {
 }
 
 /// The RIB and its sessions.
-#[derive(Debug)]
 pub struct Core {
     rib: Rib,
+    store: AttributeStore,
     /// By slot. Never iterated, so its order is nobody's business.
     sessions: HashMap<u32, Established, foldhash::fast::FixedState>,
     outputs: VecDeque<CoreOutput>,
+    /// Whose End-of-RIB the first convergence waits for, and until when; `None` once it is told.
+    awaited: Option<Awaited>,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    slots: Vec<u32>,
+    deadline: Instant,
 }
 
 impl Core {
@@ -40,7 +52,8 @@ impl Core {
     #[must_use]
     pub fn new(config: RibConfig, store: AttributeStore) -> Core {
         let hasher = foldhash::fast::FixedState::with_seed(config.seed);
-        Core { rib: Rib::new(config), sessions: HashMap::with_hasher(hasher), outputs: VecDeque::new() }
+        let sessions = HashMap::with_hasher(hasher);
+        Core { rib: Rib::new(config), store, sessions, outputs: VecDeque::new(), awaited: None }
     }
 
     /// The tables, to look at.
@@ -54,8 +67,11 @@ impl Core {
         match message {
             ToCore::Up(up) => self.up(now, *up),
             ToCore::Routes(peer, batch) => self.routes(now, peer, &batch),
-            ToCore::EndOfRib(peer, family) => self.rib.end_of_rib_received(now, peer, family),
-            ToCore::Refresh(peer, family) => self.rib.refresh_requested(now, peer, family),
+            ToCore::EndOfRib(peer, family) => {
+                self.rib.end_of_rib_received(peer, family);
+                self.check_awaited(now);
+            }
+            ToCore::Refresh(peer, family) => self.rib.refresh_requested(peer, family),
             ToCore::Written { peer, octets, sends } => self.written(peer, octets, sends),
             ToCore::Down(peer) => self.down(now, peer),
         }
@@ -67,13 +83,38 @@ impl Core {
     }
 
     fn up(&mut self, now: Instant, up: SessionUp) {
-        let id = up.peer.info.id;
-        let session =
-            Established { id, max_prefix: up.max_prefix, octets: 0, sends: 0, waiting: false };
+        let info = &up.peer.info;
+        let id = info.id;
+        let session = Established {
+            id,
+            address: info.address,
+            router_id: info.router_id,
+            families: info.families,
+            max_prefix: up.max_prefix,
+            octets: 0,
+            sends: 0,
+            waiting: false,
+        };
+        self.warn_of_twins(&session);
         if let Some(old) = self.sessions.insert(id.slot, session) {
             self.rib.peer_down(now, old.id);
         }
         self.rib.peer_up(now, up.peer);
+    }
+
+    /// Two speakers with one router id hide each other's routes from clients of a reflector (RFC 4456 section 8).
+    /// One that runs a session for each family is no such pair.
+    fn warn_of_twins(&mut self, new: &Established) {
+        let twin = |s: &&Established| {
+            s.router_id == new.router_id
+                && s.address != new.address
+                && !s.families.intersection(new.families).is_empty()
+        };
+        // The lowest, so that no output follows the order of the map.
+        if let Some(other) = self.sessions.values().filter(twin).map(|s| s.address).min() {
+            let peers = [new.address, other];
+            self.outputs.push_back(CoreOutput::DuplicateRouterId { router_id: new.router_id, peers });
+        }
     }
 
     fn down(&mut self, now: Instant, peer: PeerId) {
@@ -89,7 +130,7 @@ impl Core {
         self.apply::<V4>(now, peer, batch, &batch.v4);
         self.apply::<V6>(now, peer, batch, &batch.v6);
         if let Some(max) = max_prefix
-            && self.rib.paths_held(peer) > max as usize
+            && self.paths_held(peer) > max as usize
         {
             let notification = Notification::cease(cease::MAX_PREFIXES, "");
             self.down(now, peer);
@@ -97,7 +138,7 @@ impl Core {
         }
     }
 
-    fn apply<F: AddressFamily>(
+    fn apply<F: RibFamily>(
         &mut self,
         now: Instant,
         peer: PeerId,
@@ -124,9 +165,37 @@ impl Core {
         }
     }
 
+    /// Sends a peer all its routes again.
+    pub fn refresh_out(&mut self, peer: PeerId) {
+        if let Some(families) = self.session(peer).map(|s| s.families) {
+            families.iter().for_each(|family| self.rib.refresh_requested(peer, family));
+        }
+    }
+
     /// Announces a prefix of our own.
     pub fn announce_local(&mut self, now: Instant, prefix: Prefix) {
-        self.rib.announce_local(now, prefix);
+        let attrs = self.local_attributes(prefix);
+        self.rib.announce_local(now, prefix, attrs);
+    }
+
+    /// ORIGIN IGP and an empty AS_PATH. The next hop is ours: each group fills in its own (RFC 4271 section 5.1.3).
+    fn local_attributes(&self, prefix: Prefix) -> Attrs {
+        let mut block = Vec::new();
+        PathAttribute::Origin(Origin::Igp).encode(&mut block);
+        PathAttribute::AsPath(Vec::<AsSegment>::new()).encode(&mut block);
+        let next_hop = match prefix {
+            Prefix::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Prefix::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let summary = Summary::of(Attributes::new(&block));
+        self.store.insert(PeerKind::Internal, next_hop, &block, summary)
+    }
+
+    /// Sets the limit of a live session; it is enforced from the next routes on.
+    pub fn set_max_prefix(&mut self, slot: u32, max_prefix: Option<u32>) {
+        if let Some(session) = self.sessions.get_mut(&slot) {
+            session.max_prefix = max_prefix;
+        }
     }
 
     /// Withdraws a prefix of our own.
@@ -139,15 +208,47 @@ impl Core {
         self.rib.next_hop_changed(now, next_hop, state);
     }
 
+    /// Waits for the first End-of-RIB of all families from the peers in these slots, but not longer than until
+    /// `deadline`; then says [`CoreOutput::Converged`]. Until then routes that an earlier run left in the kernel
+    /// are worth keeping (RFC 4724 section 4.1).
+    pub fn await_end_of_rib(&mut self, now: Instant, slots: Vec<u32>, deadline: Instant) {
+        self.awaited = Some(Awaited { slots, deadline });
+        self.check_awaited(now);
+    }
+
+    fn check_awaited(&mut self, now: Instant) {
+        let Some(awaited) = &self.awaited else { return };
+        let all = awaited.slots.iter().all(|slot| self.has_all(*slot));
+        if all || awaited.deadline <= now {
+            self.awaited = None;
+            self.outputs.push_back(CoreOutput::Converged);
+        }
+    }
+
+    /// Whether the peer in `slot` is up and has sent its End-of-RIB for every family.
+    fn has_all(&self, slot: u32) -> bool {
+        let Some(session) = self.sessions.get(&slot) else { return false };
+        let complete = |family| self.rib.peer_counts(session.id, family).is_some_and(|c| c.end_of_rib);
+        session.families.iter().all(complete)
+    }
+
+    /// Paths of the peer in all families.
+    fn paths_held(&self, peer: PeerId) -> usize {
+        let families = FamilySet::from_iter([Family::IPV4_UNICAST, Family::IPV6_UNICAST]);
+        families.iter().filter_map(|f| self.rib.peer_counts(peer, f)).map(|c| c.accepted).sum()
+    }
+
     /// When [`Core::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.rib.next_timeout()
+        let awaited = self.awaited.as_ref().map(|a| a.deadline);
+        self.rib.next_timeout().into_iter().chain(awaited).min()
     }
 
     /// Time has come: the groups turn what changed into messages.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.rib.handle_timeout(now);
+        self.check_awaited(now);
     }
 
     /// The next thing to carry to a peer or the world.
@@ -190,6 +291,12 @@ impl Core {
             session.sends += 1;
             self.outputs.push_back(CoreOutput::Peer(ToPeer::Send(peer, chunks)));
         }
+    }
+
+    /// Whether [`Core::take_fib_changes`] has something to give.
+    #[must_use]
+    pub fn has_fib_changes(&self) -> bool {
+        self.rib.has_fib_changes()
     }
 
     /// Takes up to `max` changes of what the FIB should hold; what is not taken coalesces.

@@ -102,7 +102,6 @@ pub struct Outcome {
 }
 
 /// Turns the UPDATEs of one session into batches.
-#[derive(Debug)]
 pub struct Importer {
     identity: Identity,
     settings: PeerSettings,
@@ -139,6 +138,11 @@ impl Importer {
     ) -> Importer {
         let counters = ImportCounters::default();
         Importer { identity, settings, context, local, store, scratch: Vec::new(), counters }
+    }
+
+    /// Takes and refuses routes by other settings from now on.
+    pub fn set_settings(&mut self, settings: PeerSettings) {
+        self.settings = settings;
     }
 
     /// Adds the routes of one UPDATE to `batch`.

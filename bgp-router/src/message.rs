@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bgp_core::wire::Notification;
-use bgp_core::{Family, PathId, V4, V6};
+use bgp_core::{Family, PathId, RouterId, V4, V6};
 use bgp_rib::{Attrs, PeerId, PeerUp};
 use bytes::Bytes;
 
@@ -99,4 +99,13 @@ pub enum CoreOutput {
     Watch(IpAddr),
     /// No route uses this next hop any more.
     Unwatch(IpAddr),
+    /// The peers that were waited for have sent their tables, or took too long.
+    Converged,
+    /// Two peers say that they are the same router (RFC 6286 asks for ids that are unique in an AS).
+    DuplicateRouterId {
+        /// The id that they share.
+        router_id: RouterId,
+        /// Their addresses, the one that came up last first.
+        peers: [IpAddr; 2],
+    },
 }

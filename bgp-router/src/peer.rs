@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
+use bgp_core::wire::header::HEADER_LEN;
 use bgp_core::wire::{DecodeContext, Fault, Notification, RouteRefresh};
 use bgp_core::{FamilySet, Instant};
 use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
@@ -37,8 +38,10 @@ pub enum PeerEvent {
     },
     /// The session is established.
     Established(Box<Negotiated>),
-    /// The session ended or did not come up.
+    /// The session was established and has ended.
     Down(DownReason),
+    /// The session did not come up.
+    Failed(DownReason),
     /// An UPDATE had faults and the session went on (RFC 7606).
     Malformed {
         /// The faults.
@@ -57,7 +60,6 @@ struct Connection {
     closing: bool,
 }
 
-#[derive(Debug)]
 struct Established {
     id: PeerId,
     connection: ConnectionId,
@@ -73,7 +75,6 @@ const ACKNOWLEDGE: usize = crate::core::WINDOW / 4;
 ///
 /// Feed it with connections, octets and time; after every call take everything from [`Peer::poll`] and write
 /// what [`Peer::queue`] holds.
-#[derive(Debug)]
 pub struct Peer {
     identity: Identity,
     settings: PeerSettings,
@@ -84,6 +85,7 @@ pub struct Peer {
     /// The slot, and the generation of the latest session.
     id: PeerId,
     counters: ImportCounters,
+    updates_sent: u64,
     outputs: VecDeque<PeerOutput>,
 }
 
@@ -108,6 +110,7 @@ impl Peer {
             established: None,
             id,
             counters: ImportCounters::default(),
+            updates_sent: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -140,6 +143,12 @@ impl Peer {
         sum
     }
 
+    /// UPDATEs given to connections over all sessions.
+    #[must_use]
+    pub fn updates_sent(&self) -> u64 {
+        self.updates_sent
+    }
+
     /// Starts the session (ManualStart).
     pub fn start(&mut self, now: Instant) {
         self.session.start(now);
@@ -158,11 +167,31 @@ impl Peer {
         self.drain(now);
     }
 
+    /// Treats the peer like this from now on: other routes are taken, other times count for the next connection.
+    /// What the session agreed on, and its update group, stay until it ends.
+    pub fn reconfigure(&mut self, settings: PeerSettings) {
+        self.session.set_config(settings.session(&self.identity));
+        if let Some(established) = &mut self.established {
+            established.importer.set_settings(settings.clone());
+        }
+        self.settings = settings;
+    }
+
     /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
     pub fn request_refresh(&mut self, now: Instant, families: FamilySet) -> bool {
-        let asked = self.session.request_refresh(now, families);
-        self.drain(now);
-        asked
+        let (Some(established), Some(negotiated)) = (&self.established, self.session.negotiated()) else {
+            return false;
+        };
+        let id = established.connection;
+        let connection = self.connections.iter_mut().find(|c| c.id == id);
+        let (Some(connection), true) = (connection, negotiated.route_refresh) else { return false };
+        for family in families.intersection(negotiated.families).iter() {
+            let mut message = Vec::new();
+            RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
+            connection.queue.push_control(message.into());
+        }
+        self.session.sent(now, true);
+        true
     }
 
     /// A TCP connection is up. `id` is the caller's, never used twice.
@@ -226,6 +255,10 @@ impl Peer {
     }
 
     fn refresh(&mut self, refresh: RouteRefresh, batch: &mut Batch) {
+        // The markers of RFC 7313 are not offered and mean nothing without the offer.
+        if refresh.subtype != RouteRefresh::REQUEST {
+            return;
+        }
         self.flush_batch(batch);
         if let Some(established) = &self.established {
             let message = ToCore::Refresh(established.id, refresh.family);
@@ -249,6 +282,7 @@ impl Peer {
         match message {
             ToPeer::Send(_, chunks) => {
                 let id = established.connection;
+                self.updates_sent += chunks.iter().map(|chunk| messages_in(chunk)).sum::<u64>();
                 if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
                     connection.queue.push_updates(chunks);
                 }
@@ -328,6 +362,9 @@ impl Peer {
                     self.go_down();
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::Down(reason)));
                 }
+                Output::Failed(reason) => {
+                    self.outputs.push_back(PeerOutput::Event(PeerEvent::Failed(reason)));
+                }
                 Output::StateChanged { from, to } => {
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::State { from, to }));
                 }
@@ -378,4 +415,15 @@ impl Peer {
             self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id)));
         }
     }
+}
+
+/// How many messages a chunk holds; it holds whole ones only.
+fn messages_in(mut chunk: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some([high, low]) = chunk.get(16..18) {
+        let len = usize::from(u16::from_be_bytes([*high, *low]));
+        count += 1;
+        chunk = chunk.get(len.max(HEADER_LEN)..).unwrap_or_default();
+    }
+    count
 }

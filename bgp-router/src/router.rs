@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use bgp_core::Instant;
+use bgp_core::{Instant, RouterId};
 use bgp_core::fsm::{ConnectionId, Direction};
 use bgp_rib::{AttributeStore, PeerId, RibConfig};
 
@@ -26,9 +26,17 @@ pub enum RouterOutput {
     Watch(IpAddr),
     /// Watch it no longer.
     Unwatch(IpAddr),
+    /// The peers that were waited for have sent their tables, or took too long.
+    Converged,
+    /// Two peers say that they are the same router.
+    DuplicateRouterId {
+        /// The id that they share.
+        router_id: RouterId,
+        /// Their addresses.
+        peers: [IpAddr; 2],
+    },
 }
 
-#[derive(Debug)]
 struct Slot {
     peer: Peer,
     to_core: VecDeque<ToCore>,
@@ -39,7 +47,6 @@ struct Slot {
 ///
 /// Messages between the parts wait in queues; [`Router::step`] carries one, drawn by the seed among all that
 /// could be next, as tasks of a daemon might be scheduled. Messages of one peer in one direction stay in order.
-#[derive(Debug)]
 pub struct Router {
     identity: Identity,
     store: AttributeStore,
@@ -165,6 +172,10 @@ impl Router {
                 }
                 CoreOutput::Watch(next_hop) => self.outputs.push_back(RouterOutput::Watch(next_hop)),
                 CoreOutput::Unwatch(next_hop) => self.outputs.push_back(RouterOutput::Unwatch(next_hop)),
+                CoreOutput::Converged => self.outputs.push_back(RouterOutput::Converged),
+                CoreOutput::DuplicateRouterId { router_id, peers } => {
+                    self.outputs.push_back(RouterOutput::DuplicateRouterId { router_id, peers });
+                }
             }
         }
     }

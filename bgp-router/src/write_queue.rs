@@ -54,6 +54,14 @@ impl WriteQueue {
         self.started.is_none() && self.control.is_empty() && self.updates.is_empty()
     }
 
+    /// Octets that wait.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        let started = self.started.iter().map(|(chunk, _)| chunk.len());
+        let control = self.control.iter().map(Bytes::len);
+        started.chain(control).chain(self.updates.iter().map(|(chunk, _)| chunk.len())).sum()
+    }
+
     /// Forgets the UPDATEs that have not been started: after a NOTIFICATION nothing else follows.
     pub fn drop_updates(&mut self) {
         self.updates.clear();

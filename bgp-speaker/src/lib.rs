@@ -1,1 +1,27 @@
-//! bgp-speaker
+//! The per-node daemon: announces the node's pod CIDRs, and installs what it learns in the kernel.
+//!
+//! ```text
+//!   peers ◄──► bgp_daemon::Daemon ──ForwardingChange──► Forwarding ──► fib_sync ──► kernel FIB
+//!                     ▲     └──────── own prefixes ────►  (blackholes)     │
+//!                     └───────────────── next hops ◄───────────────────────┘
+//! ```
+//! The prefixes that are announced come from the configuration, a watched file and the control API. Each is also
+//! a blackhole in the kernel, so that what no pod has taken never leaves again by the default route.
+//!
+//! ```no_run
+//! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {
+//! use bgp_daemon::config::{Config, DaemonKind};
+//!
+//! let text = "asn = 64512\n[[peers]]\naddress = \"10.0.0.1\"\n[announce]\nprefixes = [\"10.244.1.0/26\"]\n";
+//! let config = Config::parse(text, "example", DaemonKind::Speaker).map_err(|errors| errors[0].to_string())?;
+//! let speaker = bgp_speaker::Speaker::start(config, None, None).await?;
+//! speaker.stop("no longer needed").await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod forwarding;
+mod speaker;
+
+pub use forwarding::{Ends, Forwarding, Question};
+pub use speaker::Speaker;

@@ -24,7 +24,6 @@ pub struct LinkSettings {
     pub piece: usize,
 }
 
-#[derive(Debug)]
 struct Node {
     router: Router,
     address: IpAddr,
@@ -44,7 +43,6 @@ enum Event {
 }
 
 /// A network of routers in one thread. The same seed and the same calls give the same run.
-#[derive(Debug)]
 pub struct Network {
     now: Instant,
     random: Random,
@@ -274,7 +272,11 @@ impl Network {
                         self.schedule(now + delay, Event::Opened { node, slot });
                     }
                     RouterOutput::Close(_, id) => closing.push(id.0),
-                    RouterOutput::Event(..) | RouterOutput::Watch(_) | RouterOutput::Unwatch(_) => {}
+                    RouterOutput::Event(..)
+                    | RouterOutput::Watch(_)
+                    | RouterOutput::Unwatch(_)
+                    | RouterOutput::Converged
+                    | RouterOutput::DuplicateRouterId { .. } => {}
                 }
             }
             if !self.write_all(node) {

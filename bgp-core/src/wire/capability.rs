@@ -1,11 +1,7 @@
 //! Capabilities (RFC 5492): what a speaker can do beyond RFC 4271.
 
-use std::fmt;
-
-use nom::combinator::{all_consuming, eof, map, map_opt, value};
-use nom::multi::{length_data, many0};
-use nom::number::complete::{be_u8, be_u16, be_u24, be_u32};
-use nom::{IResult, Parser};
+mod display;
+mod parse;
 
 use crate::{Asn, Family};
 
@@ -160,20 +156,6 @@ const NOTIFICATION: u16 = 0x4000;
 const RESTART_TIME: u16 = 0x0fff;
 
 impl Capability {
-    /// The capabilities of one optional parameter; `None` if the last one is cut off.
-    pub(super) fn parse_all(parameter: &[u8]) -> Option<Vec<Capability>> {
-        let capability = map((be_u8, length_data(be_u8)), |(code, value)| Capability::parse(code, value));
-        let all: IResult<&[u8], Vec<Capability>> = all_consuming(many0(capability)).parse(parameter);
-        all.ok().map(|(_, capabilities)| capabilities)
-    }
-
-    /// The capability numbered `code` with this value; [`Capability::Unknown`] if the value doesn't parse.
-    #[must_use]
-    pub fn parse(code: u8, value: &[u8]) -> Capability {
-        let typed = typed(code, value);
-        typed.map_or_else(|_| Capability::Unknown { code, value: value.to_vec() }, |(_, typed)| typed)
-    }
-
     /// The capability code.
     #[must_use]
     pub fn code(&self) -> u8 {
@@ -274,162 +256,6 @@ fn write_family(family: Family, out: &mut Vec<u8>) {
 fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
     out.extend_from_slice(text.as_bytes().get(..MAX_VALUE + 1).unwrap_or(text.as_bytes()));
-}
-
-/// Reads a value whose code has a type; fails for other codes.
-fn typed(code: u8, input: &[u8]) -> IResult<&[u8], Capability> {
-    let empty = |capability: Capability| value(capability, eof).parse(input);
-    match code {
-        code::MULTIPROTOCOL => all_consuming(map(wide_family, Capability::Multiprotocol)).parse(input),
-        code::ROUTE_REFRESH => empty(Capability::RouteRefresh),
-        code::EXTENDED_NEXT_HOP => list(extended_next_hop, Capability::ExtendedNextHop, input),
-        code::EXTENDED_MESSAGE => empty(Capability::ExtendedMessage),
-        code::ROLE => all_consuming(map(be_u8, Capability::Role)).parse(input),
-        code::GRACEFUL_RESTART => {
-            all_consuming(map(graceful_restart, Capability::GracefulRestart)).parse(input)
-        }
-        code::FOUR_OCTET_AS => {
-            all_consuming(map(be_u32, |asn| Capability::FourOctetAs(Asn(asn)))).parse(input)
-        }
-        code::ADD_PATH => list(add_path, Capability::AddPath, input),
-        code::ENHANCED_ROUTE_REFRESH => empty(Capability::EnhancedRouteRefresh),
-        code::LONG_LIVED => list(long_lived, Capability::LongLivedGracefulRestart, input),
-        code::FQDN => {
-            all_consuming(map((text, text), |(hostname, domain)| Capability::Fqdn { hostname, domain }))
-                .parse(input)
-        }
-        code::SOFTWARE_VERSION => all_consuming(map(version, Capability::SoftwareVersion)).parse(input),
-        _ => Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Tag))),
-    }
-}
-
-fn list<'a, T>(
-    entry: fn(&'a [u8]) -> IResult<&'a [u8], T>,
-    capability: fn(Vec<T>) -> Capability,
-    input: &'a [u8],
-) -> IResult<&'a [u8], Capability> {
-    all_consuming(map(many0(entry), capability)).parse(input)
-}
-
-fn family(input: &[u8]) -> IResult<&[u8], Family> {
-    map((be_u16, be_u8), |(afi, safi)| Family { afi, safi }).parse(input)
-}
-
-/// AFI and SAFI with a reserved octet, or the high octet of a wide SAFI, between them.
-fn wide_family(input: &[u8]) -> IResult<&[u8], Family> {
-    map((be_u16, be_u8, be_u8), |(afi, _, safi)| Family { afi, safi }).parse(input)
-}
-
-fn extended_next_hop(input: &[u8]) -> IResult<&[u8], ExtendedNextHop> {
-    map((wide_family, be_u16), |(family, next_hop_afi)| ExtendedNextHop { family, next_hop_afi }).parse(input)
-}
-
-fn graceful_restart(input: &[u8]) -> IResult<&[u8], GracefulRestart> {
-    let entry =
-        map((family, be_u8), |(family, flags)| RestartFamily { family, forwarding: flags & FORWARDING != 0 });
-    map((be_u16, many0(entry)), |(head, families)| GracefulRestart {
-        restarted: head & RESTARTED != 0,
-        notification: head & NOTIFICATION != 0,
-        restart_time: head & RESTART_TIME,
-        families,
-    })
-    .parse(input)
-}
-
-fn add_path(input: &[u8]) -> IResult<&[u8], (Family, AddPathMode)> {
-    let mode = map_opt(be_u8, |mode| match mode {
-        1 => Some(AddPathMode::Receive),
-        2 => Some(AddPathMode::Send),
-        3 => Some(AddPathMode::Both),
-        _ => None,
-    });
-    (family, mode).parse(input)
-}
-
-fn long_lived(input: &[u8]) -> IResult<&[u8], LongLived> {
-    map((family, be_u8, be_u24), |(family, flags, stale_time)| LongLived {
-        family,
-        forwarding: flags & FORWARDING != 0,
-        stale_time,
-    })
-    .parse(input)
-}
-
-fn text(input: &[u8]) -> IResult<&[u8], String> {
-    map_opt(length_data(be_u8), |octets| String::from_utf8(Vec::from(octets)).ok()).parse(input)
-}
-
-/// A version text; an empty one says nothing.
-fn version(input: &[u8]) -> IResult<&[u8], String> {
-    map_opt(text, |text| Some(text).filter(|text| !text.is_empty())).parse(input)
-}
-
-impl fmt::Display for AddPathMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            AddPathMode::Receive => "receive",
-            AddPathMode::Send => "send",
-            AddPathMode::Both => "both",
-        })
-    }
-}
-
-/// The name, then the value. What a peer wrote is escaped.
-impl fmt::Display for Capability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "capability-{}", self.code())?,
-        }
-        match self {
-            Capability::RouteRefresh | Capability::ExtendedMessage | Capability::EnhancedRouteRefresh => {
-                Ok(())
-            }
-            Capability::Multiprotocol(family) => write!(f, " {family}"),
-            Capability::ExtendedNextHop(entries) => entries
-                .iter()
-                .try_for_each(|entry| write!(f, " {}/next-hop-afi{}", entry.family, entry.next_hop_afi)),
-            Capability::Role(role) => {
-                match ["provider", "route-server", "route-server-client", "customer", "peer"]
-                    .get(usize::from(*role))
-                {
-                    Some(name) => write!(f, " {name}"),
-                    None => write!(f, " {role}"),
-                }
-            }
-            Capability::GracefulRestart(restart) => write_restart_text(restart, f),
-            Capability::FourOctetAs(asn) => write!(f, " {asn}"),
-            Capability::AddPath(entries) => {
-                entries.iter().try_for_each(|(family, mode)| write!(f, " {family}/{mode}"))
-            }
-            Capability::LongLivedGracefulRestart(entries) => entries.iter().try_for_each(|e| {
-                write!(f, " {}/{}s{}", e.family, e.stale_time, forwarding_text(e.forwarding))
-            }),
-            Capability::Fqdn { hostname, domain } if domain.is_empty() => {
-                write!(f, " {}", hostname.escape_debug())
-            }
-            Capability::Fqdn { hostname, domain } => {
-                write!(f, " {}.{}", hostname.escape_debug(), domain.escape_debug())
-            }
-            Capability::SoftwareVersion(version) => write!(f, " \"{}\"", version.escape_debug()),
-            Capability::Unknown { value, .. } if value.is_empty() => Ok(()),
-            Capability::Unknown { value, .. } => {
-                f.write_str(" 0x")?;
-                value.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
-            }
-        }
-    }
-}
-
-fn forwarding_text(forwarding: bool) -> &'static str {
-    if forwarding { "/forwarding" } else { "" }
-}
-
-fn write_restart_text(restart: &GracefulRestart, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, " {}s", restart.restart_time)?;
-    f.write_str(if restart.restarted { " restarted" } else { "" })?;
-    f.write_str(if restart.notification { " notification" } else { "" })?;
-    restart.families.iter().try_for_each(|e| write!(f, " {}{}", e.family, forwarding_text(e.forwarding)))
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub mod notification;
 pub mod open;
 pub mod refresh;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod typed;
 mod update;
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use nom::bytes::complete::take;
 use nom::combinator::rest;
 use nom::multi::length_data;
 use nom::number::complete::be_u8;
@@ -259,8 +258,7 @@ impl Notification {
     #[must_use]
     pub fn hard_reset_reason(&self) -> Option<Notification> {
         let hard = self.code == Notification::CEASE && self.subcode == cease::HARD_RESET;
-        let fields: IResult<&[u8], &[u8]> = take(2usize).parse(self.data.as_slice());
-        if hard && fields.is_ok() { Notification::parse(&self.data) } else { None }
+        if hard { Notification::parse(&self.data) } else { None }
     }
 
     fn write_name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -122,8 +122,9 @@ fn optional_parameters(input: &[u8]) -> Result<Vec<Capability>, Notification> {
     let (mut rest, extended) = match input {
         [0] => return Ok(Vec::new()),
         // A length of zero leaves no room for the type that marks the extended form.
-        [1..=u8::MAX, EXTENDED, high, low, rest @ ..] => {
-            (exactly(usize::from(u16::from_be_bytes([*high, *low])), rest)?, true)
+        [1..=u8::MAX, EXTENDED, rest @ ..] => {
+            let (len, rest) = rest.split_first_chunk().ok_or_else(unspecific)?;
+            (exactly(usize::from(u16::from_be_bytes(*len)), rest)?, true)
         }
         [len, rest @ ..] => (exactly(usize::from(*len), rest)?, false),
         [] => return Err(unspecific()),

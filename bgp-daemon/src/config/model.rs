@@ -97,14 +97,7 @@ impl std::fmt::Display for Selector {
     }
 }
 
-/// What passes to or from a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// Every route.
-    Accept,
-    /// No route: what eBGP does without a policy (RFC 8212).
-    Reject,
-}
+pub use bgp_router::Policy;
 
 /// One `[[peers]]` or `[[clients]]` entry.
 #[derive(Clone, Debug, PartialEq, Eq)]

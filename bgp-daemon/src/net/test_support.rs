@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Runs the test that `future` makes in a network namespace of its own, whose only interface is `lo`, up.
 ///
@@ -19,7 +20,8 @@ pub(super) fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Se
         assert_eq!(rc, 0, "this test makes a network namespace and must run as root: {error}");
         ip("link set lo up");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(test());
+        let in_time = async { tokio::time::timeout(Duration::from_secs(60), test()).await };
+        runtime.block_on(in_time).expect("the test ends within a minute");
     });
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);

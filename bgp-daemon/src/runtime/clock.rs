@@ -30,6 +30,12 @@ impl Clock {
         self.origin + instant.since_origin()
     }
 
+    /// The wall-clock time of the origin.
+    #[must_use]
+    pub fn started(&self) -> SystemTime {
+        self.started
+    }
+
     /// The wall-clock time of an instant, for people.
     #[must_use]
     pub fn wall(&self, instant: Instant) -> SystemTime {

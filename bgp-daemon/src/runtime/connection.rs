@@ -25,6 +25,7 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
+    pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
     stream: TcpStream,
     /// The start of a message whose end has not come.
@@ -39,8 +40,8 @@ pub(super) enum Ready {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, remote: SocketAddr, stream: TcpStream) -> Connection {
-        Connection { id, remote, stream, tail: Vec::new() }
+    pub(super) fn new(id: ConnectionId, local: SocketAddr, remote: SocketAddr, stream: TcpStream) -> Connection {
+        Connection { id, local, remote, stream, tail: Vec::new() }
     }
 
     /// Whether the socket holds input that has not been read.
@@ -61,11 +62,11 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Reads once and gives the peer what came. `Ok(false)`: nothing was there.
+    /// Reads once and gives the peer what came; returns how many octets that were, 0 if there were none.
     ///
     /// # Errors
     /// The connection failed or the peer closed it.
-    pub(super) fn read(&mut self, now: Instant, peer: &mut Peer) -> io::Result<bool> {
+    pub(super) fn read(&mut self, now: Instant, peer: &mut Peer) -> io::Result<usize> {
         SCRATCH.with_borrow_mut(|scratch| {
             let kept = self.tail.len();
             scratch.resize(scratch.len().max(kept + READ), 0);
@@ -74,33 +75,37 @@ impl Connection {
             let count = match self.stream.try_read(space) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => count,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(0),
                 Err(e) => return Err(e),
             };
             let input = scratch.get(..kept + count).unwrap_or_default();
             let used = peer.read(now, self.id, input);
             self.tail.clear();
             self.tail.extend_from_slice(input.get(used..).unwrap_or_default());
-            Ok(true)
+            Ok(count)
         })
     }
 
-    /// Writes what the peer has queued, until nothing is left or the socket is full.
+    /// Writes what the peer has queued, until nothing is left or the socket is full; returns how many octets.
     ///
     /// # Errors
     /// The connection failed.
-    pub(super) fn write(&mut self, now: Instant, peer: &mut Peer) -> io::Result<()> {
+    pub(super) fn write(&mut self, now: Instant, peer: &mut Peer) -> io::Result<usize> {
+        let mut total = 0;
         loop {
-            let Some(queue) = peer.queue(self.id) else { return Ok(()) };
+            let Some(queue) = peer.queue(self.id) else { return Ok(total) };
             let mut slices = [IoSlice::new(&[]); SLICES];
             let filled = queue.gather(&mut slices);
             let slices = slices.get(..filled).unwrap_or_default();
             if slices.is_empty() {
-                return Ok(());
+                return Ok(total);
             }
             match self.stream.try_write_vectored(slices) {
-                Ok(count) => peer.wrote(now, self.id, count),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Ok(count) => {
+                    total += count;
+                    peer.wrote(now, self.id, count);
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(total),
                 Err(e) => return Err(e),
             }
         }

@@ -1,6 +1,6 @@
 //! The core on a thread of its own: RIB work, however long, never delays a session's KEEPALIVE.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::thread::JoinHandle;
 
@@ -52,11 +52,20 @@ pub enum NextHopWatch {
     Stop(IpAddr),
 }
 
+/// What whoever keeps the kernel's routes is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ForwardingChange {
+    /// Routes that changed.
+    Routes(Vec<FibChange>),
+    /// All routes of the peers that were waited for have been told: what is in the kernel beside them is stale.
+    Converged,
+}
+
 /// The core's ends of the channels to whoever keeps the kernel's routes.
 #[derive(Debug)]
 pub struct ForwardingCore {
     /// What the FIB should hold. When it is full, changes coalesce in the RIB.
-    pub routes: mpsc::Sender<Vec<FibChange>>,
+    pub routes: mpsc::Sender<ForwardingChange>,
     /// Next hops to watch.
     pub watches: mpsc::Sender<NextHopWatch>,
     /// Their states.
@@ -85,7 +94,8 @@ impl CoreThread {
             inbox,
             peers: HashMap::new(),
             forwarding,
-            watches: std::collections::VecDeque::new(),
+            watches: VecDeque::new(),
+            converged: false,
         };
         let thread =
             std::thread::Builder::new().name("rib".into()).spawn(move || runtime.block_on(run.run()))?;
@@ -107,13 +117,15 @@ struct Run {
     peers: HashMap<u32, mpsc::Sender<ToPeer>>,
     forwarding: Option<ForwardingCore>,
     /// Watches that found the channel full; bounded by the next hops in use.
-    watches: std::collections::VecDeque<NextHopWatch>,
+    watches: VecDeque<NextHopWatch>,
+    /// [`ForwardingChange::Converged`] is to be told once no route change is left to tell.
+    converged: bool,
 }
 
 enum Wake {
     Requests(usize),
     NextHop(IpAddr, NextHopState),
-    Routes(mpsc::OwnedPermit<Vec<FibChange>>),
+    Routes(mpsc::OwnedPermit<ForwardingChange>),
     Watches(mpsc::OwnedPermit<NextHopWatch>),
     Timer,
     ForwardingGone,
@@ -132,7 +144,12 @@ impl Run {
                 Wake::Routes(permit) => {
                     let mut changes = Vec::new();
                     self.core.take_fib_changes(FIB_BATCH, &mut changes);
-                    permit.send(changes);
+                    if changes.is_empty() {
+                        self.converged = false;
+                        permit.send(ForwardingChange::Converged);
+                    } else {
+                        permit.send(ForwardingChange::Routes(changes));
+                    }
                 }
                 Wake::Watches(permit) => {
                     if let Some(watch) = self.watches.pop_front() {
@@ -158,7 +175,7 @@ impl Run {
                 None => std::future::pending().await,
             }
         };
-        let has_routes = self.core.has_fib_changes();
+        let has_routes = self.core.has_fib_changes() || self.converged;
         let has_watches = !self.watches.is_empty();
         let forwarding = self.forwarding.as_mut();
         let world = async {
@@ -204,6 +221,7 @@ impl Run {
                 CoreOutput::Peer(message) => self.send(message),
                 CoreOutput::Watch(next_hop) => self.watches.push_back(NextHopWatch::Start(next_hop)),
                 CoreOutput::Unwatch(next_hop) => self.watches.push_back(NextHopWatch::Stop(next_hop)),
+                CoreOutput::Converged => self.converged = true,
                 CoreOutput::DuplicateRouterId { router_id, peers: [a, b] } => {
                     tracing::error!(%router_id, "two peers share a router id: {a} and {b}; routes of one hide those of the other");
                 }

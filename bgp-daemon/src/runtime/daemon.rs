@@ -1,14 +1,11 @@
 //! A running daemon, as an embedder holds it.
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::supervisor::{Options, StartError, Supervisor};
-use crate::api::{self, ControlHandle};
+use crate::api::{ApiServer, ControlHandle};
 use crate::config::Config;
-
-/// Commands that may wait for the supervisor.
-const COMMANDS: usize = 64;
 
 /// A running daemon: sessions, RIB, control API. Stop it with [`Daemon::stop`]; dropping it ends its tasks
 /// without a word to the peers.
@@ -16,6 +13,7 @@ const COMMANDS: usize = 64;
 pub struct Daemon {
     control: ControlHandle,
     stop: watch::Sender<Option<String>>,
+    stop_api: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
@@ -25,19 +23,22 @@ impl Daemon {
     /// # Errors
     /// What keeps it from starting, with the remedy. Nothing is left running then.
     pub async fn start(config: Config, mut options: Options) -> Result<Daemon, StartError> {
-        let (commands, inbox) = mpsc::channel(COMMANDS);
-        let control = ControlHandle::new(commands);
+        let (control, inbox) = ControlHandle::new(&host_name());
         let (stop, stopped) = watch::channel(None);
+        let (stop_api, api_stopped) = watch::channel(false);
         let routes = options.routes.take().unwrap_or_default();
-        let servers = api::Servers::bind(&config.api, control.clone(), routes)?;
-        let supervisor = Supervisor::start(config, options, inbox).await?;
+        let metrics = options.metrics.take().unwrap_or_default();
+        let server = ApiServer::bind(&config.api.socket, config.api.listen).await?;
+        let supervisor = Supervisor::start(config, options, control.clone(), inbox).await?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(supervisor.run(stopped.clone()));
-        tasks.spawn(servers.serve(async move {
-            let mut stopped = stopped;
-            let _ = stopped.wait_for(Option::is_some).await;
-        }));
-        Ok(Daemon { control, stop, tasks })
+        tasks.spawn(supervisor.run(stopped));
+        let serving = server.serve(control.clone(), routes, metrics, api_stopped);
+        tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!("{error}");
+            }
+        });
+        Ok(Daemon { control, stop, stop_api, tasks })
     }
 
     /// The daemon's controls, the same that the API serves.
@@ -49,6 +50,7 @@ impl Daemon {
     /// Ends every session with a Cease that carries `text` (RFC 9003), and waits for the end of all tasks.
     pub async fn stop(mut self, text: &str) {
         self.stop.send_replace(Some(text.to_owned()));
+        self.stop_api.send_replace(true);
         while let Some(ended) = self.tasks.join_next().await {
             report(ended);
         }
@@ -60,6 +62,12 @@ impl Daemon {
             report(ended);
         }
     }
+}
+
+/// This host's name, as the kernel has it.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 fn report(ended: Result<(), JoinError>) {

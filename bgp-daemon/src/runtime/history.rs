@@ -8,8 +8,11 @@ use std::time::SystemTime;
 use bgp_core::fsm::{DownReason, State};
 use bgp_core::wire::Fault;
 use bgp_router::PeerEvent;
-use tokio::sync::broadcast;
 use tracing::{debug, info, warn};
+
+use super::rows::session_state;
+use crate::api::EventBus;
+use crate::api::schema::{Event, EventKind};
 
 /// Transitions kept per peer.
 const KEPT: usize = 64;
@@ -30,23 +33,12 @@ pub struct Transition {
     pub reason: Option<String>,
 }
 
-/// A transition as told to watchers.
-#[derive(Clone, Debug)]
-pub struct PeerChange {
-    /// The peer.
-    pub peer: IpAddr,
-    /// Its name, if it has one.
-    pub name: Option<String>,
-    /// What happened.
-    pub transition: Transition,
-}
-
 /// The events of one peer.
 #[derive(Debug)]
 pub struct History {
     peer: IpAddr,
     name: Option<String>,
-    watchers: broadcast::Sender<PeerChange>,
+    watchers: EventBus,
     transitions: VecDeque<Transition>,
     /// Since when the state is what it is.
     pub since: SystemTime,
@@ -63,7 +55,7 @@ pub struct History {
 impl History {
     /// An empty history.
     #[must_use]
-    pub fn new(peer: IpAddr, name: Option<String>, watchers: broadcast::Sender<PeerChange>) -> History {
+    pub fn new(peer: IpAddr, name: Option<String>, watchers: EventBus) -> History {
         History {
             peer,
             name,
@@ -77,10 +69,9 @@ impl History {
         }
     }
 
-    /// The name given to the peer.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    /// Gives the peer another name.
+    pub fn rename(&mut self, name: Option<String>) {
+        self.name = name;
     }
 
     /// The latest transitions, oldest first.
@@ -107,7 +98,7 @@ impl History {
                 info!(peer = %self.peer, asn = %negotiated.peer_as, router_id = %negotiated.peer_router_id,
                     hold_time = negotiated.hold_time, families = families.join(","), "session established");
             }
-            PeerEvent::Down(reason) => self.down(&reason),
+            PeerEvent::Down(reason) | PeerEvent::Failed(reason) => self.down(&reason),
             PeerEvent::Malformed { faults, body } => self.malformed(&faults, &body),
         }
     }
@@ -123,9 +114,14 @@ impl History {
         if self.transitions.len() == KEPT {
             self.transitions.pop_front();
         }
-        self.transitions.push_back(transition.clone());
-        // Nobody watches: that is fine.
-        let _ = self.watchers.send(PeerChange { peer: self.peer, name: self.name.clone(), transition });
+        self.watchers.publish(Event::now(EventKind::Peer {
+            address: self.peer,
+            name: self.name.clone(),
+            from: session_state(from),
+            to: session_state(to),
+            reason: transition.reason.clone(),
+        }));
+        self.transitions.push_back(transition);
     }
 
     fn down(&mut self, reason: &DownReason) {

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bgp_core::fsm::{ConnectionId, Direction, State};
 use bgp_core::wire::Notification;
-use bgp_router::{LocalAddresses, Peer, PeerOutput, ToPeer};
+use bgp_core::wire::notification::cease;
+use bgp_router::{LocalAddresses, Peer, PeerOutput, PeerSettings, ToPeer};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
@@ -19,7 +20,7 @@ use super::clock::Clock;
 use super::connection::{Connection, Ready};
 use super::core_thread::CoreRequest;
 use super::history::History;
-use super::status::PeerStatus;
+use super::status::{Octets, PeerStatus};
 use crate::net::{ConnectError, ConnectOptions, HostAddresses, connect};
 
 /// How long a NOTIFICATION may take to leave before its connection is closed all the same.
@@ -40,15 +41,26 @@ pub(crate) enum PeerCommand {
     Refresh(oneshot::Sender<bool>),
     /// Answer with how it is.
     Status(oneshot::Sender<PeerStatus>),
+    /// Treat the peer like this from now on. What the session agreed on stays until it ends.
+    Reconfigure(Box<Reconfigure>),
     /// End the session and the task.
     Remove(Notification),
+}
+
+/// The settings of a peer that change without ending its session.
+#[derive(Debug)]
+pub(crate) struct Reconfigure {
+    pub(crate) settings: PeerSettings,
+    pub(crate) connect: ConnectOptions,
+    pub(crate) name: Option<String>,
+    /// Ask for the routes again, since other ones would be taken.
+    pub(crate) refresh: bool,
 }
 
 type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
 type Reserving = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<CoreRequest>>> + Send>>;
 
 /// How a peer task is made.
-#[derive(Debug)]
 pub(crate) struct PeerTaskConfig {
     pub(crate) peer: Peer,
     /// How to connect; the remote address and port, MD5 key and the like.
@@ -78,6 +90,7 @@ pub(crate) struct PeerTask {
     closing: Vec<(ConnectionId, tokio::time::Instant)>,
     next_connection: u64,
     timer: Pin<Box<Sleep>>,
+    octets: Octets,
     removed: bool,
     /// A session has been up or tried: a dynamic peer without one has served its purpose.
     used: bool,
@@ -116,6 +129,7 @@ impl PeerTask {
             closing: Vec::new(),
             next_connection: 0,
             timer: Box::pin(sleep_until(tokio::time::Instant::now())),
+            octets: Octets::default(),
             removed: false,
             used: false,
         }
@@ -219,14 +233,29 @@ impl PeerTask {
                 let _ = answer.send(self.peer.request_refresh(now, families));
             }
             PeerCommand::Status(answer) => {
-                let status = PeerStatus::of(&self.peer, &self.history, self.connections.first());
+                let status = PeerStatus::of(&self.peer, &self.history, self.connections.first(), self.octets);
                 let _ = answer.send(status);
             }
+            PeerCommand::Reconfigure(change) => self.reconfigure(*change),
             PeerCommand::Remove(cease) => {
                 self.peer.stop(now, cease);
                 self.connecting = None;
                 self.removed = true;
             }
+        }
+    }
+
+    fn reconfigure(&mut self, change: Reconfigure) {
+        let now = self.clock.now();
+        let Reconfigure { settings, connect, name, refresh } = change;
+        self.connect = connect;
+        self.history.rename(name);
+        self.peer.reconfigure(settings);
+        let families = self.peer.settings().families;
+        let established = self.peer.session().state() == State::Established;
+        // Who cannot send its routes again has to begin anew, or old ones would stay.
+        if refresh && established && !self.peer.request_refresh(now, families) {
+            self.peer.reset(now, Notification::cease(cease::CONFIGURATION_CHANGE, "import changed"));
         }
     }
 
@@ -248,7 +277,7 @@ impl PeerTask {
     fn adopt(&mut self, stream: TcpStream, local: SocketAddr, remote: SocketAddr, direction: Direction) {
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        self.connections.push(Connection::new(id, remote, stream));
+        self.connections.push(Connection::new(id, local, remote, stream));
         let session = local.ip().to_canonical();
         // Without the list of our addresses the other family just has no next hop of ours.
         let other = HostAddresses::read().ok().and_then(|host| host.other_family(session));
@@ -258,15 +287,17 @@ impl PeerTask {
 
     fn read(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
-        if connection.read(self.clock.now(), &mut self.peer).is_err() {
-            self.drop_connection(id);
+        match connection.read(self.clock.now(), &mut self.peer) {
+            Ok(octets) => self.octets.read += octets as u64,
+            Err(_) => self.drop_connection(id),
         }
     }
 
     fn write(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
-        if connection.write(self.clock.now(), &mut self.peer).is_err() {
-            self.drop_connection(id);
+        match connection.write(self.clock.now(), &mut self.peer) {
+            Ok(octets) => self.octets.written += octets as u64,
+            Err(_) => self.drop_connection(id),
         }
     }
 

@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU8;
 
-use bgp_core::wire::{Notification, cease};
+use bgp_core::wire::Notification;
+use bgp_core::wire::notification::cease;
 use bgp_rib::{AttributeStore, PeerId};
 use bgp_router::{Admission, Identity, Peer, PeerTable, Stranger, ToPeer};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::core_thread::CoreRequest;
-use super::history::{History, PeerChange};
-use super::peer_task::{PeerCommand, PeerTask, PeerTaskConfig};
+use super::history::History;
+use super::peer_task::{PeerCommand, PeerTask, PeerTaskConfig, Reconfigure};
 use super::settings;
 use super::status::PeerStatus;
+use crate::api::EventBus;
+use crate::api::schema::{Event, EventKind, PeerRef};
 use crate::config::{Config, PeerConfig, Selector};
 use crate::net::{Inbound, KeyError};
 
@@ -27,13 +30,13 @@ const COMMANDS: usize = 16;
 const INBOX: usize = bgp_router::core::SENDS + 2;
 
 /// What every peer is given.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Shared {
     pub(super) identity: Identity,
     pub(super) store: AttributeStore,
     pub(super) clock: Clock,
     pub(super) core: mpsc::Sender<CoreRequest>,
-    pub(super) watchers: broadcast::Sender<PeerChange>,
+    pub(super) watchers: EventBus,
     /// Seeds jitter; each peer draws its own from it.
     pub(super) seed: u64,
 }
@@ -54,6 +57,8 @@ pub(super) enum Refused {
     Ttl(#[from] crate::net::TtlSecurityError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Option(#[from] crate::net::OptionError),
     #[error("its task does not take it")]
     Busy,
 }
@@ -132,6 +137,7 @@ impl PeerSet {
 
     async fn forget(&mut self, address: IpAddr, generation: u32) {
         self.running.remove(&address);
+        self.shared.watchers.publish(Event::now(EventKind::PeerRemoved { address }));
         if let Some(slot) = self.table.remove(address, generation) {
             let _ = self.shared.core.send(CoreRequest::Detach(slot)).await;
         }
@@ -143,6 +149,9 @@ impl PeerSet {
         let entry = config.peer_for(address).ok_or(Stranger::Unknown)?;
         if !entry.enabled {
             return Err(Refused::Disabled);
+        }
+        if let Some(key) = settings::key(entry)? {
+            inbound.require_key(&key)?;
         }
         if let Some(hops) = entry.ttl_security.and_then(NonZeroU8::new) {
             inbound.require_ttl(hops)?;
@@ -165,9 +174,64 @@ impl PeerSet {
         }
     }
 
-    /// Whether a peer with this address runs.
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
-        self.running.contains_key(&address)
+    /// The address of the peer that is meant.
+    pub(super) fn find(&self, peer: &PeerRef) -> Option<IpAddr> {
+        let meant = self.running.iter().find(|(address, r)| peer.is(**address, r.config.name.as_deref()));
+        meant.map(|(address, _)| *address)
+    }
+
+    /// The slots of the peers that are configured by address and enabled.
+    pub(super) fn configured_slots(&self) -> Vec<u32> {
+        let configured = |(address, running): (&IpAddr, &Running)| {
+            let wanted = running.config.enabled && matches!(running.config.selector, Selector::Address(_));
+            wanted.then(|| self.table.slot(*address)).flatten()
+        };
+        self.running.iter().filter_map(configured).collect()
+    }
+
+    /// The slots of the peers of an entry.
+    pub(super) fn slots_of(&self, selector: Selector) -> Vec<u32> {
+        let of = self.running.iter().filter(|(_, running)| running.config.selector == selector);
+        of.filter_map(|(address, _)| self.table.slot(*address)).collect()
+    }
+
+    /// Treats the peers of an entry differently without ending their sessions.
+    pub(super) async fn reconfigure(
+        &mut self,
+        config: &Config,
+        entry: &PeerConfig,
+        refresh: bool,
+    ) -> Result<(), KeyError> {
+        if let Some(range) = settings::range(config, entry) {
+            self.table.set_range(range);
+        }
+        let members: Vec<IpAddr> = self
+            .running
+            .iter()
+            .filter(|(_, running)| running.config.selector == entry.selector)
+            .map(|(address, _)| *address)
+            .collect();
+        for address in members {
+            let change = Reconfigure {
+                settings: settings::peer(config, entry, address),
+                connect: settings::connect(entry, address)?,
+                name: entry.name.clone(),
+                refresh,
+            };
+            self.command(address, PeerCommand::Reconfigure(Box::new(change))).await;
+            if let Some(running) = self.running.get_mut(&address) {
+                let was = std::mem::replace(&mut running.config, entry.clone());
+                let command = match (was.enabled, entry.enabled) {
+                    (false, true) => PeerCommand::Start,
+                    (true, false) => {
+                        PeerCommand::Stop(Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, "disabled"))
+                    }
+                    _ => continue,
+                };
+                self.command(address, command).await;
+            }
+        }
+        Ok(())
     }
 
     /// Ends the peers of an entry that is no longer in the configuration, and waits for them.

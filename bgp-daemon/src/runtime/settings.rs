@@ -5,7 +5,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use bgp_core::RouterId;
-use bgp_rib::{DecisionConfig, NextHopSource, RibConfig};
+use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
 use bgp_router::{Identity, PeerSettings, RangeSettings};
 
 use crate::config::{Config, DaemonKind, NextHops, PeerConfig, Selector};
@@ -35,9 +35,9 @@ pub(super) fn rib(config: &Config, identity: &Identity, forwards: bool, seed: u6
         multipath: config.decision.multipath,
         next_hops: if kernel && forwards { NextHopSource::Tracked } else { NextHopSource::Assume },
         export: identity.export_context(),
+        limits: GroupLimits::default(),
         fib: forwards,
         seed,
-        ..RibConfig::default()
     }
 }
 

@@ -1,18 +1,28 @@
 //! How a peer is, as its task tells it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use bgp_core::fsm::{Counters, Negotiated, State};
+use bgp_core::wire::Capability;
 use bgp_rib::PeerId;
 use bgp_router::{ImportCounters, Peer};
 
 use super::connection::Connection;
 use super::history::{History, Transition};
 
+/// Octets over all connections of a peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Octets {
+    pub(super) read: u64,
+    pub(super) written: u64,
+}
+
 /// A peer at one moment.
 #[derive(Clone, Debug)]
 pub struct PeerStatus {
+    /// Its address.
+    pub address: IpAddr,
     /// Its slot and the generation of its latest session.
     pub id: PeerId,
     /// The session's state.
@@ -21,9 +31,21 @@ pub struct PeerStatus {
     pub since: SystemTime,
     /// What the session agreed on, while it is established.
     pub negotiated: Option<Negotiated>,
-    /// The peer's end of the connection, if there is one.
+    /// Our end of the connection, if there is one.
+    pub local: Option<SocketAddr>,
+    /// The peer's end of it.
     pub remote: Option<SocketAddr>,
-    /// Messages by type and direction, over all sessions.
+    /// Octets read, over all connections.
+    pub octets_read: u64,
+    /// Octets written, over all connections.
+    pub octets_written: u64,
+    /// Octets waiting to be written.
+    pub queued: usize,
+    /// What our OPEN offers.
+    pub offered: Vec<Capability>,
+    /// UPDATEs sent, over all sessions.
+    pub updates_sent: u64,
+    /// Messages by type and direction but the UPDATEs sent, over all sessions.
     pub counters: Counters,
     /// Routes and faults received, over all sessions.
     pub import: ImportCounters,
@@ -38,14 +60,26 @@ pub struct PeerStatus {
 }
 
 impl PeerStatus {
-    pub(super) fn of(peer: &Peer, history: &History, connection: Option<&Connection>) -> PeerStatus {
+    pub(super) fn of(
+        peer: &Peer,
+        history: &History,
+        connection: Option<&Connection>,
+        octets: Octets,
+    ) -> PeerStatus {
         PeerStatus {
+            address: peer.settings().address,
             id: peer.id(),
             state: peer.session().state(),
             since: history.since,
             negotiated: peer.session().negotiated().cloned(),
+            local: connection.map(|c| c.local),
             remote: connection.map(|c| c.remote),
-            counters: peer.session().counters().clone(),
+            octets_read: octets.read,
+            octets_written: octets.written,
+            queued: connection.and_then(|c| peer.queue(c.id)).map_or(0, bgp_router::WriteQueue::octets),
+            offered: peer.session().open().capabilities,
+            updates_sent: peer.updates_sent(),
+            counters: *peer.session().counters(),
             import: peer.import_counters(),
             flaps: history.flaps,
             downs: history.downs.iter().map(|(label, count)| (*label, *count)).collect(),

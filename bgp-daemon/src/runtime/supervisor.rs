@@ -7,23 +7,26 @@ use std::time::Duration;
 
 use bgp_core::{Prefix, RouterId};
 use bgp_rib::AttributeStore;
-use bgp_router::Stranger;
-use tokio::sync::{broadcast, mpsc, watch};
+use bgp_router::{Identity, Stranger};
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use super::announce::{Announcements, Delta, Source};
 use super::clock::Clock;
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
-use super::history::PeerChange;
 use super::peers::{PeerSet, Refused, Shared};
 use super::settings;
 use crate::api::{Command, ControlHandle};
+use crate::api::schema::LastReload;
 use crate::config::{Config, Selector};
 use crate::log::LogHandle;
 use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 
-/// Peer events that a watcher may be behind.
-const WATCHERS: usize = 1024;
+/// After the start, routes that an earlier run left in the kernel wait at most so long for peers that do not come.
+const DEFERRAL: Duration = Duration::from_secs(120);
+
+/// So long after the start a daemon is ready only with all its peers; afterwards one is enough.
+pub(super) const STARTING: Duration = Duration::from_secs(90);
 
 /// Attempts that a stranger may make at once, and the time after which it may make one more.
 const STRANGER_BURST: u32 = 10;
@@ -66,6 +69,8 @@ pub struct Options {
     pub announced: Option<watch::Sender<BTreeSet<Prefix>>>,
     /// More paths for the control API.
     pub routes: Option<axum::Router>,
+    /// More metrics.
+    pub metrics: Option<prometheus::Registry>,
     /// Lets a reload change the log level.
     pub log: Option<LogHandle>,
     /// Seeds everything that is drawn; `None` takes it from the system.
@@ -83,11 +88,12 @@ pub(super) struct Supervisor {
     pub(super) core: mpsc::Sender<CoreRequest>,
     pub(super) store: AttributeStore,
     pub(super) clock: Clock,
-    pub(super) watchers: broadcast::Sender<PeerChange>,
+    pub(super) control: ControlHandle,
+    pub(super) identity: Identity,
     pub(super) log: Option<LogHandle>,
-    pub(super) last_reload: Option<(std::time::SystemTime, bool)>,
+    pub(super) last_reload: Option<LastReload>,
     announced: Option<watch::Sender<BTreeSet<Prefix>>>,
-    file: Option<FileWatch>,
+    pub(super) file: Option<FileWatch>,
     limiter: Limiter,
     commands: mpsc::Receiver<Command>,
     thread: CoreThread,
@@ -97,6 +103,7 @@ impl Supervisor {
     pub(super) async fn start(
         config: Config,
         options: Options,
+        control: ControlHandle,
         commands: mpsc::Receiver<Command>,
     ) -> Result<Supervisor, StartError> {
         let router_id = router_id(&config)?;
@@ -109,13 +116,12 @@ impl Supervisor {
         let rib = settings::rib(&config, &identity, options.forwarding.is_some(), seed);
         let (thread, core) = CoreThread::spawn(rib, store.clone(), clock, options.forwarding)
             .map_err(StartError::Thread)?;
-        let (watchers, _) = broadcast::channel(WATCHERS);
         let shared = Shared {
             identity,
             store: store.clone(),
             clock,
             core: core.clone(),
-            watchers: watchers.clone(),
+            watchers: control.events().clone(),
             seed,
         };
         let mut supervisor = Supervisor {
@@ -132,7 +138,8 @@ impl Supervisor {
             core,
             store,
             clock,
-            watchers,
+            control,
+            identity,
             commands,
             thread,
             config,
@@ -149,6 +156,11 @@ impl Supervisor {
         for entry in &config.peers {
             self.peers.add(&config, entry).await.map_err(|e| StartError::Key(entry.selector, e))?;
         }
+        let awaited = self.peers.configured_slots();
+        let wait = move |core: &mut bgp_router::Core, clock: Clock| {
+            core.await_end_of_rib(clock.now(), awaited, clock.now() + DEFERRAL);
+        };
+        let _ = self.core.send(CoreRequest::With(Box::new(wait))).await;
         Ok(())
     }
 
@@ -186,9 +198,12 @@ impl Supervisor {
 
     /// Runs until told to stop; ends every session with `stop`'s text.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<Option<String>>) {
+        let mut beat = tokio::time::interval(Duration::from_secs(1));
         loop {
+            self.control.heartbeat().beat();
             tokio::select! {
-                _ = stop.wait_for(Option::is_some) => break,
+                _ = beat.tick() => {}
+                () = told_to_stop(&mut stop) => break,
                 Some(command) = self.commands.recv() => self.command(command).await,
                 inbound = accept(self.listener.as_ref()) => self.incoming(inbound).await,
                 () = self.peers.reap() => {}
@@ -201,7 +216,8 @@ impl Supervisor {
                 },
             }
         }
-        let text = stop.borrow().clone().unwrap_or_default();
+        let text = stop.borrow().clone();
+        let text = text.unwrap_or_default();
         self.peers.shutdown(&text).await;
         // The core ends when nobody can reach it any more.
         let Supervisor { thread, core, peers, .. } = self;
@@ -220,6 +236,11 @@ impl Supervisor {
             Err(refused) => info!(%address, "connection refused: {refused}"),
         }
     }
+}
+
+async fn told_to_stop(stop: &mut watch::Receiver<Option<String>>) {
+    // If nobody can tell any more, that is the end as well.
+    let _ = stop.wait_for(Option::is_some).await;
 }
 
 async fn accept(listener: Option<&Listener>) -> Inbound {

@@ -1,9 +1,9 @@
 use bgp_core::PathId;
+use bgp_core::wire::{Origin, Summary};
 use proptest::prelude::*;
 
 use super::*;
 use crate::next_hop::NextHopId;
-use crate::summary::{Origin, Summary};
 use crate::testing::{any_summary, path, peers};
 use crate::{AttributeStore, Path};
 
@@ -173,7 +173,8 @@ fn without_deterministic_med_the_last_of_a_circle_may_win() {
 fn each_rule_decides_when_all_before_it_are_equal() {
     let (store, peers) = (AttributeStore::new(1), peers(7));
     let decision = Decision::new(DecisionConfig::default(), &peers);
-    let base = Summary { neighbor_as: Some(Asn(1)), as_path_len: 2, ..Summary::default() };
+    let base =
+        Summary { origin: Origin::Igp, neighbor_as: Some(Asn(1)), as_path_len: 2, ..Summary::default() };
     let at = |slot, summary| path(&store, slot, 1, summary);
     let metric = |metric| at(5, base).with_next_hop(NextHopId::ASSUMED, metric);
     let from =

@@ -49,7 +49,8 @@ pub(crate) fn narrow_number(number: [u8; 4]) -> [u8; 2] {
 
 /// Whether a number of the path needs four octets, so that AS4_PATH has to carry it.
 pub(crate) fn is_wide(value: &[u8]) -> bool {
-    as4_segments(value).any(|(_, numbers)| numbers.iter().any(|n| matches!(n, [a, b, ..] if (*a, *b) != (0, 0))))
+    as4_segments(value)
+        .any(|(_, numbers)| numbers.iter().any(|n| matches!(n, [a, b, ..] if (*a, *b) != (0, 0))))
 }
 
 /// The AS4_PATH value: the path without confederation segments (RFC 6793 section 3).

@@ -111,12 +111,16 @@ mod tests {
         [SourceKind::Local, SourceKind::External, SourceKind::Internal, SourceKind::Client];
 
     fn targets_of(source: SourceKind, reflect: bool) -> [bool; 3] {
-        [TargetKind::External, TargetKind::Internal, TargetKind::Client].map(|t| exportable(source, t, reflect))
+        [TargetKind::External, TargetKind::Internal, TargetKind::Client]
+            .map(|t| exportable(source, t, reflect))
     }
 
     #[test]
     fn a_reflector_keeps_only_non_client_routes_from_non_clients() {
-        assert_eq!(SOURCES.map(|s| targets_of(s, true)), [[true; 3], [true; 3], [true, false, true], [true; 3]]);
+        assert_eq!(
+            SOURCES.map(|s| targets_of(s, true)),
+            [[true; 3], [true; 3], [true, false, true], [true; 3]]
+        );
     }
 
     #[test]
@@ -130,7 +134,8 @@ mod tests {
         let allowed = |community: u32| {
             let mut block = vec![0xc0, code::COMMUNITIES, 8, 0, 1, 0, 1];
             block.extend_from_slice(&community.to_be_bytes());
-            [TargetKind::External, TargetKind::Internal, TargetKind::Client].map(|t| communities_allow(&block, t))
+            [TargetKind::External, TargetKind::Internal, TargetKind::Client]
+                .map(|t| communities_allow(&block, t))
         };
         assert_eq!(allowed(NO_ADVERTISE), [false; 3]);
         assert_eq!(allowed(NO_EXPORT), [false, true, true]);
@@ -166,10 +171,12 @@ mod tests {
     #[test]
     fn without_an_own_address_of_the_family_there_is_no_own_next_hop() {
         let received: IpAddr = "2001:db8::9".parse().unwrap();
-        let next_hop = |source| key(TargetKind::Client, false).next_hop(Family::IPV6_UNICAST, source, received);
+        let next_hop =
+            |source| key(TargetKind::Client, false).next_hop(Family::IPV6_UNICAST, source, received);
         assert_eq!(next_hop(SourceKind::Local), None);
         assert_eq!(next_hop(SourceKind::Client), Some(received));
-        let other_family = key(TargetKind::Client, false).next_hop(Family::IPV4_UNICAST, SourceKind::Client, received);
+        let other_family =
+            key(TargetKind::Client, false).next_hop(Family::IPV4_UNICAST, SourceKind::Client, received);
         assert_eq!(other_family, None);
     }
 }

@@ -120,7 +120,9 @@ impl Exporter {
     /// takes its routes back is on its way.
     pub(crate) fn prepare<F: AddressFamily>(&mut self, peers: &Peers, attrs: &Attrs, source: PeerId) -> bool {
         let Some(source) = peers.get(source) else { return false };
-        let Some(next_hop) = self.key.next_hop(F::FAMILY, source.kind, attrs.next_hop()) else { return false };
+        let Some(next_hop) = self.key.next_hop(F::FAMILY, source.kind, attrs.next_hop()) else {
+            return false;
+        };
         let rule = Rewrite {
             target: self.key.kind,
             source: source.kind,
@@ -160,7 +162,8 @@ impl Exporter {
         self.messages.clear();
         let prefixes = dests.iter().filter_map(|dest| table.prefix(*dest)).map(|prefix| (None, prefix));
         let max_len = self.key.max_message_len as usize;
-        let written = encode::announce::<F>(&mut self.messages, max_len, &self.block, self.next_hop, prefixes);
+        let written =
+            encode::announce::<F>(&mut self.messages, max_len, &self.block, self.next_hop, prefixes);
         self.counters.messages += written.unwrap_or(0) as u64;
         &self.messages
     }

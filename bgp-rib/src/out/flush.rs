@@ -81,10 +81,10 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
             Slot::Sent(old) if old.source != new.source && (self.is_member)(new.source) => {
                 self.batch.withdraw(dest, Audience::Only(new.source));
             }
-            Slot::Sent(_) | Slot::Withdrawn(_) | Slot::Empty => {}
+            Slot::Sent(_) | Slot::Unsent(_) => {}
         }
         self.batch.announce(dest, &new.attrs, new.source);
-        if matches!(old, Slot::Empty) {
+        if old.changed().is_none() {
             table.hold(dest);
         }
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bgp_core::{Family, FamilySet, Instant, V4, V6};
 
+use super::TablesMut;
 use super::export::{ExportContext, GroupKey};
 use super::exporter::{ExportCounters, Exporter};
 use super::flush::{Flush, Side};
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
 use super::resync::Walk;
-use super::TablesMut;
 use crate::peer::PeerId;
 use crate::table::DestId;
 
@@ -28,11 +28,13 @@ pub struct GroupLimits {
     pub journal: usize,
     /// Tombstones in both families. Over this, the peer that fell off the journal first is given up.
     pub tombstones: usize,
+    /// How many changes one step of a walk over the records takes at most.
+    pub window: usize,
 }
 
 impl Default for GroupLimits {
     fn default() -> GroupLimits {
-        GroupLimits { journal: 8 << 20, tombstones: 1 << 20 }
+        GroupLimits { journal: 8 << 20, tombstones: 1 << 20, window: 4096 }
     }
 }
 
@@ -131,7 +133,8 @@ impl Group {
         self.leave(peer);
         let end_of_rib = self.key.families;
         let stage = self.start_walk(None, None, self.key.families, false);
-        let member = Member { stage, refresh: FamilySet::EMPTY, end_of_rib, end_of_rib_at: Sequence::default() };
+        let member =
+            Member { stage, refresh: FamilySet::EMPTY, end_of_rib, end_of_rib_at: Sequence::default() };
         self.members.insert(peer, member);
         self.flush_at(now + TICK);
     }
@@ -141,6 +144,7 @@ impl Group {
         if let Some(member) = self.members.remove(&peer) {
             self.leave_stage(member.stage);
             self.resets.retain(|reset| *reset != peer);
+            self.tidy_journal();
         }
     }
 
@@ -163,9 +167,11 @@ impl Group {
         }
     }
 
-    /// Notes that the best path of a destination changed, or may have.
+    /// Notes that the best path of a destination changed, or may have. Families that the group does not serve are
+    /// left aside.
     pub fn mark(&mut self, now: Instant, family: Family, dest: DestId) {
         let is_new = match family {
+            _ if !self.key.families.contains(family) => false,
             Family::IPV4_UNICAST => self.v4.dirty.mark(dest),
             _ => self.v6.dirty.mark(dest),
         };
@@ -280,7 +286,9 @@ impl Group {
             self.v4.records.bury(tables.v4, before);
             self.v6.records.bury(tables.v6, before);
             match oldest {
-                Some((need, peer)) if self.tombstones() > self.limits.tombstones && !self.journal.holds(need) => {
+                Some((need, peer))
+                    if self.tombstones() > self.limits.tombstones && !self.journal.holds(need) =>
+                {
                     self.set_stage(peer, Stage::GivenUp);
                     self.resets.push_back(peer);
                 }
@@ -309,6 +317,17 @@ impl Group {
             Family::IPV4_UNICAST => self.v4.records.sent() - self.v4.records.sent_from(peer),
             _ => self.v6.records.sent() - self.v6.records.sent_from(peer),
         }
+    }
+
+    /// Whether the peer holds, or is about to be sent, a route to the destination.
+    #[must_use]
+    pub fn has_sent(&self, peer: PeerId, family: Family, dest: DestId) -> bool {
+        let slot = match family {
+            Family::IPV4_UNICAST => self.v4.records.get(dest),
+            Family::IPV6_UNICAST => self.v6.records.get(dest),
+            _ => return false,
+        };
+        matches!(slot, Slot::Sent(record) if record.source != peer)
     }
 
     /// How far a peer is behind.
@@ -340,6 +359,12 @@ impl Group {
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.journal.bytes() + self.walks.values().map(|walk| walk.log.bytes()).sum::<usize>()
+    }
+
+    /// The memory of what was sent last and of what is still to be read, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.v4.records.memory() + self.v6.records.memory() + self.queued_bytes()
     }
 
     /// What was written so far.

@@ -13,6 +13,7 @@
 //! slices depends on how often the reader is left out, not on how many entries there are.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -23,8 +24,15 @@ use crate::peer::PeerId;
 pub(crate) const CHUNK: usize = 64 * 1024;
 
 /// The number of an entry of a journal, or of the state of a group just before that entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sequence(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(NonZeroU64);
+
+impl Default for Sequence {
+    /// The first.
+    fn default() -> Sequence {
+        Sequence(NonZeroU64::MIN)
+    }
+}
 
 impl Sequence {
     fn plus(self, entries: usize) -> Sequence {
@@ -34,7 +42,7 @@ impl Sequence {
     /// How many entries lie between `earlier` and this.
     #[must_use]
     pub fn since(self, earlier: Sequence) -> u64 {
-        self.0.saturating_sub(earlier.0)
+        self.0.get().saturating_sub(earlier.0.get())
     }
 }
 
@@ -202,7 +210,13 @@ impl Journal {
 
     /// Hands out whole messages for `peer` from `cursor` on, until `budget` bytes are reached or nothing is left;
     /// returns the bytes. The cursor must be one that [`Journal::holds`].
-    pub(crate) fn read(&self, cursor: &mut Sequence, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
+    pub(crate) fn read(
+        &self,
+        cursor: &mut Sequence,
+        peer: PeerId,
+        budget: usize,
+        out: &mut Vec<Bytes>,
+    ) -> usize {
         let mut total = 0;
         let from = self.chunk_at(*cursor);
         for chunk in self.chunks.range(from..) {
@@ -233,6 +247,10 @@ mod tests {
     const A: PeerId = PeerId { slot: 1, generation: 1 };
     const B: PeerId = PeerId { slot: 2, generation: 1 };
 
+    fn at(entry: usize) -> Sequence {
+        Sequence::default().plus(entry)
+    }
+
     fn read(journal: &Journal, cursor: &mut Sequence, peer: PeerId, budget: usize) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         journal.read(cursor, peer, budget, &mut out);
@@ -257,20 +275,21 @@ mod tests {
         journal.append(Audience::Only(A), b"cc");
         journal.append(Audience::All, b"dd");
         journal.seal();
-        assert_eq!(read(&journal, &mut Sequence(0), A, 100), [&b"aa"[..], b"ccdd"]);
-        assert_eq!(read(&journal, &mut Sequence(0), B, 100), [&b"aabb"[..], b"dd"]);
+        assert_eq!(read(&journal, &mut at(0), A, 100), [&b"aa"[..], b"ccdd"]);
+        assert_eq!(read(&journal, &mut at(0), B, 100), [&b"aabb"[..], b"dd"]);
     }
 
     #[test]
     fn a_reader_stops_at_its_budget_and_goes_on_from_there() {
         let mut journal = Journal::default();
-        for (audience, text) in [(Audience::All, b"aa"), (Audience::AllBut(B), b"bb"), (Audience::All, b"cc")] {
+        for (audience, text) in [(Audience::All, b"aa"), (Audience::AllBut(B), b"bb"), (Audience::All, b"cc")]
+        {
             journal.append(audience, text);
         }
         journal.seal();
-        let mut cursor = Sequence(0);
+        let mut cursor = at(0);
         assert_eq!(read(&journal, &mut cursor, A, 3), [b"aabb"]);
-        assert_eq!(cursor, Sequence(2));
+        assert_eq!(cursor, at(2));
         assert_eq!(journal.bytes_after(cursor), 2);
         assert_eq!(read(&journal, &mut cursor, A, 3), [b"cc"]);
         assert_eq!(cursor, journal.end());
@@ -283,10 +302,10 @@ mod tests {
         let message = [7; 4096];
         let numbers: Vec<Sequence> = (0..17).map(|_| journal.append(Audience::All, &message)).collect();
         journal.seal();
-        assert_eq!(numbers[15], Sequence(0));
-        assert_eq!(numbers[16], Sequence(1));
+        assert_eq!(numbers[15], at(0));
+        assert_eq!(numbers[16], at(1));
         let mut out = Vec::new();
-        assert_eq!(journal.read(&mut Sequence(0), A, usize::MAX, &mut out), 17 * 4096);
+        assert_eq!(journal.read(&mut at(0), A, usize::MAX, &mut out), 17 * 4096);
         assert_eq!(out.iter().map(Bytes::len).collect::<Vec<_>>(), [CHUNK, 4096]);
     }
 
@@ -297,12 +316,12 @@ mod tests {
             journal.append(Audience::All, &[0; 10]);
             journal.seal();
         }
-        journal.trim(Sequence(1), 1000);
-        assert_eq!((journal.base(), journal.bytes()), (Sequence(1), 30));
-        journal.trim(Sequence(1), 15);
-        assert_eq!((journal.base(), journal.bytes()), (Sequence(3), 10));
-        assert!(!journal.holds(Sequence(2)));
-        assert!(journal.holds(Sequence(3)));
+        journal.trim(at(1), 1000);
+        assert_eq!((journal.base(), journal.bytes()), (at(1), 30));
+        journal.trim(at(1), 15);
+        assert_eq!((journal.base(), journal.bytes()), (at(3), 10));
+        assert!(!journal.holds(at(2)));
+        assert!(journal.holds(at(3)));
     }
 
     #[test]
@@ -310,6 +329,6 @@ mod tests {
         let mut journal = Journal::default();
         journal.append(Audience::All, b"aa");
         let skipped = journal.skip();
-        assert_eq!((skipped, journal.base(), journal.end()), (Sequence(1), Sequence(2), Sequence(2)));
+        assert_eq!((skipped, journal.base(), journal.end()), (at(1), at(2), at(2)));
     }
 }

@@ -21,6 +21,8 @@ mod pack;
 mod records;
 mod resync;
 mod rewrite;
+#[cfg(test)]
+mod tests;
 mod transmit;
 
 use bgp_core::{V4, V6};

@@ -74,7 +74,8 @@ impl Batch {
         let place = match self.sets.last() {
             Some(last) if same(last) => self.sets.len().checked_sub(1),
             _ => {
-                let found = self.index.find(hash(attrs, source), |i| self.sets.get(*i as usize).is_some_and(same));
+                let found =
+                    self.index.find(hash(attrs, source), |i| self.sets.get(*i as usize).is_some_and(same));
                 found.map(|i| *i as usize)
             }
         };

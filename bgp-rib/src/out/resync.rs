@@ -6,8 +6,8 @@
 //! ```
 //! One mechanism for all cases. A peer that *joins* holds nothing: records up to `upto`. One that fell off the journal
 //! holds all changes before `since`: records and tombstones from there. A *refresh* asks for everything again: as
-//! for a join, but up to the peer's own place in the journal. What changes during a walk is left to the journal, which
-//! the peer reads from `upto` on, so that nothing is lost and nothing is sent twice.
+//! for a join, but up to the peer's own place in the journal. What changes during a walk is announced by the journal,
+//! which the peer reads from `upto` on, so that nothing is lost and nothing is sent twice.
 
 use std::collections::VecDeque;
 
@@ -20,16 +20,14 @@ use super::records::{Records, Slot};
 use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
 
-/// A window of a walk is at most this many changes,
-const WINDOW_CHANGES: usize = 4096;
-/// and about this many bytes.
+/// A window of a walk is about this many bytes at most.
 const WINDOW_BYTES: usize = 128 * 1024;
 
 /// Where the next window starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) family: Family,
-    pub(crate) dest: u32,
+    pub(crate) dest: DestId,
 }
 
 /// One walk, by one peer or by several that started together.
@@ -52,9 +50,23 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// A walk from the first record of the first family.
-    pub(crate) fn new(since: Option<Sequence>, upto: Option<Sequence>, families: FamilySet, open: bool) -> Walk {
-        let next = families.iter().next().map(|family| Place { family, dest: 0 });
-        Walk { since, upto, families, open, readers: 0, next, windows: VecDeque::new(), log: Journal::default() }
+    pub(crate) fn new(
+        since: Option<Sequence>,
+        upto: Option<Sequence>,
+        families: FamilySet,
+        open: bool,
+    ) -> Walk {
+        let next = families.iter().next().map(|family| Place { family, dest: DestId::FIRST });
+        Walk {
+            since,
+            upto,
+            families,
+            open,
+            readers: 0,
+            next,
+            windows: VecDeque::new(),
+            log: Journal::default(),
+        }
     }
 
     /// Where the window starts that `cursor` is in.
@@ -92,13 +104,16 @@ impl Walk {
     }
 
     /// Makes the window readable; the next one starts at `dest` of the same family or else at the next family.
-    pub(crate) fn finish_window(&mut self, family: Family, dest: Option<u32>) {
+    pub(crate) fn finish_window(&mut self, family: Family, dest: Option<DestId>) {
         self.log.seal();
         self.next = match dest {
             Some(dest) => Some(Place { family, dest }),
-            None => {
-                self.families.iter().skip_while(|f| *f != family).nth(1).map(|family| Place { family, dest: 0 })
-            }
+            None => self
+                .families
+                .iter()
+                .skip_while(|f| *f != family)
+                .nth(1)
+                .map(|family| Place { family, dest: DestId::FIRST }),
         };
     }
 }
@@ -119,7 +134,9 @@ impl Sink for Journal {
 pub(crate) struct Window<'a> {
     pub(crate) since: Option<Sequence>,
     pub(crate) upto: Sequence,
-    pub(crate) from: u32,
+    pub(crate) from: DestId,
+    /// How many at most.
+    pub(crate) changes: usize,
     pub(crate) peers: &'a Peers,
     pub(crate) exporter: &'a mut Exporter,
     pub(crate) batch: &'a mut Batch,
@@ -133,38 +150,49 @@ impl Window<'_> {
         records: &Records<F>,
         table: &Table<F>,
         is_reader: impl Fn(PeerId) -> bool,
-    ) -> Option<u32> {
+    ) -> Option<DestId> {
         let (mut changes, mut bytes, mut at) = (0, 0, self.from);
-        let end = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        while at < end && changes < WINDOW_CHANGES && bytes < WINDOW_BYTES {
-            let dest = DestId::from_index(at);
-            at += 1;
+        let end = DestId::from_index(records.len());
+        while at < end && changes < self.changes && bytes < WINDOW_BYTES {
+            let dest = at;
+            at = at.next();
             let slot = records.get(dest);
-            if slot.changed().is_some_and(|c| c < self.upto && self.since.is_none_or(|since| since <= c)) {
+            if let Some(added) = self.add(dest, slot, &is_reader) {
                 changes += 1;
-                bytes += 1 + usize::from(F::MAX_LEN / 8) + self.add(dest, slot, &is_reader);
+                bytes += 1 + usize::from(F::MAX_LEN / 8) + added;
             }
         }
         self.batch.write(self.exporter, table, self.peers, is_reader, self.log);
         (at < end).then_some(at)
     }
 
-    /// Puts a destination into the batch; returns the bytes of its attributes, if they are new to the window.
-    fn add(&mut self, dest: DestId, slot: &Slot, is_reader: impl Fn(PeerId) -> bool) -> usize {
-        match (slot, self.since) {
-            (Slot::Sent(record), since) => {
-                // The source may hold what its own route has replaced.
-                if since.is_some() && is_reader(record.source) {
+    /// Puts a destination into the batch, if its readers need it; returns the bytes of its attributes, if they are
+    /// new to the window.
+    ///
+    /// What changed after `upto` is announced by the journal. It is taken back here all the same: the journal only
+    /// takes back what its own entries tell of, not what a reader holds from before `since`.
+    fn add(&mut self, dest: DestId, slot: &Slot, is_reader: impl Fn(PeerId) -> bool) -> Option<usize> {
+        let changed = slot.changed()?;
+        if self.since.is_some_and(|since| changed < since) {
+            return None;
+        }
+        match slot {
+            Slot::Sent(record) => {
+                let is_back_at_its_source = self.since.is_some() && is_reader(record.source);
+                if is_back_at_its_source {
                     self.batch.withdraw(dest, Audience::Only(record.source));
                 }
-                let is_new = self.batch.announce(dest, &record.attrs, record.source);
-                if is_new { record.attrs.block().len() } else { 0 }
+                if changed < self.upto {
+                    let is_new = self.batch.announce(dest, &record.attrs, record.source);
+                    return Some(if is_new { record.attrs.block().len() } else { 0 });
+                }
+                is_back_at_its_source.then_some(0)
             }
-            (Slot::Withdrawn(_), Some(_)) => {
+            Slot::Unsent(_) => {
+                self.since?;
                 self.batch.withdraw(dest, Audience::All);
-                0
+                Some(0)
             }
-            (Slot::Withdrawn(_) | Slot::Empty, _) => 0,
         }
     }
 }

@@ -34,13 +34,13 @@ pub(crate) struct Rewrite {
 }
 
 impl Rewrite {
-    fn to_external(&self) -> bool {
+    fn leaves_as(&self) -> bool {
         self.target == TargetKind::External
     }
 
     /// From one iBGP peer to another (RFC 4456).
     fn reflects(&self) -> bool {
-        !self.to_external() && matches!(self.source, SourceKind::Internal | SourceKind::Client)
+        !self.leaves_as() && matches!(self.source, SourceKind::Internal | SourceKind::Client)
     }
 
     /// Whether an attribute of the source's block has a successor in what goes out.
@@ -48,9 +48,9 @@ impl Rewrite {
         match attribute {
             code::NEXT_HOP | code::MP_REACH_NLRI | code::MP_UNREACH_NLRI => false,
             code::AS4_PATH | code::AS4_AGGREGATOR => false,
-            code::LOCAL_PREF => !self.to_external(),
+            code::LOCAL_PREF => !self.leaves_as(),
             // One that came from another AS stays in ours (RFC 4271 section 5.1.4).
-            code::MULTI_EXIT_DISC => !self.to_external() || self.source == SourceKind::Local,
+            code::MULTI_EXIT_DISC => !self.leaves_as() || self.source == SourceKind::Local,
             code::ORIGINATOR_ID | code::CLUSTER_LIST => self.reflects(),
             _ => true,
         }
@@ -63,7 +63,7 @@ impl Rewrite {
             (code::ORIGIN, true),
             (code::AS_PATH, true),
             (code::NEXT_HOP, self.next_hop.is_some()),
-            (code::LOCAL_PREF, !self.to_external()),
+            (code::LOCAL_PREF, !self.leaves_as()),
             (code::ORIGINATOR_ID, reflects),
             (code::CLUSTER_LIST, reflects && self.cluster_id.is_some()),
             (code::AS4_PATH, !self.four_octet_as),
@@ -155,7 +155,7 @@ impl Rewriter {
                 self.value.extend_from_slice(value);
                 put(out, OPTIONAL, attribute, &self.value);
             }
-            code::EXTENDED_COMMUNITIES if rule.to_external() && rule.source != SourceKind::Local => {
+            code::EXTENDED_COMMUNITIES if rule.leaves_as() && rule.source != SourceKind::Local => {
                 self.write_transitive_communities(flags(whole), value, out);
             }
             code::ORIGIN if whole.is_empty() => put(out, WELL_KNOWN, attribute, &[0]),
@@ -172,7 +172,7 @@ impl Rewriter {
     /// Writes AS_PATH; leaves in `self.path` the path with four-octet numbers.
     fn write_as_path(&mut self, rule: &Rewrite, value: &[u8], out: &mut Vec<u8>) {
         self.path.clear();
-        if rule.to_external() {
+        if rule.leaves_as() {
             as_path::prepend(value, rule.local_as, &mut self.path);
         } else {
             self.path.extend_from_slice(value);
@@ -218,4 +218,168 @@ fn put(out: &mut Vec<u8>, flags: u8, attribute: u8, value: &[u8]) {
         }
     }
     out.extend_from_slice(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORIGIN: &[u8] = &[0x40, 1, 1, 2];
+    const PATH: &[u8] = &[0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe9];
+    const OWN_PATH: &[u8] = &[0x40, 2, 10, 2, 2, 0, 0, 0xfc, 0, 0, 0, 0xfd, 0xe9];
+    const NEXT_HOP: &[u8] = &[0x40, 3, 4, 10, 0, 0, 1];
+    const MED: &[u8] = &[0x80, 4, 4, 0, 0, 0, 7];
+    const PREF_200: &[u8] = &[0x40, 5, 4, 0, 0, 0, 200];
+    const PREF_100: &[u8] = &[0x40, 5, 4, 0, 0, 0, 100];
+    const COMMUNITY: &[u8] = &[0xc0, 8, 4, 0, 1, 0, 2];
+    const ORIGINATOR: &[u8] = &[0x80, 9, 4, 9, 9, 9, 9];
+    const NEW_ORIGINATOR: &[u8] = &[0x80, 9, 4, 5, 5, 5, 5];
+    const CLUSTERS: &[u8] = &[0x80, 10, 4, 1, 1, 1, 1];
+    const NEW_CLUSTERS: &[u8] = &[0x80, 10, 4, 7, 7, 7, 7];
+    const MORE_CLUSTERS: &[u8] = &[0x80, 10, 8, 7, 7, 7, 7, 1, 1, 1, 1];
+    const UNKNOWN: &[u8] = &[0xe0, 200, 2, 0xab, 0xcd];
+
+    fn rule(source: SourceKind, target: TargetKind) -> Rewrite {
+        Rewrite {
+            target,
+            source,
+            originator: RouterId(0x0505_0505),
+            cluster_id: Some(ClusterId(0x0707_0707)),
+            local_as: Asn(64512),
+            next_hop: Some(Ipv4Addr::new(10, 0, 0, 1)),
+            four_octet_as: true,
+        }
+    }
+
+    fn rewritten(rule: &Rewrite, parts: &[&[u8]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        Rewriter::default().rewrite(rule, &parts.concat(), &mut out);
+        out
+    }
+
+    fn check(source: SourceKind, target: TargetKind, received: &[&[u8]], sent: &[&[u8]]) {
+        assert_eq!(rewritten(&rule(source, target), received), sent.concat(), "{source:?} to {target:?}");
+    }
+
+    #[test]
+    fn routes_go_to_ebgp_with_our_as_and_without_what_is_internal() {
+        let received: &[&[u8]] = &[
+            UNKNOWN,
+            COMMUNITY,
+            PREF_200,
+            MED,
+            ORIGIN,
+            ORIGINATOR,
+            CLUSTERS,
+            &[0x40, 3, 4, 8, 8, 8, 8],
+            PATH,
+        ];
+        for source in [SourceKind::External, SourceKind::Internal, SourceKind::Client] {
+            check(source, TargetKind::External, received, &[ORIGIN, OWN_PATH, NEXT_HOP, COMMUNITY, UNKNOWN]);
+        }
+        let with_med: &[&[u8]] = &[ORIGIN, OWN_PATH, NEXT_HOP, MED, COMMUNITY, UNKNOWN];
+        check(SourceKind::Local, TargetKind::External, received, with_med);
+    }
+
+    #[test]
+    fn ebgp_and_local_routes_go_to_ibgp_with_local_pref_and_without_reflection() {
+        for source in [SourceKind::External, SourceKind::Local] {
+            for target in [TargetKind::Internal, TargetKind::Client] {
+                check(source, target, &[PATH, MED, ORIGIN], &[ORIGIN, PATH, NEXT_HOP, MED, PREF_100]);
+            }
+        }
+        check(
+            SourceKind::Local,
+            TargetKind::Client,
+            &[ORIGIN, PATH, PREF_200],
+            &[ORIGIN, PATH, NEXT_HOP, PREF_200],
+        );
+    }
+
+    #[test]
+    fn reflected_routes_carry_originator_and_clusters() {
+        let pairs = [
+            (SourceKind::Client, TargetKind::Client),
+            (SourceKind::Client, TargetKind::Internal),
+            (SourceKind::Internal, TargetKind::Client),
+        ];
+        for (source, target) in pairs {
+            let first: &[&[u8]] =
+                &[ORIGIN, PATH, NEXT_HOP, MED, PREF_200, NEW_ORIGINATOR, NEW_CLUSTERS, UNKNOWN];
+            check(source, target, &[ORIGIN, PATH, UNKNOWN, MED, PREF_200], first);
+            let again: &[&[u8]] = &[ORIGIN, PATH, NEXT_HOP, PREF_100, ORIGINATOR, MORE_CLUSTERS];
+            check(source, target, &[CLUSTERS, ORIGINATOR, PATH, ORIGIN], again);
+        }
+    }
+
+    #[test]
+    fn a_local_route_needs_no_attributes_of_its_own() {
+        let empty_path: &[u8] = &[0x40, 2, 0];
+        let igp: &[u8] = &[0x40, 1, 1, 0];
+        check(SourceKind::Local, TargetKind::Client, &[], &[igp, empty_path, NEXT_HOP, PREF_100]);
+        let own: &[u8] = &[0x40, 2, 6, 2, 1, 0, 0, 0xfc, 0];
+        check(SourceKind::Local, TargetKind::External, &[], &[igp, own, NEXT_HOP]);
+    }
+
+    #[test]
+    fn an_ipv6_route_has_no_next_hop_attribute() {
+        let rule = Rewrite { next_hop: None, ..rule(SourceKind::Client, TargetKind::External) };
+        assert_eq!(rewritten(&rule, &[ORIGIN, PATH, NEXT_HOP]), [ORIGIN, OWN_PATH].concat());
+    }
+
+    #[test]
+    fn a_two_octet_peer_gets_as_trans_and_the_wide_numbers_beside() {
+        let rule = Rewrite { four_octet_as: false, ..rule(SourceKind::Client, TargetKind::Client) };
+        let wide_path: &[u8] = &[0x40, 2, 10, 2, 2, 0, 0, 0xfd, 0xe9, 0, 1, 0, 0];
+        let wide_aggregator: &[u8] = &[0xe0, 7, 8, 0, 1, 0, 0, 3, 3, 3, 3];
+        let sent: &[&[u8]] = &[
+            ORIGIN,
+            &[0x40, 2, 6, 2, 2, 0xfd, 0xe9, 0x5b, 0xa0],
+            NEXT_HOP,
+            PREF_200,
+            &[0xe0, 7, 6, 0x5b, 0xa0, 3, 3, 3, 3],
+            NEW_ORIGINATOR,
+            NEW_CLUSTERS,
+            &[0xc0, 17, 10, 2, 2, 0, 0, 0xfd, 0xe9, 0, 1, 0, 0],
+            &[0xc0, 18, 8, 0, 1, 0, 0, 3, 3, 3, 3],
+            UNKNOWN,
+        ];
+        assert_eq!(rewritten(&rule, &[ORIGIN, wide_path, wide_aggregator, PREF_200, UNKNOWN]), sent.concat());
+    }
+
+    #[test]
+    fn a_two_octet_peer_gets_nothing_beside_numbers_that_fit() {
+        let rule = Rewrite { four_octet_as: false, ..rule(SourceKind::External, TargetKind::External) };
+        let aggregator: &[u8] = &[0xc0, 7, 8, 0, 0, 0xfd, 0xe9, 3, 3, 3, 3];
+        let sent: &[&[u8]] = &[
+            ORIGIN,
+            &[0x40, 2, 6, 2, 2, 0xfc, 0, 0xfd, 0xe9],
+            NEXT_HOP,
+            &[0xc0, 7, 6, 0xfd, 0xe9, 3, 3, 3, 3],
+        ];
+        assert_eq!(rewritten(&rule, &[ORIGIN, PATH, aggregator]), sent.concat());
+    }
+
+    #[test]
+    fn a_path_that_grows_over_255_octets_gets_an_extended_length() {
+        let mut path = vec![0x40, 2, 254, 2, 63];
+        path.extend([0, 0, 0xfd, 0xe9].repeat(63));
+        let out = rewritten(&rule(SourceKind::External, TargetKind::External), &[ORIGIN, &path]);
+        assert_eq!(out[4..14], [0x50, 2, 1, 2, 2, 64, 0, 0, 0xfc, 0]);
+        assert_eq!(out.len(), 4 + 4 + 258 + NEXT_HOP.len());
+    }
+
+    #[test]
+    fn extended_communities_that_are_not_transitive_stay_in_the_as() {
+        let transitive = [0, 2, 0, 1, 0, 0, 0, 1];
+        let own_only = [0x40, 4, 0, 1, 0, 0, 0, 1];
+        let both = [&[0xc0, 16, 16][..], &own_only, &transitive].concat();
+        let kept = [&[0xc0, 16, 8][..], &transitive].concat();
+        let external: &[&[u8]] = &[ORIGIN, OWN_PATH, NEXT_HOP, &kept];
+        check(SourceKind::Client, TargetKind::External, &[ORIGIN, PATH, &both], external);
+        let none = [&[0xc0, 16, 8][..], &own_only].concat();
+        check(SourceKind::Client, TargetKind::External, &[ORIGIN, PATH, &none], &external[..3]);
+        let internal: &[&[u8]] = &[ORIGIN, PATH, NEXT_HOP, PREF_100, &both];
+        check(SourceKind::External, TargetKind::Client, &[ORIGIN, PATH, &both], internal);
+    }
 }

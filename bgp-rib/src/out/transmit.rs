@@ -97,13 +97,15 @@ impl Group {
             since: walk.since,
             upto,
             from: place.dest,
+            changes: self.limits.window.max(1),
             peers: tables.peers,
             exporter: &mut self.exporter,
             batch: &mut self.batch,
             log: &mut walk.log,
         };
         let members = &self.members;
-        let is_reader = |peer: PeerId| members.get(&peer).is_some_and(|member| member.cursor_in(id).is_some());
+        let is_reader =
+            |peer: PeerId| members.get(&peer).is_some_and(|member| member.cursor_in(id).is_some());
         let next = match place.family {
             Family::IPV4_UNICAST => window.write(&self.v4.records, tables.v4, is_reader),
             _ => window.write(&self.v6.records, tables.v6, is_reader),
@@ -141,8 +143,9 @@ impl Group {
 
     /// Where a peer goes at the end of its walk: on to the next one, or to the journal.
     fn finish_walk(&mut self, peer: PeerId, id: WalkId) {
-        let Some(reached) = self.walks.get(&id).and_then(|walk| walk.upto) else { return };
         let end = self.journal.end();
+        // Without families there was no window.
+        let reached = self.walks.get(&id).and_then(|walk| walk.upto).unwrap_or(end);
         let Some(member) = self.members.get_mut(&peer) else { return };
         member.end_of_rib_at = end;
         let refresh = std::mem::replace(&mut member.refresh, FamilySet::EMPTY);

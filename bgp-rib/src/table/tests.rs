@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use bgp_core::wire::Summary;
 use bgp_core::{Instant, V4, V6};
 use proptest::prelude::*;
 
 use super::*;
 use crate::decision::DecisionConfig;
 use crate::decision::tests::naive_rank;
-use crate::summary::Summary;
 use crate::testing::{any_summary, attrs, path, peer, peers, prefix};
 use crate::{AttributeStore, NextHopSource, NextHopState, NextHops, Peers};
 

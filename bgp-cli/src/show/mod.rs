@@ -1,0 +1,9 @@
+//! Tables and texts for people, from the same structs as the JSON.
+
+mod daemon;
+mod peers;
+mod routes;
+
+pub(crate) use daemon::{event, reload, status};
+pub(crate) use peers::{history, peer, peers};
+pub(crate) use routes::{fib_diff, routes};

@@ -1,0 +1,158 @@
+//! Routes and the FIB's difference as tables.
+
+use std::net::IpAddr;
+
+use bgp_daemon::api::schema::{FibDiffRow, RouteRow};
+
+use crate::table::{Align, Cell, Table, duration, or_dash};
+
+const COLUMNS: [(&str, Align); 9] = [
+    ("  ", Align::Left),
+    ("PREFIX", Align::Left),
+    ("NEXT HOP", Align::Left),
+    ("FROM", Align::Left),
+    ("LP", Align::Left),
+    ("MED", Align::Left),
+    ("AS PATH", Align::Left),
+    ("AGE", Align::Left),
+    ("FLAGS", Align::Left),
+];
+
+const WIDE: [(&str, Align); 5] = [
+    ("ORIGIN", Align::Left),
+    ("ORIGINATOR", Align::Left),
+    ("CLUSTER LIST", Align::Left),
+    ("COMMUNITIES", Align::Left),
+    ("LOST BY", Align::Left),
+];
+
+/// One line for each path; `*` it may be used, `>` it is the best.
+pub(crate) fn routes(routes: &[RouteRow], wide: bool) -> Table {
+    let mut table = Table::new(COLUMNS.into_iter().chain(WIDE.into_iter().filter(|_| wide)));
+    for route in routes {
+        table.row(cells(route, wide));
+    }
+    table
+}
+
+fn joined(words: &[String], separator: &str) -> Cell {
+    if words.is_empty() { "-".into() } else { words.join(separator).into() }
+}
+
+fn cells(route: &RouteRow, wide: bool) -> Vec<Cell> {
+    let mark = |set: bool, mark: char| if set { mark } else { ' ' };
+    let path = Some(route.as_path.as_str()).filter(|path| !path.is_empty());
+    let mut cells = vec![
+        format!("{}{}", mark(route.valid, '*'), mark(route.best, '>')).into(),
+        route.prefix.into(),
+        route.next_hop.into(),
+        route.from.map_or_else(|| "local".into(), Cell::from),
+        or_dash(route.local_pref),
+        or_dash(route.med),
+        or_dash(path),
+        or_dash(route.since.map(|_| duration(route.age_seconds))),
+        route.flags.join(",").into(),
+    ];
+    if wide {
+        let communities = [
+            route.communities.as_slice(),
+            route.large_communities.as_slice(),
+            route.ext_communities.as_slice(),
+        ];
+        cells.extend([
+            route.origin.as_str().into(),
+            or_dash(route.originator_id.as_ref()),
+            joined(&route.cluster_list, " "),
+            joined(&communities.concat(), ","),
+            or_dash(route.lost_by.as_ref()),
+        ]);
+    }
+    cells
+}
+
+/// What the kernel has otherwise than it should.
+pub(crate) fn fib_diff(rows: &[FibDiffRow]) -> Table {
+    let titles = ["PREFIX", "FAULT", "WANTED", "FOUND"];
+    let mut table = Table::new(titles.map(|title| (title, Align::Left)));
+    let list = |hops: &[IpAddr]| joined(&hops.iter().map(ToString::to_string).collect::<Vec<_>>(), ",");
+    for row in rows {
+        table.row([row.prefix.into(), row.fault.name().into(), list(&row.wanted), list(&row.found)]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bgp_daemon::api::schema::{FibFault, Timestamp};
+
+    fn route(prefix: &str) -> RouteRow {
+        RouteRow {
+            prefix: prefix.parse().unwrap(),
+            next_hop: "10.0.0.12".parse().unwrap(),
+            from: Some("10.0.0.12".parse().unwrap()),
+            path_id: 0,
+            origin: "igp".to_owned(),
+            as_path: String::new(),
+            med: None,
+            local_pref: Some(100),
+            communities: Vec::new(),
+            ext_communities: Vec::new(),
+            large_communities: Vec::new(),
+            originator_id: None,
+            cluster_list: Vec::new(),
+            other: Vec::new(),
+            since: Some(Timestamp(0)),
+            age_seconds: 10_800,
+            valid: true,
+            best: true,
+            flags: vec!["reflected".to_owned(), "fib".to_owned()],
+            lost_by: None,
+        }
+    }
+
+    #[test]
+    fn the_routes_table_marks_the_best_path() {
+        let other = RouteRow {
+            best: false,
+            from: None,
+            as_path: "64513 {1 2}".to_owned(),
+            med: Some(5),
+            flags: Vec::new(),
+            ..route("10.244.7.64/26")
+        };
+        let expected = "    \
+PREFIX          NEXT HOP   FROM       LP   MED  AS PATH      AGE  FLAGS
+*>  10.244.7.0/26   10.0.0.12  10.0.0.12  100  -    -            3h   reflected,fib
+*   10.244.7.64/26  10.0.0.12  local      100  5    64513 {1 2}  3h
+";
+        assert_eq!(routes(&[route("10.244.7.0/26"), other], false).render(true, false), expected);
+    }
+
+    #[test]
+    fn the_wide_routes_table_says_why_a_path_lost() {
+        let lost = RouteRow {
+            communities: vec!["64512:100".to_owned()],
+            large_communities: vec!["64512:1:2".to_owned()],
+            lost_by: Some("router id".to_owned()),
+            ..route("10.244.7.0/26")
+        };
+        let text = routes(&[lost], true).render(false, false);
+        assert!(text.ends_with("igp  -  -  64512:100,64512:1:2  router id\n"), "{text}");
+    }
+
+    #[test]
+    fn the_fib_difference_names_both_sides() {
+        let row = FibDiffRow {
+            prefix: "10.244.7.0/26".parse().unwrap(),
+            fault: FibFault::Different,
+            wanted: vec!["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()],
+            found: Vec::new(),
+        };
+        let expected = "\
+PREFIX         FAULT      WANTED             FOUND
+10.244.7.0/26  different  10.0.0.2,10.0.0.3  -
+";
+        assert_eq!(fib_diff(&[row]).render(true, false), expected);
+    }
+}

@@ -1,0 +1,162 @@
+//! A tree of what a message says, for text and for JSON.
+
+use std::fmt::{self, Display, Write};
+
+/// A value in a description. Names of fields are fixed, in snake case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing to say.
+    Null,
+    /// A number.
+    Number(u64),
+    /// A text.
+    Text(String),
+    /// Several values.
+    List(Vec<Value>),
+    /// Named values, in order.
+    Map(Vec<(&'static str, Value)>),
+}
+
+macro_rules! from_number {
+    ($($number:ty),*) => {$(
+        impl From<$number> for Value {
+            fn from(number: $number) -> Value {
+                Value::Number(number.into())
+            }
+        }
+    )*};
+}
+from_number!(u8, u16, u32, u64);
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Value {
+        Value::Number(number as u64)
+    }
+}
+
+impl Value {
+    /// What `value` displays as.
+    #[must_use]
+    pub fn text(value: impl Display) -> Value {
+        Value::Text(value.to_string())
+    }
+
+    /// Octets in hexadecimal, without separators.
+    #[must_use]
+    pub fn hex(octets: &[u8]) -> Value {
+        Value::Text(octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+            let _ = write!(text, "{octet:02x}");
+            text
+        }))
+    }
+
+    /// A list of what each of `values` displays as.
+    pub fn texts<T: Display>(values: impl IntoIterator<Item = T>) -> Value {
+        Value::List(values.into_iter().map(Value::text).collect())
+    }
+
+    /// The value as JSON, without white space.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        self.write_json(&mut out);
+        out
+    }
+
+    fn write_json(&self, out: &mut String) {
+        match self {
+            Value::Null => out.push_str("null"),
+            Value::Number(number) => out.push_str(&number.to_string()),
+            Value::Text(text) => write_json_text(out, text),
+            Value::List(values) => separated(out, '[', ']', values, |out, value| value.write_json(out)),
+            Value::Map(fields) => separated(out, '{', '}', fields, |out, (name, value)| {
+                write_json_text(out, name);
+                out.push(':');
+                value.write_json(out);
+            }),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Value::Null => true,
+            Value::Number(_) => false,
+            Value::Text(text) => text.is_empty(),
+            Value::List(values) => values.is_empty(),
+            Value::Map(fields) => fields.is_empty(),
+        }
+    }
+
+    /// Writes `name: value` at this depth, a list of maps as a line for each below; nothing if it is empty.
+    pub(super) fn write_field(&self, f: &mut fmt::Formatter<'_>, name: &str, depth: usize) -> fmt::Result {
+        let indent = "  ".repeat(depth);
+        match self {
+            empty if empty.is_empty() => Ok(()),
+            Value::List(values) if values.iter().any(|value| matches!(value, Value::Map(_))) => {
+                writeln!(f, "{indent}{name}:")?;
+                values.iter().try_for_each(|value| writeln!(f, "{indent}  {value}"))
+            }
+            value => writeln!(f, "{indent}{name}: {value}"),
+        }
+    }
+}
+
+/// On one line: lists separated by spaces, maps as `name value` separated by commas, what is empty left out.
+impl Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => Ok(()),
+            Value::Number(number) => number.fmt(f),
+            Value::Text(text) => f.write_str(text),
+            Value::List(values) => values
+                .iter()
+                .enumerate()
+                .try_for_each(|(at, value)| write!(f, "{}{value}", if at == 0 { "" } else { " " })),
+            Value::Map(fields) => {
+                let fields = fields.iter().filter(|(_, value)| !value.is_empty());
+                fields.enumerate().try_for_each(|(at, (name, value))| {
+                    write!(f, "{}{name} {value}", if at == 0 { "" } else { ", " })
+                })
+            }
+        }
+    }
+}
+
+fn separated<T>(out: &mut String, open: char, close: char, items: &[T], write: impl Fn(&mut String, &T)) {
+    out.push(open);
+    for (at, item) in items.iter().enumerate() {
+        if at != 0 {
+            out.push(',');
+        }
+        write(out, item);
+    }
+    out.push(close);
+}
+
+/// A JSON string (RFC 8259 section 7).
+fn write_json_text(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{0}'..='\u{1f}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_escapes_what_it_must() {
+        let value =
+            Value::Map(vec![("a", Value::text("\"\\\n")), ("b", Value::List(vec![Value::Null, 7u8.into()]))]);
+        assert_eq!(value.to_json(), r#"{"a":"\"\\\u000a","b":[null,7]}"#);
+    }
+}

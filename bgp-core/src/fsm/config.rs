@@ -1,0 +1,60 @@
+//! What a session is told at its start.
+
+use std::time::Duration;
+
+use crate::{Asn, Family, FamilySet, RouterId};
+
+/// How to speak to one peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// Our AS number.
+    pub local_as: Asn,
+    /// Our BGP Identifier; not zero.
+    pub router_id: RouterId,
+    /// The AS that the peer must be in; `None` takes any, for peers that are known by their address range only.
+    pub peer_as: Option<Asn>,
+    /// The hold time that we propose, in seconds: 0 for none, else at least 3 (RFC 4271 section 4.2).
+    pub hold_time: u16,
+    /// The wait after the first failure, from a second to two minutes. It doubles with every failure in a row up to two
+    /// minutes, and a jitter of 0.75 to 1 goes on top.
+    pub connect_retry: Duration,
+    /// How long to wait for the peer's OPEN before sending ours (RFC 4271 section 8.1.1, DelayOpen).
+    pub delay_open: Option<Duration>,
+    /// Never connect, only accept.
+    pub passive: bool,
+    /// The families that we offer.
+    pub families: FamilySet,
+    /// Offer graceful restart without families: it promises End-of-RIB and nothing else (RFC 4724 section 3).
+    pub graceful_restart: bool,
+    /// Offer messages of up to 65535 octets (RFC 8654).
+    pub extended_message: bool,
+    /// After how many seconds a peer that takes nothing is dropped (RFC 9687), 0 for never; `None` is twice the
+    /// negotiated hold time.
+    pub send_hold_time: Option<u16>,
+}
+
+impl SessionConfig {
+    /// The defaults: hold time 90 s, connect retry 5 s, active, IPv4 unicast, graceful restart offered.
+    #[must_use]
+    pub fn new(local_as: Asn, router_id: RouterId, peer_as: Option<Asn>) -> SessionConfig {
+        SessionConfig {
+            local_as,
+            router_id,
+            peer_as,
+            hold_time: 90,
+            connect_retry: Duration::from_secs(5),
+            delay_open: None,
+            passive: false,
+            families: FamilySet::EMPTY.with(Family::IPV4_UNICAST),
+            graceful_restart: true,
+            extended_message: true,
+            send_hold_time: None,
+        }
+    }
+
+    /// The send hold time that goes with a negotiated hold time; `None` if there is to be none.
+    pub(super) fn send_hold(&self, hold_time: u16) -> Option<Duration> {
+        let seconds = self.send_hold_time.map_or(u64::from(hold_time) * 2, u64::from);
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+}

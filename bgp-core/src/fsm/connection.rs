@@ -1,0 +1,83 @@
+//! One TCP connection of a session and how far it has come.
+
+use std::time::Duration;
+
+use super::negotiate::Negotiated;
+use super::output::{ConnectionId, Direction, State};
+use super::timer::{Timer, Timers};
+use crate::Instant;
+use crate::wire::header::MAX_LEN;
+
+/// How long the peer may take for its OPEN (RFC 4271 section 8.2.2 suggests four minutes).
+pub(super) const OPEN_HOLD: Duration = Duration::from_secs(240);
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// TCP is up, our OPEN waits for the peer's or for its timer.
+    DelayOpen,
+    /// Our OPEN is sent.
+    OpenSent,
+    /// The peer's OPEN suits us, but another connection that is still before its own OPEN would be the one to keep. Our
+    /// KEEPALIVE is held back, so that the peer cannot take this one for established; `confirmed` if its own came.
+    Contending { negotiated: Box<Negotiated>, confirmed: bool },
+    /// The peer's OPEN suits us and our KEEPALIVE is sent.
+    OpenConfirm(Box<Negotiated>),
+    /// The peer's KEEPALIVE came.
+    Established { negotiated: Box<Negotiated>, since: Instant },
+}
+
+/// A connection and its timers.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) direction: Direction,
+    pub(super) phase: Phase,
+    pub(super) timers: Timers,
+}
+
+impl Connection {
+    pub(super) fn new(id: ConnectionId, direction: Direction) -> Connection {
+        Connection { id, direction, phase: Phase::DelayOpen, timers: Timers::default() }
+    }
+
+    pub(super) fn state(&self) -> State {
+        match (&self.phase, self.direction) {
+            (Phase::DelayOpen, Direction::Outgoing) => State::Connect,
+            (Phase::DelayOpen, Direction::Incoming) => State::Active,
+            (Phase::OpenSent | Phase::Contending { .. }, _) => State::OpenSent,
+            (Phase::OpenConfirm(_), _) => State::OpenConfirm,
+            (Phase::Established { .. }, _) => State::Established,
+        }
+    }
+
+    pub(super) fn is_established(&self) -> bool {
+        matches!(self.phase, Phase::Established { .. })
+    }
+
+    /// Whether the peer's OPEN is still to come.
+    pub(super) fn awaits_open(&self) -> bool {
+        matches!(self.phase, Phase::DelayOpen | Phase::OpenSent)
+    }
+
+    /// What was agreed on, once our KEEPALIVE confirmed it.
+    pub(super) fn negotiated(&self) -> Option<&Negotiated> {
+        match &self.phase {
+            Phase::OpenConfirm(negotiated) | Phase::Established { negotiated, .. } => Some(negotiated),
+            Phase::DelayOpen | Phase::OpenSent | Phase::Contending { .. } => None,
+        }
+    }
+
+    pub(super) fn max_message_len(&self) -> usize {
+        self.negotiated().map_or(MAX_LEN, Negotiated::max_message_len)
+    }
+
+    /// A whole message came. Before the OPENs are exchanged the time for them goes on.
+    pub(super) fn restart_hold(&mut self, now: Instant) {
+        match self.negotiated().map(Negotiated::hold) {
+            Some(Some(hold)) => self.timers.set(Timer::Hold, now + hold),
+            Some(None) => self.timers.stop(Timer::Hold),
+            None => (),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Sessions against each other and against hostile input, on a virtual clock.
+
+mod collisions;
+mod faults;
+mod lifecycle;
+mod pair;
+mod random;
+mod solo;

@@ -1,0 +1,169 @@
+//! One session alone, fed by hand.
+
+use std::time::Duration;
+
+use super::super::*;
+use super::pair::{seconds, shutdown, speaker};
+use crate::wire::MessageType;
+use crate::wire::header::{MAX_LEN, write_keepalive};
+use crate::wire::{Open, frame};
+
+pub(super) struct Solo {
+    pub(super) session: Session,
+    pub(super) now: Instant,
+    connections: u64,
+}
+
+/// What a session said on one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Open,
+    Keepalive,
+    Notification(u8, u8, Vec<u8>),
+    Closed,
+}
+
+impl Solo {
+    /// A session that was started.
+    pub(super) fn new(config: SessionConfig) -> Solo {
+        let mut session = Session::new(config, 3);
+        session.start(Instant::ZERO);
+        let mut solo = Solo { session, now: Instant::ZERO, connections: 0 };
+        solo.outputs();
+        solo
+    }
+
+    /// A session with one connection that is established.
+    pub(super) fn established(config: SessionConfig, peer: &SessionConfig) -> (Solo, ConnectionId) {
+        let mut solo = Solo::new(config);
+        let id = solo.up(Direction::Incoming);
+        solo.hear(id, &open_of(peer));
+        solo.hear(id, &keepalive());
+        solo.outputs();
+        assert_eq!(solo.session.state(), State::Established);
+        (solo, id)
+    }
+
+    pub(super) fn up(&mut self, direction: Direction) -> ConnectionId {
+        self.connections += 1;
+        let id = ConnectionId(self.connections);
+        self.session.connected(self.now, id, direction);
+        id
+    }
+
+    pub(super) fn hear(&mut self, id: ConnectionId, bytes: &[u8]) {
+        let mut input = bytes;
+        while self.session.receive(self.now, id, &mut input).is_some() {}
+    }
+
+    pub(super) fn later(&mut self, time: Duration) {
+        self.now += time;
+        self.session.handle_timeout(self.now, false);
+    }
+
+    pub(super) fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.session.poll_output()).collect()
+    }
+}
+
+/// What the outputs say on one connection.
+pub(super) fn said(outputs: &[Output], id: ConnectionId) -> Vec<Said> {
+    let said = |output: &Output| match output {
+        Output::Close(closed) if *closed == id => Some(Said::Closed),
+        Output::Send(to, bytes) if *to == id => {
+            let message = frame(bytes, MAX_LEN).unwrap().unwrap();
+            Some(match message.kind {
+                MessageType::Open => Said::Open,
+                MessageType::Keepalive => Said::Keepalive,
+                MessageType::Notification => {
+                    let n = Notification::parse(message.body).unwrap();
+                    Said::Notification(n.code, n.subcode, n.data)
+                }
+                other => panic!("a session writes no {other}"),
+            })
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(said).collect()
+}
+
+pub(super) fn open_message(open: &Open) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    open.encode(&mut bytes);
+    bytes
+}
+
+/// The OPEN that a session with this configuration sends.
+pub(super) fn open_of(config: &SessionConfig) -> Vec<u8> {
+    open_message(&negotiate::our_open(config))
+}
+
+pub(super) fn keepalive() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_keepalive(&mut bytes);
+    bytes
+}
+
+#[test]
+fn timers_are_set_only_while_they_mean_something() {
+    let mut solo = Solo::new(speaker(1));
+    assert!(solo.session.next_timeout().unwrap() <= solo.now + seconds(5));
+    solo.up(Direction::Outgoing);
+    assert_eq!(solo.session.next_timeout(), Some(solo.now + seconds(240)), "time for the peer's OPEN");
+    solo.session.stop(solo.now, shutdown());
+    assert_eq!(solo.session.next_timeout(), None);
+}
+
+#[test]
+fn a_session_stopped_while_it_connects_or_pauses_does_nothing_more() {
+    let mut connects = Solo::new(speaker(1));
+    let mut pauses = Solo::new(speaker(1));
+    let id = pauses.up(Direction::Incoming);
+    pauses.hear(id, b"x");
+    assert_eq!((connects.session.state(), pauses.session.state()), (State::Connect, State::Idle));
+    for solo in [&mut connects, &mut pauses] {
+        solo.session.stop(solo.now, shutdown());
+        solo.outputs();
+        assert_eq!(solo.session.next_timeout(), None);
+        solo.later(seconds(300));
+        assert_eq!((solo.outputs(), solo.session.state()), (vec![], State::Idle));
+    }
+}
+
+#[test]
+fn an_attempt_of_ours_is_forgotten_once_the_peers_connection_is_established() {
+    let without_hold = SessionConfig { hold_time: 0, ..speaker(1) };
+    let (mut solo, id) = Solo::established(without_hold, &speaker(2));
+    assert_eq!(solo.session.next_timeout(), None, "no retry is due");
+    solo.session.disconnected(solo.now, id);
+    assert_eq!(solo.session.state(), State::Active, "not Connect");
+}
+
+#[test]
+fn a_fault_on_the_peers_connection_gives_up_our_own_attempt() {
+    let mut solo = Solo::new(speaker(1));
+    let id = solo.up(Direction::Incoming);
+    solo.hear(id, b"x");
+    solo.later(seconds(5));
+    assert!(solo.outputs().contains(&Output::Connect), "a new attempt, after the pause");
+    assert_eq!(solo.session.state(), State::Connect);
+
+    let mut solo = Solo::new(speaker(1));
+    let id = solo.up(Direction::Incoming);
+    solo.hear(id, b"x");
+    let error = solo.session.last_error().cloned();
+    solo.session.connect_failed(solo.now);
+    assert_eq!(solo.session.last_error(), error.as_ref(), "the answer to the old one says nothing any more");
+}
+
+#[test]
+fn in_open_confirm_the_negotiated_hold_time_runs() {
+    let mut solo = Solo::new(SessionConfig { passive: true, ..speaker(1) });
+    let id = solo.up(Direction::Incoming);
+    solo.hear(id, &open_of(&SessionConfig { hold_time: 9, ..speaker(2) }));
+    assert_eq!(solo.session.state(), State::OpenConfirm);
+    solo.outputs();
+    solo.later(seconds(9));
+    assert_eq!(said(&solo.outputs(), id), [Said::Notification(4, 0, vec![]), Said::Closed]);
+    assert_eq!(solo.session.last_error(), Some(&DownReason::HoldTimerExpired));
+}

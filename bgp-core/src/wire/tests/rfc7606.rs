@@ -1,0 +1,415 @@
+//! RFC 7606, each of its rules once, by section.
+
+use super::*;
+use PeerKind::{External, Internal};
+use Treatment::{Accept, DisableFamily, DiscardAttribute, ResetSession, TreatAsWithdraw};
+
+/// An UPDATE that is fine but for `attribute`.
+fn with(attribute: &[u8]) -> Vec<u8> {
+    let mandatory = [ORIGIN, AS_PATH, NEXT_HOP].into_iter().filter(|known| known[1] != attribute[1]);
+    let attributes: Vec<&[u8]> = mandatory.chain([attribute]).collect();
+    body(&[], &attributes, NLRI)
+}
+
+/// The only fault of an UPDATE that is fine but for `attribute`: treatment and text.
+fn fault_of(attribute: &[u8], ctx: &DecodeContext) -> (Treatment, String) {
+    let outcome = receive(&with(attribute), ctx);
+    assert_eq!(outcome.faults.len(), 1, "{}", outcome.text());
+    assert_eq!(outcome.faults[0].treatment, outcome.treatment);
+    let kept = Attributes::new(&outcome.block).get(attribute[1]);
+    assert!(kept.is_none(), "a faulty attribute was kept");
+    assert_eq!(outcome.block.is_empty(), outcome.treatment > DiscardAttribute);
+    (outcome.treatment, outcome.faults[0].kind.to_string())
+}
+
+#[track_caller]
+fn assert_fault(kind: PeerKind, attribute: &[u8], treatment: Treatment, text: &str) {
+    let (got, why) = fault_of(attribute, &context(kind));
+    assert!(got == treatment && why.contains(text), "{got}: {why}");
+}
+
+#[track_caller]
+fn assert_clean(kind: PeerKind, attribute: &[u8]) {
+    let outcome = receive(&with(attribute), &context(kind));
+    assert_eq!(outcome.treatment, Accept, "{}", outcome.text());
+    assert!(Attributes::new(&outcome.block).get(attribute[1]).is_some());
+}
+
+#[test]
+fn a_sound_update_is_accepted_octet_for_octet() {
+    let outcome = receive(&body(&[], &[ORIGIN, AS_PATH, NEXT_HOP], NLRI), &context(External));
+    assert_eq!((outcome.treatment, outcome.block), (Accept, [ORIGIN, AS_PATH, NEXT_HOP].concat()));
+}
+
+#[test]
+fn s3_lengths_that_exceed_the_message_reset() {
+    for bad in [&[][..], &[0], &[0, 0], &[0, 0, 0], &[0, 9, 0, 0], &[0, 0, 0, 5, 0x40, 1, 1, 0]] {
+        let outcome = receive(bad, &context(Internal));
+        assert_eq!(outcome.notification, Some((3, 1, vec![])), "{bad:?}");
+    }
+}
+
+#[test]
+fn s3c_wrong_flags_are_treated_as_withdraw() {
+    assert_fault(Internal, &[0x80, 1, 1, 0], TreatAsWithdraw, "flags are 0x80, expected 0x40");
+    assert_fault(Internal, &[0xc0, 2, 6, 2, 1, 0, 0, 0xfc, 0], TreatAsWithdraw, "flags");
+    assert_fault(Internal, &[0xc0, 4, 4, 0, 0, 0, 1], TreatAsWithdraw, "flags");
+    assert_fault(Internal, &[0x40, 8, 4, 0, 1, 0, 1], TreatAsWithdraw, "flags");
+    assert_fault(Internal, &[0x80, 32, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], TreatAsWithdraw, "flags");
+}
+
+#[test]
+fn s3c_partial_and_unused_flags_are_no_fault_and_are_cleared() {
+    let outcome = receive(&with(&[0x6f, 1, 1, 0]), &context(Internal));
+    assert_eq!(outcome.treatment, Accept);
+    assert_eq!(Attributes::new(&outcome.block).get(1).unwrap().flags, 0x40);
+}
+
+#[test]
+fn s3d_a_missing_mandatory_attribute_is_treated_as_withdraw() {
+    for missing in [1, 2, 3] {
+        let attributes: Vec<&[u8]> =
+            [ORIGIN, AS_PATH, NEXT_HOP].into_iter().filter(|known| known[1] != missing).collect();
+        let outcome = receive(&body(&[], &attributes, NLRI), &context(Internal));
+        assert_eq!((outcome.treatment, outcome.faults[0].code), (TreatAsWithdraw, missing));
+        assert_eq!(outcome.faults[0].kind, FaultKind::Missing);
+    }
+}
+
+#[test]
+fn s3d_next_hop_is_not_mandatory_with_mp_reach_and_then_ignored() {
+    let outcome = receive(&body(&[], &[MP_REACH, ORIGIN, AS_PATH], &[]), &context(Internal));
+    assert_eq!(outcome.treatment, Accept, "{}", outcome.text());
+    let bad_next_hop = [0x40, 3, 1, 0];
+    let outcome = receive(&body(&[], &[ORIGIN, MP_REACH, &bad_next_hop, AS_PATH], &[]), &context(Internal));
+    assert_eq!((outcome.treatment, outcome.block), (Accept, [ORIGIN, AS_PATH].concat()));
+}
+
+#[test]
+fn s3f_aggregation_attributes_with_wrong_flags_are_discarded() {
+    assert_fault(External, &[0xc0, 6, 0], DiscardAttribute, "flags");
+    assert_fault(External, &[0x40, 7, 8, 0, 0, 0, 1, 10, 0, 0, 1], DiscardAttribute, "flags");
+}
+
+#[test]
+fn s3g_a_second_mp_attribute_resets() {
+    for (twice, code) in [(MP_REACH, 14), (MP_UNREACH, 15)] {
+        let outcome = receive(&body(&[], &[twice, ORIGIN, AS_PATH, twice], &[]), &context(Internal));
+        assert_eq!(outcome.notification, Some((3, 1, vec![])));
+        assert_eq!((outcome.faults[0].code, &outcome.faults[0].kind), (code, &FaultKind::Duplicate));
+    }
+}
+
+#[test]
+fn s3g_of_other_attributes_that_come_twice_the_first_is_kept() {
+    let unknown = |value| [0xe0, 99, 1, value];
+    let other_path = [0x40, 2, 6, 2, 1, 0, 0, 0, 9];
+    let attributes = [ORIGIN, AS_PATH, NEXT_HOP, &other_path, &unknown(1), &unknown(2)];
+    let outcome = receive(&body(&[], &attributes, NLRI), &context(External));
+    assert_eq!((outcome.treatment, outcome.faults.len()), (DiscardAttribute, 2));
+    assert_eq!(outcome.block, [ORIGIN, AS_PATH, NEXT_HOP, &unknown(1)].concat());
+}
+
+#[test]
+fn s3h_the_strongest_treatment_decides() {
+    let (atomic, origin) = ([0x40, 6, 1, 0], [0x40, 1, 1, 7]);
+    let outcome = receive(&body(&[], &[&atomic, &origin, AS_PATH, NEXT_HOP], NLRI), &context(Internal));
+    assert_eq!((outcome.treatment, outcome.faults.len()), (TreatAsWithdraw, 2));
+}
+
+#[test]
+fn s3i_withdrawn_routes_are_checked_like_the_nlri() {
+    let outcome = receive(&body(&[33, 1, 2, 3, 4, 5], &[], &[]), &context(Internal));
+    assert_eq!(outcome.notification, Some((3, 10, vec![])));
+}
+
+#[test]
+fn s4_an_attribute_that_overruns_is_treated_as_withdraw_when_destinations_are_known() {
+    for tail in [&[0x40, 5, 200, 0, 0][..], &[0x40], &[0x40, 5], &[0x50, 5, 0]] {
+        let outcome = receive(&body(&[], &[ORIGIN, AS_PATH, NEXT_HOP, tail], NLRI), &context(Internal));
+        assert_eq!(outcome.treatment, TreatAsWithdraw, "{tail:?}");
+        assert!(outcome.text().contains("RFC 7606 section 4"), "{}", outcome.text());
+    }
+}
+
+#[test]
+fn s4_an_attribute_of_length_zero_is_malformed_but_for_as_path_and_atomic_aggregate() {
+    for (flags, code) in [(0x40, 1), (0x40, 3), (0x80, 4), (0x40, 5), (0xc0, 8), (0x80, 9), (0x80, 10)] {
+        assert_fault(Internal, &[flags, code, 0], TreatAsWithdraw, "length is 0");
+    }
+    for code in [16, 25, 32] {
+        assert_fault(Internal, &[0xc0, code, 0], TreatAsWithdraw, "length is 0");
+    }
+    assert_clean(Internal, &[0x40, 2, 0]);
+    assert_clean(Internal, &[0x40, 6, 0]);
+}
+
+#[test]
+fn s5_2_a_fault_without_reachable_destinations_resets() {
+    let bad_origin = [0x40, 1, 1, 9];
+    let outcome = receive(&body(NLRI, &[&bad_origin], &[]), &context(Internal));
+    assert_eq!(outcome.notification, Some((3, 6, bad_origin.to_vec())));
+    let outcome = receive(&body(&[], &[ORIGIN, MP_UNREACH, &[0x40, 2, 9]], &[]), &context(Internal));
+    assert_eq!(outcome.treatment, ResetSession);
+}
+
+#[test]
+fn s5_2_what_is_discarded_does_not_reset_an_update_that_only_withdraws() {
+    let outcome = receive(&body(NLRI, &[&[0x40, 6, 1, 0]], &[]), &context(Internal));
+    assert_eq!(outcome.treatment, DiscardAttribute);
+}
+
+#[test]
+fn s5_3_destinations_that_cannot_be_read_reset() {
+    let mandatory = [ORIGIN, AS_PATH, NEXT_HOP];
+    for nlri in [&[33, 1, 2, 3, 4, 5][..], &[24, 1, 2], &[16, 10, 1, 8]] {
+        let outcome = receive(&body(&[], &mandatory, nlri), &context(Internal));
+        assert_eq!(outcome.notification, Some((3, 10, vec![])), "{nlri:?}");
+    }
+    let reach = |nlri: &[u8]| {
+        let mut attribute = MP_REACH[..24].to_vec();
+        attribute.extend(nlri);
+        attribute[2] = u8::try_from(attribute.len() - 3).unwrap();
+        attribute
+    };
+    for attribute in [reach(&[129, 0]), reach(&[64, 0x20]), vec![0x80, 15, 5, 0, 2, 1, 129, 0]] {
+        let outcome = receive(&body(&[], &[&attribute, ORIGIN, AS_PATH], &[]), &context(Internal));
+        assert_eq!(outcome.notification, Some((3, 9, attribute)));
+    }
+}
+
+#[test]
+fn s5_3_mp_attributes_too_short_or_with_wrong_flags_reset() {
+    for (attribute, subcode) in [
+        (&[0x80, 14, 4, 0, 2, 1, 0][..], 5),
+        (&[0x80, 15, 2, 0, 2], 5),
+        (&[0xc0, 15, 3, 0, 2, 1], 4),
+        (&[0x40, 14, 5, 0, 2, 1, 0, 0], 4),
+    ] {
+        let outcome = receive(&body(&[], &[ORIGIN, attribute], &[]), &context(Internal));
+        assert_eq!(outcome.notification, Some((3, subcode, attribute.to_vec())));
+    }
+}
+
+#[test]
+fn s7_1_origin() {
+    assert_fault(Internal, &[0x40, 1, 2, 0, 0], TreatAsWithdraw, "length is 2, expected 1");
+    assert_fault(Internal, &[0x40, 1, 1, 3], TreatAsWithdraw, "value 3 is undefined");
+}
+
+#[test]
+fn s7_2_as_path() {
+    assert_fault(Internal, &[0x40, 2, 6, 9, 1, 0, 0, 0, 1], TreatAsWithdraw, "segment type 9");
+    assert_fault(Internal, &[0x40, 2, 2, 2, 0], TreatAsWithdraw, "empty");
+    assert_fault(Internal, &[0x40, 2, 6, 2, 2, 0, 0, 0, 1], TreatAsWithdraw, "cut off");
+    assert_fault(Internal, &[0x40, 2, 7, 2, 1, 0, 0, 0, 1, 2], TreatAsWithdraw, "cut off");
+    assert_fault(Internal, &[0x40, 2, 6, 2, 1, 0, 0, 0, 0], TreatAsWithdraw, "AS number 0");
+    assert_fault(External, &[0x40, 2, 6, 3, 1, 0, 0, 0, 1], TreatAsWithdraw, "confederation");
+    assert_fault(External, &[0x40, 2, 0], TreatAsWithdraw, "empty");
+}
+
+#[test]
+fn s7_3_next_hop() {
+    assert_fault(Internal, &[0x40, 3, 3, 10, 0, 0], TreatAsWithdraw, "length is 3, expected 4");
+    assert_fault(Internal, &[0x40, 3, 4, 0, 0, 0, 0], TreatAsWithdraw, "no address of a host");
+    assert_fault(Internal, &[0x40, 3, 4, 224, 0, 0, 5], TreatAsWithdraw, "no address of a host");
+    assert_clean(Internal, &[0x40, 3, 4, 127, 0, 0, 1]);
+}
+
+#[test]
+fn s7_4_multi_exit_disc() {
+    assert_fault(External, &[0x80, 4, 3, 0, 0, 1], TreatAsWithdraw, "length is 3, expected 4");
+}
+
+#[test]
+fn s7_5_local_pref() {
+    assert_fault(Internal, &[0x40, 5, 5, 0, 0, 0, 1, 0], TreatAsWithdraw, "length is 5, expected 4");
+    assert_fault(External, &[0x40, 5, 5, 0, 0, 0, 1, 0], DiscardAttribute, "external peer");
+    assert_fault(External, &[0x40, 5, 4, 0, 0, 0, 1], DiscardAttribute, "external peer");
+}
+
+#[test]
+fn s7_6_atomic_aggregate() {
+    assert_fault(Internal, &[0x40, 6, 1, 0], DiscardAttribute, "length is 1, expected 0");
+}
+
+#[test]
+fn s7_7_aggregator() {
+    assert_fault(Internal, &[0xc0, 7, 6, 0, 1, 10, 0, 0, 1], DiscardAttribute, "length is 6, expected 8");
+    assert_fault(Internal, &[0xc0, 7, 8, 0, 0, 0, 0, 10, 0, 0, 1], DiscardAttribute, "AS number 0");
+    let eight = [0xc0, 7, 8, 0, 0, 0, 1, 10, 0, 0, 1];
+    let narrow_path = [0x40, 2, 4, 2, 1, 0xfc, 0];
+    let update = body(&[], &[ORIGIN, &narrow_path, NEXT_HOP, &eight], NLRI);
+    assert_eq!(receive(&update, &two_octet(Internal)).treatment, DiscardAttribute);
+}
+
+#[test]
+fn s7_8_communities() {
+    assert_fault(
+        Internal,
+        &[0xc0, 8, 5, 0, 0, 0, 1, 0],
+        TreatAsWithdraw,
+        "length is 5, expected a multiple of 4",
+    );
+}
+
+#[test]
+fn s7_9_originator_id() {
+    assert_fault(Internal, &[0x80, 9, 3, 10, 0, 0], TreatAsWithdraw, "length is 3, expected 4");
+    assert_fault(External, &[0x80, 9, 4, 10, 0, 0, 1], DiscardAttribute, "external peer");
+    assert_fault(External, &[0x80, 9, 3, 10, 0, 0], DiscardAttribute, "external peer");
+}
+
+#[test]
+fn s7_10_cluster_list() {
+    assert_fault(Internal, &[0x80, 10, 3, 10, 0, 0], TreatAsWithdraw, "expected a multiple of 4");
+    assert_fault(External, &[0x80, 10, 3, 10, 0, 0], DiscardAttribute, "external peer");
+}
+
+#[test]
+fn s7_11_an_mp_next_hop_of_wrong_length_disables_its_family() {
+    let mut with_v4_length = MP_REACH.to_vec();
+    with_v4_length[6] = 4;
+    let mut over_the_end = MP_REACH.to_vec();
+    over_the_end[6] = 200;
+    for attribute in [with_v4_length, over_the_end] {
+        let outcome = receive(&body(&[], &[ORIGIN, AS_PATH, NEXT_HOP, &attribute], NLRI), &context(Internal));
+        let len = attribute[6];
+        assert_eq!(outcome.treatment, DisableFamily);
+        assert_eq!(outcome.faults[0].kind, FaultKind::NextHopLength { family: BOTH[1], len });
+    }
+}
+
+#[test]
+fn s7_14_and_15_extended_communities() {
+    assert_fault(Internal, &[0xc0, 16, 7, 0, 2, 0, 1, 0, 0, 0], TreatAsWithdraw, "expected a multiple of 8");
+    assert_fault(
+        Internal,
+        &[0xc0, 25, 8, 0, 2, 0, 1, 0, 0, 0, 0],
+        TreatAsWithdraw,
+        "expected a multiple of 20",
+    );
+}
+
+#[test]
+fn rfc_8092_large_communities() {
+    assert_fault(
+        Internal,
+        &[0xc0, 32, 8, 0, 0, 0, 1, 0, 0, 0, 0],
+        TreatAsWithdraw,
+        "expected a multiple of 12",
+    );
+}
+
+#[test]
+fn rfc_6793_as4_attributes_are_discarded_where_they_are_malformed_or_have_no_place() {
+    assert_fault(Internal, &[0xc0, 17, 6, 2, 1, 0, 1, 0, 0], DiscardAttribute, "four-octet AS numbers");
+    let narrow_path: &[u8] = &[0x40, 2, 4, 2, 1, 0xfc, 0];
+    for attribute in [
+        &[0xc0, 17, 5, 2, 1, 0, 1, 0][..],
+        &[0xc0, 17, 6, 2, 2, 0, 1, 0, 0],
+        &[0xc0, 17, 6, 9, 1, 0, 1, 0, 0],
+        &[0xc0, 17, 6, 2, 1, 0, 0, 0, 0],
+        &[0xc0, 18, 6, 0, 1, 10, 0, 0, 1],
+        &[0xc0, 18, 8, 0, 0, 0, 0, 10, 0, 0, 1],
+    ] {
+        let update = body(&[], &[ORIGIN, narrow_path, NEXT_HOP, attribute], NLRI);
+        let outcome = receive(&update, &two_octet(External));
+        assert_eq!((outcome.treatment, outcome.faults.len()), (DiscardAttribute, 1), "{attribute:?}");
+        assert_eq!(outcome.block, [ORIGIN, AS_PATH, NEXT_HOP].concat());
+    }
+}
+
+#[test]
+fn rfc_6793_a_two_octet_session_gives_four_octet_attributes() {
+    let path = [0x40, 2, 6, 2, 2, 0xfc, 0, 0x5b, 0xa0]; // 64512 AS_TRANS
+    let aggregator = [0xc0, 7, 6, 0x5b, 0xa0, 10, 0, 0, 1];
+    let as4_path = [0xc0, 17, 6, 2, 1, 0, 1, 0x11, 0x70]; // 70000
+    let as4_aggregator = [0xc0, 18, 8, 0, 1, 0x11, 0x70, 10, 0, 0, 1];
+    let attributes = [&as4_path, ORIGIN, &path, NEXT_HOP, &aggregator, &as4_aggregator];
+    let outcome = receive(&body(&[], &attributes, NLRI), &two_octet(External));
+    let wide = Attributes::new(&outcome.block);
+    assert_eq!((outcome.treatment, wide.as_path().to_string()), (Accept, "64512 70000".into()));
+    assert_eq!(wide.aggregator().unwrap().0.0, 70000);
+    assert_eq!(wide.iter().map(|a| a.code).collect::<Vec<_>>(), [1, 2, 3, 7]);
+    assert_eq!((outcome.summary.as_path_len, outcome.summary.neighbor_as.unwrap().0), (2, 64512));
+}
+
+#[test]
+fn rfc_6793_an_aggregator_that_is_not_as_trans_overrules_the_as4_attributes() {
+    let path = [0x40, 2, 6, 2, 2, 0xfc, 0, 0x5b, 0xa0];
+    let aggregator = [0xc0, 7, 6, 0, 9, 10, 0, 0, 1];
+    let as4_path = [0xc0, 17, 6, 2, 1, 0, 1, 0x11, 0x70];
+    let as4_aggregator = [0xc0, 18, 8, 0, 1, 0x11, 0x70, 10, 0, 0, 1];
+    let attributes = [ORIGIN, &path, NEXT_HOP, &aggregator, &as4_path, &as4_aggregator];
+    let outcome = receive(&body(&[], &attributes, NLRI), &two_octet(External));
+    let wide = Attributes::new(&outcome.block);
+    assert_eq!(wide.as_path().to_string(), "64512 23456");
+    assert_eq!(wide.aggregator().unwrap().0.0, 9);
+}
+
+#[test]
+fn a_two_octet_path_too_long_to_be_widened_is_treated_as_withdraw() {
+    let segment: Vec<u8> = [2, 255].into_iter().chain([1; 510]).collect();
+    let value = segment.repeat(70);
+    let mut path = vec![0x50, 2];
+    path.extend(u16::try_from(value.len()).unwrap().to_be_bytes());
+    path.extend(value);
+    let outcome = receive(&body(&[], &[ORIGIN, &path, NEXT_HOP], NLRI), &two_octet(External));
+    assert_eq!(outcome.treatment, TreatAsWithdraw);
+    assert!(outcome.text().contains("too long"), "{}", outcome.text());
+}
+
+#[test]
+fn an_unknown_transitive_attribute_is_kept_and_marked_partial() {
+    let outcome = receive(&with(&[0xd0, 99, 0, 3, 1, 2, 3]), &context(External));
+    assert_eq!(outcome.treatment, Accept);
+    let kept = Attributes::new(&outcome.block).get(99).unwrap();
+    assert_eq!(kept.whole, [0xf0, 99, 0, 3, 1, 2, 3]);
+}
+
+#[test]
+fn an_unknown_attribute_that_is_not_transitive_is_dropped_quietly() {
+    let outcome = receive(&with(&[0x80, 26, 3, 1, 0, 11]), &context(External));
+    assert_eq!((outcome.treatment, outcome.block), (Accept, [ORIGIN, AS_PATH, NEXT_HOP].concat()));
+}
+
+#[test]
+fn an_unknown_well_known_attribute_is_treated_as_withdraw() {
+    assert_fault(External, &[0x40, 99, 0], TreatAsWithdraw, "unknown but marked well-known");
+}
+
+#[test]
+fn a_family_that_was_not_negotiated_is_ignored() {
+    let v4_only = DecodeContext { families: [BOTH[0]].into_iter().collect(), ..context(Internal) };
+    let update = body(&[], &[MP_REACH, ORIGIN, AS_PATH, NEXT_HOP], NLRI);
+    let view = UpdateView::parse(&update, &v4_only).unwrap();
+    assert_eq!((view.treatment(), view.mp_reach()), (DiscardAttribute, None));
+    assert_eq!(view.announced().count(), 1);
+    let v6_only = DecodeContext { families: [BOTH[1]].into_iter().collect(), ..context(Internal) };
+    let view = UpdateView::parse(&update, &v6_only).unwrap();
+    assert_eq!((view.treatment(), view.announced().count()), (DiscardAttribute, 0));
+    assert!(view.mp_reach().is_some());
+}
+
+#[test]
+fn an_mp_next_hop_that_is_no_host_is_treated_as_withdraw() {
+    let mut multicast = MP_REACH.to_vec();
+    multicast[7] = 0xff;
+    let update = body(&[], &[&multicast, ORIGIN, AS_PATH], &[]);
+    let view = UpdateView::parse(&update, &context(Internal)).unwrap();
+    assert_eq!(view.treatment(), TreatAsWithdraw);
+    assert_eq!(view.mp_reach().unwrap().nlri_of::<crate::V6>().count(), 1);
+}
+
+#[test]
+fn the_end_of_rib_of_each_family_is_known() {
+    let of = |body: &[u8]| UpdateView::parse(body, &context(Internal)).unwrap().end_of_rib();
+    assert_eq!(of(&[0, 0, 0, 0]), Some(BOTH[0]));
+    assert_eq!(of(&body(&[], &[&[0x80, 15, 3, 0, 2, 1]], &[])), Some(BOTH[1]));
+    assert_eq!(of(&body(&[], &[&[0x90, 15, 0, 3, 0, 2, 1]], &[])), Some(BOTH[1]));
+    assert_eq!(of(&body(NLRI, &[], &[])), None);
+    assert_eq!(of(&body(&[], &[MP_UNREACH], &[])), None);
+    assert_eq!(of(&body(&[], &[&[0x80, 15, 3, 0, 2, 1], ORIGIN], &[])), None);
+    assert_eq!(of(&body(NLRI, &[&[0x80, 15, 3, 0, 2, 1]], &[])), None);
+}

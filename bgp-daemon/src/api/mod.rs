@@ -1,0 +1,22 @@
+//! The control API: what it says ([`schema`]), how a daemon answers it ([`ControlHandle`]), and the server.
+//!
+//! ```text
+//!  bgp, Prometheus, kubelet                         the daemon's loop
+//!        │ HTTP                                            ▲   │
+//!        ▼                     Command + Reply (bounded)   │   │ EventBus::publish, Heartbeat::beat
+//!  ApiServer ─ routes ─ ControlHandle ─────────────────────┘   │
+//!        ▲                                                     │
+//!        └──────────── events: broadcast, bounded ◄────────────┘
+//! ```
+
+mod bounded;
+mod control;
+mod error;
+mod events;
+mod routes;
+pub mod schema;
+mod server;
+
+pub use control::{Command, ControlError, ControlHandle, Heartbeat, PeerAction, Reply};
+pub use events::{EventBus, Watcher};
+pub use server::{ApiServer, ServeError};

@@ -1,0 +1,138 @@
+//! Routes and the FIB's difference.
+
+use std::net::IpAddr;
+
+use bgp_core::Prefix;
+use serde::{Deserialize, Serialize};
+
+use super::{Body, Timestamp, text};
+
+/// One path to one prefix. Attributes as text where JSON has no better form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteRow {
+    /// The destination.
+    #[serde(with = "text")]
+    pub prefix: Prefix,
+    /// NEXT_HOP, or that of MP_REACH_NLRI.
+    pub next_hop: IpAddr,
+    /// The peer it came from; `null`: announced by this daemon.
+    pub from: Option<IpAddr>,
+    /// The path identifier (RFC 7911), 0 without ADD-PATH.
+    pub path_id: u32,
+    /// `igp`, `egp` or `incomplete`.
+    pub origin: String,
+    /// AS_PATH, as in `64513 {1 2}`; empty for a route of our own AS.
+    pub as_path: String,
+    /// MULTI_EXIT_DISC.
+    pub med: Option<u32>,
+    /// LOCAL_PREF.
+    pub local_pref: Option<u32>,
+    /// COMMUNITIES, as in `64512:100`.
+    pub communities: Vec<String>,
+    /// EXTENDED COMMUNITIES, as in `rt:64512:100`.
+    pub ext_communities: Vec<String>,
+    /// LARGE_COMMUNITY, as in `64512:1:2`.
+    pub large_communities: Vec<String>,
+    /// ORIGINATOR_ID.
+    pub originator_id: Option<String>,
+    /// CLUSTER_LIST, the latest first.
+    pub cluster_list: Vec<String>,
+    /// Other attributes, as in `AGGREGATOR 64512 10.0.0.1`.
+    pub other: Vec<String>,
+    /// Since when we have it.
+    pub since: Option<Timestamp>,
+    /// For how long, in seconds.
+    pub age_seconds: u64,
+    /// Whether it may be used at all: next hop reachable, no loop.
+    pub valid: bool,
+    /// Whether it is the best one.
+    pub best: bool,
+    /// More about it: `multipath`, `reflected`, `fib`, `stale`, `unreachable`.
+    pub flags: Vec<String>,
+    /// The rule by which it lost against the best one.
+    pub lost_by: Option<String>,
+}
+
+/// `bgp.routes/v1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routes {
+    /// The routes that matched, up to the limit.
+    pub routes: Vec<RouteRow>,
+    /// How many matched in all.
+    pub total: u64,
+}
+
+impl Body for Routes {
+    const SCHEMA: &'static str = "bgp.routes/v1";
+}
+
+/// How the kernel differs from what should be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FibFault {
+    /// Wanted, and the kernel has none.
+    Missing,
+    /// In the kernel, ours, and not wanted.
+    Extra,
+    /// There, with other next hops.
+    Different,
+}
+
+impl FibFault {
+    /// The name, as in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            FibFault::Missing => "missing",
+            FibFault::Extra => "extra",
+            FibFault::Different => "different",
+        }
+    }
+}
+
+/// One prefix on which RIB and kernel do not agree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FibDiffRow {
+    /// The destination.
+    #[serde(with = "text")]
+    pub prefix: Prefix,
+    /// How they differ.
+    pub fault: FibFault,
+    /// The next hops that should be there; empty: no route, or a blackhole.
+    pub wanted: Vec<IpAddr>,
+    /// The next hops that are there.
+    pub found: Vec<IpAddr>,
+}
+
+/// `bgp.fib_diff/v1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FibDiff {
+    /// What differs; empty: nothing.
+    pub routes: Vec<FibDiffRow>,
+    /// How many routes agree.
+    pub in_sync: u64,
+}
+
+impl Body for FibDiff {
+    const SCHEMA: &'static str = "bgp.fib_diff/v1";
+}
+
+/// The body of `POST /v1/announce` and `/v1/withdraw`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrefixesRequest {
+    /// The prefixes.
+    #[serde(with = "text::list")]
+    pub prefixes: Vec<Prefix>,
+}
+
+/// `bgp.announced/v1`: what announcing or withdrawing did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// How many prefixes changed; the others were so already.
+    pub changed: u64,
+}
+
+impl Body for Announced {
+    const SCHEMA: &'static str = "bgp.announced/v1";
+}

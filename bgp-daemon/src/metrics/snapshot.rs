@@ -1,0 +1,133 @@
+//! What the daemon hands over for a scrape.
+
+use std::net::IpAddr;
+
+use crate::api::schema::{PeerType, SessionState, TableSize, Timestamp};
+use crate::config::PerPeer;
+
+/// Everything `/metrics` shows of a daemon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricsSnapshot {
+    /// The daemon's name, for `bgp_build_info`.
+    pub daemon: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// How many series each peer gets, as configured.
+    pub per_peer: PerPeer,
+    /// All peers.
+    pub peers: Vec<PeerMetrics>,
+    /// The tables.
+    pub tables: Vec<TableSize>,
+    /// Interned attribute sets.
+    pub attribute_sets: u64,
+    /// Update groups.
+    pub update_groups: u64,
+    /// What the RIB takes, in octets.
+    pub rib_memory_bytes: u64,
+    /// Seconds from an UPDATE's reading to the writing of what follows from it.
+    pub propagation: Buckets,
+    /// The last reload, or the start.
+    pub reload: ReloadMetrics,
+}
+
+/// How the configuration was last read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReloadMetrics {
+    /// Whether it was taken.
+    pub success: bool,
+    /// When it was last taken.
+    pub time: Timestamp,
+}
+
+/// One peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerMetrics {
+    /// Its address: the label `peer`.
+    pub address: IpAddr,
+    /// Its name in the configuration.
+    pub name: Option<String>,
+    /// Its AS number.
+    pub asn: u32,
+    /// What it is to us.
+    pub kind: PeerType,
+    /// Where its session stands.
+    pub state: SessionState,
+    /// Since when; `None`: since the start.
+    pub last_change: Option<Timestamp>,
+    /// How often it left Established.
+    pub flaps: u64,
+    /// Sessions that ended, by `DownReason`'s label.
+    pub down: Vec<(&'static str, u64)>,
+    /// Messages by direction (`received`, `sent`) and type.
+    pub messages: Vec<(&'static str, &'static str, u64)>,
+    /// Octets read.
+    pub bytes_received: u64,
+    /// Octets written.
+    pub bytes_sent: u64,
+    /// By family.
+    pub families: Vec<FamilyMetrics>,
+    /// Routes refused, by reason.
+    pub rejected: Vec<(&'static str, u64)>,
+    /// UPDATEs that were wrong, by how they were treated.
+    pub malformed: Vec<(&'static str, u64)>,
+    /// NOTIFICATIONs by direction and code.
+    pub notifications: Vec<(&'static str, u8, u64)>,
+    /// How old the oldest change is that was not yet written to it, in seconds.
+    pub send_lag_seconds: f64,
+    /// Octets waiting to be written.
+    pub queue_bytes: u64,
+}
+
+/// A peer's routes of one family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FamilyMetrics {
+    /// `ipv4` or `ipv6`.
+    pub family: &'static str,
+    /// Routes it has announced to us.
+    pub received: u64,
+    /// Those of them that may be used.
+    pub accepted: u64,
+    /// Routes we have announced to it.
+    pub advertised: u64,
+    /// Announcements and withdrawals since the start, by direction and kind.
+    pub updates: Vec<(&'static str, &'static str, u64)>,
+}
+
+/// The upper bounds of [`Buckets`], in seconds.
+pub const PROPAGATION_BOUNDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// A histogram of durations.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Buckets {
+    counts: [u64; PROPAGATION_BOUNDS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Buckets {
+    /// Counts one duration.
+    pub fn observe(&mut self, duration: std::time::Duration) {
+        let seconds = duration.as_secs_f64();
+        self.count += 1;
+        self.sum += seconds;
+        let within = self.counts.iter_mut().zip(PROPAGATION_BOUNDS).filter(|(_, bound)| seconds <= *bound);
+        within.for_each(|(count, _)| *count += 1);
+    }
+
+    /// How many durations were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their sum in seconds.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// Upper bounds with the number of durations up to each.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
+        PROPAGATION_BOUNDS.into_iter().zip(self.counts)
+    }
+}

@@ -1,0 +1,95 @@
+//! What the daemons' `main` share: the command line, the configuration, signals, exit codes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+use crate::api::Command;
+use crate::config::{Config, DaemonKind, Diagnostic};
+use crate::log::{self, LogHandle};
+use crate::runtime::Daemon;
+
+/// Exit code of a wrong command line or configuration.
+const USAGE: u8 = 2;
+
+/// Exit code of a daemon that could not start or failed.
+const FAILED: u8 = 4;
+
+/// The command line of a daemon.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Check the configuration and exit: 0 if it is good, 2 with every error if not.
+    #[arg(long, requires = "config")]
+    pub check: bool,
+}
+
+/// A daemon that knows what to do and logs.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The checked configuration.
+    pub config: Config,
+    /// Where it came from; `None` in a trial.
+    pub config_path: Option<PathBuf>,
+    /// Lets a reload change the log level.
+    pub log: LogHandle,
+}
+
+/// Reads the configuration and starts to log.
+///
+/// # Errors
+/// The exit code, when there is nothing more to do: after `--check`, or with everything said on standard error.
+pub fn prepare(kind: DaemonKind, arguments: &Arguments) -> Result<Prepared, ExitCode> {
+    let loaded = match &arguments.config {
+        Some(path) => Config::load(path, kind),
+        None => Config::trial(),
+    };
+    let config = loaded.map_err(|errors| {
+        tell(&errors);
+        ExitCode::from(USAGE)
+    })?;
+    tell(&config.warnings);
+    if arguments.check {
+        return Err(ExitCode::SUCCESS);
+    }
+    let log = log::init(&config.log).map_err(|e| failed(&e))?;
+    Ok(Prepared { config, config_path: arguments.config.clone(), log })
+}
+
+fn tell(diagnostics: &[Diagnostic]) {
+    for diagnostic in diagnostics {
+        eprintln!("{diagnostic}\n");
+    }
+}
+
+/// Says on standard error why the daemon ends; the exit code to end with.
+pub fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(FAILED)
+}
+
+/// Returns when the process is asked to end (SIGTERM, SIGINT), with the signal's name; SIGHUP reloads.
+///
+/// # Errors
+/// If the daemon failed first, or signals cannot be caught.
+pub async fn until_stopped(daemon: &mut Daemon) -> std::io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let control = daemon.control().clone();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            () = daemon.failed() => return Err(std::io::Error::other("the daemon ended by itself")),
+            _ = hangup.recv() => match control.ask(Command::Reload).await {
+                Ok(_) => info!("configuration reloaded"),
+                Err(refused) => error!("configuration not reloaded, the running one stays: {refused}"),
+            },
+        }
+    }
+}

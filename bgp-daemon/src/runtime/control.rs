@@ -1,0 +1,299 @@
+//! The supervisor's answers to the control API.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use bgp_core::fsm::State;
+use bgp_core::wire::Notification;
+use bgp_core::wire::notification::cease;
+use bgp_core::{Family, Prefix};
+use bgp_rib::table::DestId;
+use bgp_rib::{PeerCounts, PeerId, Rib};
+use bgp_router::Core;
+use tokio::sync::oneshot;
+use tracing::info;
+
+use super::announce::Source;
+use super::clock::Clock;
+use super::core_thread::CoreRequest;
+use super::peer_task::PeerCommand;
+use super::rows;
+use super::status::PeerStatus;
+use super::supervisor::Supervisor;
+use crate::api::schema::{
+    Announced, EffectiveConfig, LastReload, PeerDetail, PeerRef, PeerRow, Readiness, RefreshDirection,
+    RouteCollector, RouteQuery, RouteTarget, Routes, Scope, Status, TableSize, Timestamp,
+};
+use crate::api::{Command, ControlError, PeerAction};
+use crate::config::{PeerConfig, Selector};
+
+const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
+
+/// A reply that nobody waits for any more is dropped without harm.
+macro_rules! answer {
+    ($reply:expr, $value:expr) => {
+        drop($reply.send($value))
+    };
+}
+
+impl Supervisor {
+    pub(super) async fn command(&mut self, command: Command) {
+        match command {
+            Command::Status(reply) => answer!(reply, self.status().await.map(Box::new)),
+            Command::Peers(reply) => answer!(reply, self.peer_rows().await),
+            Command::Peer { peer, reply } => answer!(reply, self.peer_detail(&peer).await.map(Box::new)),
+            Command::PeerAction { peer, action, reply } => answer!(reply, self.peer_action(&peer, action).await),
+            Command::Routes { query, reply } => answer!(reply, self.routes(*query).await),
+            Command::Reload(reply) => answer!(reply, self.reload().await),
+            Command::Announce { prefixes, reply } => answer!(reply, self.announce_by_command(&prefixes).await),
+            Command::Withdraw { prefixes, reply } => answer!(reply, self.withdraw_by_command(&prefixes).await),
+            Command::Config(reply) => answer!(reply, Ok(self.effective())),
+            Command::Metrics(reply) => answer!(reply, self.metrics().await.map(Box::new)),
+            Command::Ready(reply) => answer!(reply, Ok(self.readiness().await)),
+        }
+    }
+
+    /// Asks the core something and waits for the answer.
+    pub(super) async fn ask_core<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Core, Clock) -> T + Send + 'static,
+    ) -> Result<T, ControlError> {
+        let (sender, answer) = oneshot::channel();
+        let request = CoreRequest::With(Box::new(move |core, clock| drop(sender.send(ask(core, clock)))));
+        let gone = ControlError::Unavailable("the RIB is stopping");
+        self.core.send(request).await.map_err(|_| gone.clone())?;
+        answer.await.map_err(|_| gone)
+    }
+
+    async fn status(&self) -> Result<Status, ControlError> {
+        let statuses = self.peers.statuses().await;
+        let (tables, groups, memory) = self
+            .ask_core(|core, _| {
+                let rib = core.rib();
+                let tables: Vec<TableSize> = FAMILIES
+                    .into_iter()
+                    .map(|family| TableSize {
+                        family: family.to_string(),
+                        prefixes: rib.route_count(family) as u64,
+                        paths: rib.path_count(family) as u64,
+                    })
+                    .collect();
+                let memory = rib.memory();
+                (tables, rib.groups().count() as u64, (memory.tables + memory.queued) as u64)
+            })
+            .await?;
+        let started = self.clock.started();
+        let readiness = self.readiness().await;
+        Ok(Status {
+            daemon: self.config.daemon.name().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            asn: self.config.asn.0,
+            router_id: self.router_id.to_string(),
+            cluster_id: self.identity.cluster_id.map(|id| id.to_string()),
+            listen: self.config.listen.clone(),
+            started: Timestamp::from(started),
+            uptime_seconds: SystemTime::now().duration_since(started).map_or(0, |d| d.as_secs()),
+            peers: statuses.len() as u64,
+            peers_established: statuses.iter().filter(|(_, s)| s.state == State::Established).count() as u64,
+            tables,
+            attribute_sets: self.store.len() as u64,
+            update_groups: groups,
+            rib_memory_bytes: memory + self.store.bytes() as u64,
+            config_file: self.config_path.as_ref().map(|p| p.display().to_string()),
+            last_reload: self.last_reload.clone(),
+            ready: readiness.ready,
+            alarms: Vec::new(),
+        })
+    }
+
+    /// The counts of each of these sessions, in their order.
+    async fn counts(&self, ids: Vec<PeerId>) -> Result<Vec<Vec<(Family, PeerCounts)>>, ControlError> {
+        self.ask_core(move |core, _| {
+            let rib = core.rib();
+            let of = |id: PeerId| {
+                FAMILIES.into_iter().filter_map(move |f| Some((f, rib.peer_counts(id, f)?))).collect()
+            };
+            ids.into_iter().map(of).collect()
+        })
+        .await
+    }
+
+    /// Every peer with its configuration, its state and its counts.
+    pub(super) async fn peer_states(&self) -> Result<Vec<PeerState>, ControlError> {
+        let statuses = self.peers.statuses().await;
+        let counts = self.counts(statuses.iter().map(|(_, status)| status.id).collect()).await?;
+        Ok(statuses.into_iter().zip(counts).map(|((config, status), counts)| (config, status, counts)).collect())
+    }
+
+    async fn peer_rows(&self) -> Result<Vec<PeerRow>, ControlError> {
+        let states = self.peer_states().await?;
+        Ok(states.iter().map(|(config, status, counts)| rows::peer_row(config, status, counts)).collect())
+    }
+
+    /// The address that a reference means.
+    fn resolve(&self, peer: &PeerRef) -> Result<IpAddr, ControlError> {
+        self.peers
+            .find(peer)
+            .ok_or_else(|| ControlError::NotFound(format!("no peer {peer}; `bgp peers` lists them")))
+    }
+
+    async fn peer_detail(&self, peer: &PeerRef) -> Result<PeerDetail, ControlError> {
+        let address = self.resolve(peer)?;
+        let gone = || ControlError::NotFound(format!("peer {peer} has just gone"));
+        let (config, status) = self.peers.status(address).await.ok_or_else(gone)?;
+        let counts = self.counts(vec![status.id]).await?.pop().unwrap_or_default();
+        let row = rows::peer_row(&config, &status, &counts);
+        Ok(rows::peer_detail(row, &config, &status))
+    }
+
+    async fn peer_action(&mut self, peer: &PeerRef, action: PeerAction) -> Result<(), ControlError> {
+        let address = self.resolve(peer)?;
+        let text = |reason: Option<String>| reason.unwrap_or_default();
+        info!(peer = %address, action = action.name(), "asked by the operator");
+        match action {
+            PeerAction::Up => self.tell(address, PeerCommand::Start).await,
+            PeerAction::Down { reason } => {
+                let cease = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, &text(reason));
+                self.tell(address, PeerCommand::Stop(cease)).await
+            }
+            PeerAction::Reset { reason } => {
+                let cease = Notification::cease(cease::ADMINISTRATIVE_RESET, &text(reason));
+                self.tell(address, PeerCommand::Reset(cease)).await
+            }
+            PeerAction::Refresh(direction) => self.refresh(address, direction).await,
+        }
+    }
+
+    async fn tell(&self, address: IpAddr, command: PeerCommand) -> Result<(), ControlError> {
+        let told = self.peers.command(address, command).await;
+        told.then_some(()).ok_or_else(|| ControlError::NotFound(format!("peer {address} has just gone")))
+    }
+
+    async fn refresh(&self, address: IpAddr, direction: RefreshDirection) -> Result<(), ControlError> {
+        if direction != RefreshDirection::Out {
+            let (reply, asked) = oneshot::channel();
+            self.tell(address, PeerCommand::Refresh(reply)).await?;
+            if !asked.await.unwrap_or(false) {
+                return Err(ControlError::Refused {
+                    message: format!("peer {address} is not established or does not do route refresh"),
+                    hint: Some(format!("`bgp peer {address} reset` begins the session anew")),
+                });
+            }
+        }
+        if direction != RefreshDirection::In {
+            let (_, status) = self
+                .peers
+                .status(address)
+                .await
+                .ok_or_else(|| ControlError::NotFound(format!("peer {address} has just gone")))?;
+            self.ask_core(move |core, _| core.refresh_out(status.id)).await?;
+        }
+        Ok(())
+    }
+
+    async fn routes(&self, query: RouteQuery) -> Result<Routes, ControlError> {
+        let peer = match query.scope() {
+            Scope::In(peer) | Scope::Out(peer) => Some(self.resolve(&peer)?),
+            Scope::Best | Scope::All => None,
+        };
+        self.ask_core(move |core, clock| collect(core.rib(), &query, peer, &clock)).await
+    }
+
+    async fn announce_by_command(&mut self, prefixes: &[Prefix]) -> Result<Announced, ControlError> {
+        let delta = self.announce(Source::Api, |set| set.extend(prefixes)).await;
+        Ok(Announced { changed: delta.announce.len() as u64 })
+    }
+
+    async fn withdraw_by_command(&mut self, prefixes: &[Prefix]) -> Result<Announced, ControlError> {
+        let elsewhere = prefixes.iter().find_map(|prefix| {
+            let source = self.announcements.wanted_by(prefix).find(|source| *source != Source::Api)?;
+            Some((prefix, source))
+        });
+        if let Some((prefix, source)) = elsewhere {
+            let place = if source == Source::Config { "announce.prefixes" } else { "announce.file" };
+            return Err(ControlError::Refused {
+                message: format!("{prefix} is announced by `{place}` of the configuration"),
+                hint: Some("take it out there; nothing was withdrawn".to_owned()),
+            });
+        }
+        let gone: BTreeSet<Prefix> = prefixes.iter().copied().collect();
+        let delta = self.announce(Source::Api, |set| set.retain(|p| !gone.contains(p))).await;
+        Ok(Announced { changed: delta.withdraw.len() as u64 })
+    }
+
+    fn effective(&self) -> EffectiveConfig {
+        EffectiveConfig {
+            file: self.config_path.as_ref().map(|p| p.display().to_string()),
+            effective: self.config.effective(),
+        }
+    }
+
+    /// Ready: no peers are configured, or one is established; shortly after the start, all of them
+    /// (`/readyz` of a node that has just come up must not be green before its routes are out).
+    pub(super) async fn readiness(&self) -> Readiness {
+        let statuses = self.peers.statuses().await;
+        let configured: Vec<&(PeerConfig, PeerStatus)> = statuses
+            .iter()
+            .filter(|(config, _)| matches!(config.selector, Selector::Address(_)) && config.enabled)
+            .collect();
+        let down: Vec<IpAddr> = configured
+            .iter()
+            .filter(|(_, status)| status.state != State::Established)
+            .map(|(_, status)| status.address)
+            .collect();
+        let young = self.clock.now().since_origin() < super::supervisor::STARTING;
+        let enough = down.is_empty() || (!young && down.len() < configured.len());
+        let missing = if enough {
+            Vec::new()
+        } else {
+            down.iter().map(|address| format!("peer {address} is not established")).collect()
+        };
+        Readiness { ready: missing.is_empty(), missing }
+    }
+
+    pub(super) fn note_reload(&mut self, error: Option<String>) {
+        let time = Timestamp::from(SystemTime::now());
+        self.last_reload = Some(LastReload { time, success: error.is_none(), error });
+    }
+}
+
+/// A peer's configuration, state and counts.
+pub(super) type PeerState = (PeerConfig, PeerStatus, Vec<(Family, PeerCounts)>);
+
+/// The routes that a query asks for; `peer` is the one its scope names.
+fn collect(rib: &Rib, query: &RouteQuery, peer: Option<IpAddr>, clock: &Clock) -> Routes {
+    let mut collector = RouteCollector::new(query);
+    let now = clock.now();
+    let mut take = |route: bgp_rib::RouteView<'_>| {
+        if !collector.wants(&route.prefix) {
+            return;
+        }
+        for path in route.candidates() {
+            let wanted = match query.scope() {
+                Scope::Best => path.best,
+                Scope::All => true,
+                Scope::In(_) => Some(path.source.address) == peer,
+                Scope::Out(_) => path.best && peer.is_some_and(|p| rib.advertises(p, &route)),
+            };
+            if wanted {
+                collector.push(rows::route_row(&route, &path, clock, now));
+            }
+        }
+    };
+    match query.target {
+        Some(RouteTarget::Exact(prefix)) => rib.route(prefix).into_iter().for_each(&mut take),
+        Some(RouteTarget::Address(address)) => rib.longest_match(address).into_iter().for_each(&mut take),
+        Some(RouteTarget::Shorter(prefix)) => rib.covering(prefix).for_each(&mut take),
+        Some(RouteTarget::Longer(_)) | None => {
+            for family in FAMILIES {
+                let mut from = DestId::from_index(0);
+                while let Some(route) = rib.next_route(family, from) {
+                    from = route.cursor();
+                    take(route);
+                }
+            }
+        }
+    }
+    collector.finish()
+}

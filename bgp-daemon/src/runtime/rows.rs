@@ -1,0 +1,210 @@
+//! From what the parts know to the rows of the control API.
+
+use std::time::SystemTime;
+
+use bgp_core::fsm::State;
+use bgp_core::wire::{Attributes, MessageType, attribute_name, code};
+use bgp_core::{Family, Instant, PeerKind};
+use bgp_rib::{PathView, PeerCounts, PeerId, RouteView, SourceKind};
+use bgp_router::Policy;
+
+use super::clock::Clock;
+use super::status::PeerStatus;
+use crate::api::schema::{
+    Capabilities, FamilyCounts, MessageCount, PeerDetail, PeerRow, PeerType, RouteRow, SessionState, Timers,
+    Timestamp, Transition, Treated,
+};
+use crate::config::{PeerConfig, Selector};
+
+/// The API's word for a state.
+pub(super) fn session_state(state: State) -> SessionState {
+    match state {
+        State::Idle => SessionState::Idle,
+        State::Connect => SessionState::Connect,
+        State::Active => SessionState::Active,
+        State::OpenSent => SessionState::OpenSent,
+        State::OpenConfirm => SessionState::OpenConfirm,
+        State::Established => SessionState::Established,
+    }
+}
+
+fn peer_type(config: &PeerConfig) -> PeerType {
+    match config.kind {
+        PeerKind::External => PeerType::External,
+        PeerKind::Internal if config.client => PeerType::Client,
+        PeerKind::Internal => PeerType::Internal,
+    }
+}
+
+/// A peer's row; `counts` are the RIB's for each family.
+pub(super) fn peer_row(
+    config: &PeerConfig,
+    status: &PeerStatus,
+    counts: &[(Family, PeerCounts)],
+) -> PeerRow {
+    let families = counts.iter().map(|(family, counts)| FamilyCounts {
+        family: family.to_string(),
+        received: counts.accepted as u64,
+        accepted: counts.accepted as u64,
+        advertised: counts.advertised as u64,
+    });
+    let negotiated = status.negotiated.as_ref();
+    PeerRow {
+        address: status.address,
+        name: config.name.clone(),
+        asn: negotiated.map_or(config.asn.0, |n| n.peer_as.0),
+        kind: peer_type(config),
+        range: matches!(config.selector, Selector::Range(_)).then(|| config.selector.to_string()),
+        enabled: config.enabled,
+        state: session_state(status.state),
+        since: Some(Timestamp::from(status.since)),
+        since_seconds: SystemTime::now().duration_since(status.since).map_or(0, |d| d.as_secs()),
+        router_id: negotiated.map(|n| n.peer_router_id.to_string()),
+        local_address: status.local.map(|local| local.ip()),
+        families: families.collect(),
+        flaps: status.flaps,
+        reason: if negotiated.is_some() { None } else { status.last_error.clone() },
+    }
+}
+
+/// A peer in detail.
+pub(super) fn peer_detail(row: PeerRow, config: &PeerConfig, status: &PeerStatus) -> PeerDetail {
+    let negotiated = status.negotiated.as_ref();
+    let text = |policy: Policy| if policy == Policy::Accept { "accept" } else { "reject" };
+    PeerDetail {
+        row,
+        remote_port: status.remote.map(|remote| remote.port()),
+        local_port: status.local.map(|local| local.port()),
+        import: text(config.import).to_owned(),
+        export: text(config.export).to_owned(),
+        max_prefix: config.max_prefix,
+        capabilities: Capabilities {
+            sent: status.offered.iter().map(ToString::to_string).collect(),
+            received: negotiated
+                .map_or_else(Vec::new, |n| n.peer_capabilities.iter().map(ToString::to_string).collect()),
+        },
+        timers: Timers {
+            hold_seconds: negotiated.map(|n| n.hold_time.into()),
+            keepalive_seconds: negotiated.map(|n| n.keepalive.as_secs()),
+            connect_retry_seconds: None,
+        },
+        messages: messages(status),
+        malformed: ["discard_attribute", "treat_as_withdraw", "disable_family", "reset_session"]
+            .into_iter()
+            .zip(status.import.malformed)
+            .map(|(treatment, count)| Treated { treatment: treatment.to_owned(), count })
+            .collect(),
+        bytes_received: status.octets_read,
+        bytes_sent: status.octets_written,
+        queue_bytes: status.queued as u64,
+        last_error: status.last_error.clone(),
+        history: status
+            .history
+            .iter()
+            .map(|t| Transition {
+                time: Timestamp::from(t.at),
+                from: session_state(t.from),
+                to: session_state(t.to),
+                reason: t.reason.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// The message types by the API's names.
+pub(super) const MESSAGE_TYPES: [(MessageType, &str); 5] = [
+    (MessageType::Open, "open"),
+    (MessageType::Update, "update"),
+    (MessageType::Notification, "notification"),
+    (MessageType::Keepalive, "keepalive"),
+    (MessageType::RouteRefresh, "route_refresh"),
+];
+
+/// Messages by direction and type: those of the session, and the UPDATEs that went past it.
+pub(super) fn messages(status: &PeerStatus) -> Vec<MessageCount> {
+    let directions = [("received", &status.counters.received), ("sent", &status.counters.sent)];
+    directions
+        .into_iter()
+        .flat_map(|(direction, counters)| {
+            MESSAGE_TYPES.into_iter().map(move |(kind, name)| MessageCount {
+                direction: direction.to_owned(),
+                kind: name.to_owned(),
+                count: match (direction, kind) {
+                    ("sent", MessageType::Update) => status.updates_sent,
+                    _ => counters.get(kind),
+                },
+            })
+        })
+        .collect()
+}
+
+/// A path's row.
+pub(super) fn route_row(route: &RouteView<'_>, path: &PathView<'_>, clock: &Clock, now: Instant) -> RouteRow {
+    let attrs = &path.path.attrs;
+    let block = Attributes::new(attrs.block());
+    let local = path.path.source == PeerId::LOCAL;
+    let mut flags = Vec::new();
+    if path.in_use && !path.best {
+        flags.push("multipath".to_owned());
+    }
+    if !path.path.is_eligible() {
+        flags.push("unreachable".to_owned());
+    }
+    if path.source.kind == SourceKind::Client || attrs.summary().cluster_list_len > 0 {
+        flags.push("reflected".to_owned());
+    }
+    let received = path.path.received();
+    RouteRow {
+        prefix: route.prefix,
+        next_hop: attrs.next_hop(),
+        from: (!local).then_some(path.source.address),
+        path_id: path.path.path_id.0,
+        origin: attrs.summary().origin.to_string(),
+        as_path: block.as_path().to_string(),
+        med: attrs.summary().med,
+        local_pref: attrs.summary().local_pref,
+        communities: block.communities().map(|c| c.to_string()).collect(),
+        ext_communities: block.extended_communities().map(|c| c.to_string()).collect(),
+        large_communities: block.large_communities().map(|c| c.to_string()).collect(),
+        originator_id: attrs.summary().originator_id.map(|id| id.to_string()),
+        cluster_list: block.cluster_list().map(|c| c.to_string()).collect(),
+        other: other_attributes(block),
+        since: Some(Timestamp::from(clock.wall(received))),
+        age_seconds: now.saturating_since(received).as_secs(),
+        valid: path.path.is_eligible(),
+        best: path.best,
+        flags,
+        lost_by: path.rule.map(|rule| rule.to_string()),
+    }
+}
+
+/// Attributes without a field of their own in the row.
+const SHOWN: [u8; 10] = [
+    code::ORIGIN,
+    code::AS_PATH,
+    code::NEXT_HOP,
+    code::MULTI_EXIT_DISC,
+    code::LOCAL_PREF,
+    code::COMMUNITIES,
+    code::ORIGINATOR_ID,
+    code::CLUSTER_LIST,
+    code::EXTENDED_COMMUNITIES,
+    code::LARGE_COMMUNITY,
+];
+
+fn other_attributes(block: Attributes<'_>) -> Vec<String> {
+    let others = block.iter().filter(|attribute| !SHOWN.contains(&attribute.code));
+    others
+        .map(|raw| match (raw.code, block.aggregator()) {
+            (code::AGGREGATOR, Some((asn, router_id))) => format!("AGGREGATOR {asn} {router_id}"),
+            (code::ATOMIC_AGGREGATE, _) => "ATOMIC_AGGREGATE".to_owned(),
+            (code, _) => {
+                let hex: String = raw.value.iter().map(|octet| format!("{octet:02x}")).collect();
+                match attribute_name(code) {
+                    Some(name) => format!("{name} {hex}"),
+                    None => format!("attribute {code} {hex}"),
+                }
+            }
+        })
+        .collect()
+}

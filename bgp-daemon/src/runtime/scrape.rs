@@ -1,0 +1,74 @@
+//! What `/metrics` shows, gathered for one scrape.
+
+use bgp_core::Family;
+use bgp_router::Refusal;
+
+use super::control::PeerState;
+use super::rows;
+use super::supervisor::Supervisor;
+use crate::api::ControlError;
+use crate::api::schema::Timestamp;
+use crate::metrics::{FamilyMetrics, MetricsSnapshot, PeerMetrics, ReloadMetrics};
+
+impl Supervisor {
+    pub(super) async fn metrics(&self) -> Result<MetricsSnapshot, ControlError> {
+        let peers = self.peer_states().await?;
+        let sizes = self.table_sizes().await?;
+        let started = Timestamp::from(self.clock.started());
+        let reload = self.last_reload.as_ref();
+        Ok(MetricsSnapshot {
+            daemon: self.config.daemon.name(),
+            version: env!("CARGO_PKG_VERSION"),
+            per_peer: self.config.metrics.per_peer,
+            peers: peers.iter().map(peer_metrics).collect(),
+            tables: sizes.tables,
+            attribute_sets: self.store.len() as u64,
+            update_groups: sizes.groups,
+            rib_memory_bytes: sizes.memory + self.store.bytes() as u64,
+            reload: ReloadMetrics {
+                success: reload.is_none_or(|r| r.success),
+                time: reload.map_or(started, |r| r.time),
+            },
+        })
+    }
+}
+
+fn peer_metrics((config, status, counts): &PeerState) -> PeerMetrics {
+    let row = rows::peer_row(config, status, counts);
+    let families = counts.iter().map(|(family, counts)| {
+        let index = usize::from(*family == Family::IPV6_UNICAST);
+        let total = |of: &[u64; 2]| of.get(index).copied().unwrap_or(0);
+        FamilyMetrics {
+            family: if index == 0 { "ipv4" } else { "ipv6" },
+            received: counts.accepted as u64,
+            accepted: counts.accepted as u64,
+            advertised: counts.advertised as u64,
+            updates: vec![
+                ("received", "announce", total(&status.import.announced)),
+                ("received", "withdraw", total(&status.import.withdrawn)),
+            ],
+        }
+    });
+    let messages = rows::MESSAGE_TYPES.into_iter().flat_map(|(kind, name)| {
+        let sent = if name == "update" { status.updates_sent } else { status.counters.sent.get(kind) };
+        [("received", name, status.counters.received.get(kind)), ("sent", name, sent)]
+    });
+    let treatments = ["discard_attribute", "treat_as_withdraw", "disable_family", "reset_session"];
+    PeerMetrics {
+        address: row.address,
+        name: row.name,
+        asn: row.asn,
+        kind: row.kind,
+        state: row.state,
+        last_change: row.since,
+        flaps: row.flaps,
+        down: status.downs.clone(),
+        messages: messages.collect(),
+        bytes_received: status.octets_read,
+        bytes_sent: status.octets_written,
+        families: families.collect(),
+        rejected: Refusal::ALL.into_iter().map(Refusal::label).zip(status.import.refused).collect(),
+        malformed: treatments.into_iter().zip(status.import.malformed).collect(),
+        queue_bytes: status.queued as u64,
+    }
+}

@@ -1,0 +1,296 @@
+//! The whole RIB behind one face: who drives it passes in what sessions and the network say, and polls what comes out.
+
+mod groups;
+mod views;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bgp_core::{Family, Instant, PathId, Prefix, V4, V6};
+use bytes::Bytes;
+
+use crate::attributes::Attrs;
+use crate::decision::{Decision, DecisionConfig};
+use crate::family::{Families, RibFamily};
+use crate::fib::FibChange;
+use crate::next_hop::{NextHopSource, NextHopState, NextHops, Watch};
+use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut};
+use crate::path::Path;
+use crate::peer::{PeerId, PeerInfo, Peers};
+use crate::table::{Change, DestId};
+use groups::Groups;
+
+pub use views::{MemoryUse, PathView, PeerCounts, RouteView};
+
+/// Destinations that nobody uses are freed this long after the first of them became so.
+const TIDY: Duration = Duration::from_millis(5);
+
+/// What a [`Rib`] is made from.
+#[derive(Clone, Debug)]
+pub struct RibConfig {
+    /// How MULTI_EXIT_DISC is treated.
+    pub decision: DecisionConfig,
+    /// How many next hops may share the load to a destination; 1 for only the best.
+    pub multipath: usize,
+    /// Where the state of next hops comes from.
+    pub next_hops: NextHopSource,
+    /// What goes out says this of us.
+    pub export: ExportContext,
+    /// What each update group may keep for slow peers.
+    pub limits: GroupLimits,
+    /// Whether someone takes the changes for a FIB ([`Rib::take_fib_changes`]).
+    pub fib: bool,
+    /// Draws the hash functions: keep it secret, peers choose what is hashed.
+    pub seed: u64,
+}
+
+/// A session that was established.
+#[derive(Clone, Debug)]
+pub struct PeerUp {
+    /// The peer.
+    pub info: PeerInfo,
+    /// All that decides what it is sent.
+    pub group: GroupKey,
+}
+
+/// The tables of both families, the update groups, and the next hops.
+///
+/// Input that names a session which is not, or no more, up is ignored: it was under way when the session ended.
+pub struct Rib {
+    config: RibConfig,
+    peers: Peers,
+    families: Families,
+    next_hops: NextHops,
+    groups: Groups,
+    /// When destinations that nobody uses are freed, if there are some.
+    tidy_at: Option<Instant>,
+}
+
+impl Rib {
+    /// An empty RIB without peers.
+    #[must_use]
+    pub fn new(config: RibConfig) -> Rib {
+        let ExportContext { local_as, router_id, .. } = config.export;
+        Rib {
+            peers: Peers::new(local_as, router_id),
+            families: Families::new(config.seed, config.fib),
+            next_hops: NextHops::new(config.next_hops, config.seed),
+            groups: Groups::new(config.export, config.limits, config.seed),
+            tidy_at: None,
+            config,
+        }
+    }
+
+    /// A session is established: the peer is sent what it may have, and may announce. If another session had the
+    /// slot, that one is taken down first.
+    pub fn peer_up(&mut self, now: Instant, up: PeerUp) {
+        let id = up.info.id;
+        if id.slot == PeerId::LOCAL.slot {
+            return;
+        }
+        if let Some(old) = self.peers.slot(id.slot).map(|info| info.id) {
+            self.peer_down(now, old);
+        }
+        self.families.v4.admit(id);
+        self.families.v6.admit(id);
+        self.peers.insert(up.info);
+        self.groups.join(now, id, up.group);
+    }
+
+    /// A session ended: all that the peer announced goes.
+    pub fn peer_down(&mut self, now: Instant, peer: PeerId) {
+        if peer == PeerId::LOCAL || self.peers.get(peer).is_none() {
+            return;
+        }
+        let Rib { families, peers, groups, .. } = self;
+        groups.leave(peer, &mut tables_mut(families, peers));
+        self.remove_all_of::<V4>(now, peer);
+        self.remove_all_of::<V6>(now, peer);
+        self.peers.remove(peer);
+        self.tidy_later(now);
+    }
+
+    fn remove_all_of<F: RibFamily>(&mut self, now: Instant, peer: PeerId) {
+        let Rib { config, peers, families, next_hops, groups, .. } = self;
+        let decision = Decision::new(config.decision, peers);
+        F::rib_mut(families).remove_source(peer, decision, next_hops, |dest, change| {
+            groups.mark(now, F::FAMILY, dest, change);
+        });
+    }
+
+    /// A peer announces a path. What its import policy refuses must be withdrawn instead.
+    pub fn announce<F: RibFamily>(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        prefix: F::Prefix,
+        path_id: PathId,
+        attrs: Attrs,
+    ) {
+        if self.may_update(peer, F::FAMILY) {
+            let (next_hop, metric) = self.next_hops.acquire(attrs.next_hop());
+            let path = Path::new(peer, path_id, attrs, now).with_next_hop(next_hop, metric);
+            self.put::<F>(now, prefix, path);
+        }
+    }
+
+    /// A peer withdraws a path.
+    pub fn withdraw<F: RibFamily>(&mut self, now: Instant, peer: PeerId, prefix: F::Prefix, path_id: PathId) {
+        if self.may_update(peer, F::FAMILY) {
+            self.take_out::<F>(now, peer, &prefix, path_id);
+        }
+    }
+
+    /// We originate a route.
+    pub fn announce_local(&mut self, now: Instant, prefix: Prefix, attrs: Attrs) {
+        let path = Path::new(PeerId::LOCAL, PathId::default(), attrs, now);
+        match prefix {
+            Prefix::V4(prefix) => self.put::<V4>(now, prefix, path),
+            Prefix::V6(prefix) => self.put::<V6>(now, prefix, path),
+        }
+    }
+
+    /// We originate it no more.
+    pub fn withdraw_local(&mut self, now: Instant, prefix: Prefix) {
+        let path_id = PathId::default();
+        match prefix {
+            Prefix::V4(prefix) => self.take_out::<V4>(now, PeerId::LOCAL, &prefix, path_id),
+            Prefix::V6(prefix) => self.take_out::<V6>(now, PeerId::LOCAL, &prefix, path_id),
+        }
+    }
+
+    fn may_update(&self, peer: PeerId, family: Family) -> bool {
+        self.peers.get(peer).is_some_and(|info| info.families.contains(family))
+    }
+
+    fn put<F: RibFamily>(&mut self, now: Instant, prefix: F::Prefix, path: Path) {
+        let Rib { config, peers, families, next_hops, .. } = self;
+        let decision = Decision::new(config.decision, peers);
+        let changed = F::rib_mut(families).announce(prefix, path, decision, next_hops);
+        self.note::<F>(now, changed);
+    }
+
+    fn take_out<F: RibFamily>(&mut self, now: Instant, peer: PeerId, prefix: &F::Prefix, path_id: PathId) {
+        let Rib { config, peers, families, next_hops, .. } = self;
+        let decision = Decision::new(config.decision, peers);
+        let changed = F::rib_mut(families).withdraw(prefix, peer, path_id, decision, next_hops);
+        self.note::<F>(now, changed);
+        self.tidy_later(now);
+    }
+
+    fn note<F: RibFamily>(&mut self, now: Instant, changed: Option<(DestId, Change)>) {
+        if let Some((dest, change)) = changed {
+            self.groups.mark(now, F::FAMILY, dest, change);
+        }
+    }
+
+    /// A peer said that it has announced all it has in this family (RFC 4724 section 2).
+    pub fn end_of_rib_received(&mut self, peer: PeerId, family: Family) {
+        self.groups.end_of_rib_received(peer, family);
+    }
+
+    /// A peer wants to be sent a family again (RFC 2918).
+    pub fn refresh_requested(&mut self, peer: PeerId, family: Family) {
+        self.groups.refresh(peer, family);
+    }
+
+    /// The state of a next hop was reported: all paths through it are ranked again if it really changed.
+    pub fn next_hop_changed(&mut self, now: Instant, address: IpAddr, state: NextHopState) {
+        let Some(id) = self.next_hops.set(address, state) else { return };
+        let Rib { config, peers, families, next_hops, groups, .. } = self;
+        let decision = Decision::new(config.decision, peers);
+        let metric = state.metric();
+        families.v4.set_metric(id, metric, decision, next_hops, |dest, change| {
+            groups.mark(now, Family::IPV4_UNICAST, dest, change);
+        });
+        families.v6.set_metric(id, metric, decision, next_hops, |dest, change| {
+            groups.mark(now, Family::IPV6_UNICAST, dest, change);
+        });
+    }
+
+    /// What the one who tracks next hops is to be told next.
+    pub fn poll_watch(&mut self) -> Option<Watch> {
+        self.next_hops.poll_watch()
+    }
+
+    /// When [`Rib::handle_timeout`] is due.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        [self.groups.next_flush(), self.tidy_at].into_iter().flatten().min()
+    }
+
+    /// Does what is due: turns changes into messages.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let Rib { families, peers, groups, .. } = self;
+        groups.flush_due(now, &mut tables_mut(families, peers));
+        self.reclaim();
+    }
+
+    /// A peer that has something to send. Each is named once; it is named again when something new has come after
+    /// [`Rib::poll_transmit`] gave less than was asked for.
+    pub fn poll_ready(&mut self) -> Option<PeerId> {
+        self.groups.poll_ready()
+    }
+
+    /// Appends whole messages for a peer to `out`, in shared slices of at most 64 KiB, until about `budget` bytes;
+    /// returns the bytes. Less than `budget`: there is nothing more.
+    pub fn poll_transmit(&mut self, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
+        let Families { v4, v6 } = &self.families;
+        let tables = Tables { v4: &v4.table, v6: &v6.table, peers: &self.peers };
+        self.groups.poll_transmit(tables, peer, budget, out)
+    }
+
+    /// A peer that takes so little that it can no longer be kept in step: its session must be reset.
+    pub fn poll_reset(&mut self) -> Option<PeerId> {
+        self.groups.poll_reset()
+    }
+
+    /// Appends changes for the FIB to `out` until it holds `max`; less: there are no more. A destination that changed
+    /// often is told once.
+    pub fn take_fib_changes(&mut self, max: usize, out: &mut Vec<FibChange>) {
+        let Rib { config, peers, families: Families { v4, v6 }, .. } = self;
+        let decision = Decision::new(config.decision, peers);
+        if let Some(fib) = &mut v4.fib {
+            fib.take(&mut v4.table, decision, config.multipath, max, out);
+        }
+        if let Some(fib) = &mut v6.fib {
+            fib.take(&mut v6.table, decision, config.multipath, max, out);
+        }
+        self.reclaim();
+    }
+
+    /// Whether [`Rib::take_fib_changes`] has something to give.
+    #[must_use]
+    pub fn has_fib_changes(&self) -> bool {
+        let Families { v4, v6 } = &self.families;
+        [&v4.fib, &v6.fib].into_iter().flatten().any(|fib| fib.has_changes())
+    }
+
+    fn tidy_later(&mut self, now: Instant) {
+        if self.families.v4.table.has_vacant() || self.families.v6.table.has_vacant() {
+            self.tidy_at.get_or_insert(now + TIDY);
+        }
+    }
+
+    /// Frees the destinations that no consumer has still to look at. What is left over is freed when it has.
+    fn reclaim(&mut self) {
+        self.reclaim_in::<V4>();
+        self.reclaim_in::<V6>();
+        self.tidy_at = None;
+    }
+
+    fn reclaim_in<F: RibFamily>(&mut self) {
+        let groups = &self.groups;
+        let rib = F::rib_mut(&mut self.families);
+        let fib = &rib.fib;
+        let is_in_fib = |dest| fib.as_ref().is_some_and(|fib| fib.is_dirty(dest));
+        rib.table.reclaim(|dest| is_in_fib(dest) || groups.is_dirty(F::FAMILY, dest));
+    }
+}
+
+fn tables_mut<'a>(families: &'a mut Families, peers: &'a Peers) -> TablesMut<'a> {
+    TablesMut { v4: &mut families.v4.table, v6: &mut families.v6.table, peers }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Carries the chosen routes into the kernel, and the kernel's word on next hops back.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use bgp_daemon::config::Fib;
+use bgp_daemon::rib::{FibChange, NextHopState};
+use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, NextHopWatch};
+use bgp_core::Prefix;
+use fib_sync::{Difference, Event, FibConfig, FibError, FibSync, IpNetwork, Resolution, Route, Stats};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{debug, error, info, warn};
+
+/// Batches of routes, next hops and questions that may wait on either side.
+const QUEUE: usize = 16;
+
+/// Next-hop states that may wait for the RIB: a link that comes back changes many at once.
+const NEXT_HOPS: usize = 256;
+
+/// What the control API asks.
+#[derive(Debug)]
+pub enum Question {
+    /// How do kernel and RIB differ?
+    Diff(oneshot::Sender<Result<Vec<Difference>, FibError>>),
+    /// What was done so far?
+    Stats(oneshot::Sender<Stats>),
+}
+
+/// The task's ends of its channels.
+#[derive(Debug)]
+struct Channels {
+    routes: mpsc::Receiver<ForwardingChange>,
+    watches: mpsc::Receiver<NextHopWatch>,
+    next_hops: mpsc::Sender<(IpAddr, NextHopState)>,
+    announced: watch::Receiver<BTreeSet<Prefix>>,
+    questions: mpsc::Receiver<Question>,
+}
+
+/// Everybody else's ends.
+#[derive(Debug)]
+pub struct Ends {
+    /// For the daemon's core.
+    pub core: ForwardingCore,
+    /// For the daemon's supervisor.
+    pub announced: watch::Sender<BTreeSet<Prefix>>,
+    /// For the control API.
+    pub questions: mpsc::Sender<Question>,
+}
+
+/// Keeps the kernel's routes as the RIB wants them.
+pub struct Forwarding {
+    fib: FibSync,
+    channels: Channels,
+    /// Whether what we announce is also a blackhole: what no pod's own route takes must not loop back to us.
+    blackhole: bool,
+    /// Our own prefixes as they are in the kernel.
+    own: BTreeSet<Prefix>,
+}
+
+enum Wake {
+    Change(Option<ForwardingChange>),
+    Announced(bool),
+    Watch(Option<NextHopWatch>),
+    Question(Option<Question>),
+    Kernel(Result<Event, FibError>),
+}
+
+impl Forwarding {
+    /// Opens the kernel's tables.
+    ///
+    /// # Errors
+    /// No permission, or a table, protocol or metric that cannot be.
+    pub fn open(config: &Fib) -> Result<(Forwarding, Ends), FibError> {
+        let settings =
+            FibConfig { table: config.table, protocol: config.protocol, metric: config.metric, ..FibConfig::default() };
+        let fib = FibSync::open(settings)?;
+        let (route_sender, routes) = mpsc::channel(QUEUE);
+        let (watch_sender, watches) = mpsc::channel(NEXT_HOPS);
+        let (next_hops, next_hop_receiver) = mpsc::channel(NEXT_HOPS);
+        let (announced_sender, announced) = watch::channel(BTreeSet::new());
+        let (question_sender, questions) = mpsc::channel(QUEUE);
+        let channels = Channels { routes, watches, next_hops, announced, questions };
+        let core = ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
+        let ends = Ends { core, announced: announced_sender, questions: question_sender };
+        Ok((Forwarding { fib, channels, blackhole: config.blackhole, own: BTreeSet::new() }, ends))
+    }
+
+    /// Runs until the daemon is gone. The routes stay in the kernel, for the next run to adopt.
+    pub async fn run(mut self) {
+        loop {
+            let wake = tokio::select! {
+                change = self.channels.routes.recv() => Wake::Change(change),
+                changed = self.channels.announced.changed() => Wake::Announced(changed.is_ok()),
+                watch = self.channels.watches.recv() => Wake::Watch(watch),
+                question = self.channels.questions.recv() => Wake::Question(question),
+                event = self.fib.next() => Wake::Kernel(event),
+            };
+            match wake {
+                Wake::Change(Some(change)) => self.change(change),
+                Wake::Announced(true) => self.own_prefixes(),
+                Wake::Watch(Some(NextHopWatch::Start(address))) => self.fib.watch(address),
+                Wake::Watch(Some(NextHopWatch::Stop(address))) => self.fib.unwatch(address),
+                Wake::Question(Some(question)) => self.answer(question),
+                Wake::Kernel(Ok(event)) => self.event(event).await,
+                Wake::Kernel(Err(failure)) => {
+                    error!("the kernel's routes can no longer be kept: {failure}");
+                    return;
+                }
+                Wake::Change(None) | Wake::Announced(false) | Wake::Watch(None) | Wake::Question(None) => {
+                    // What was told before the end still counts.
+                    if let Err(failure) = self.fib.flush().await {
+                        error!("the last routes did not reach the kernel: {failure}");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, change: ForwardingChange) {
+        // Our own prefixes are told before the RIB that follows from them, and must be known first.
+        if self.channels.announced.has_changed().unwrap_or(false) {
+            self.own_prefixes();
+        }
+        match change {
+            ForwardingChange::Routes(changes) => changes.into_iter().for_each(|change| self.route(change)),
+            ForwardingChange::Converged => {
+                info!("routes of the peers are complete: removing what an earlier run left and nobody announces");
+                self.fib.finish_adoption();
+            }
+        }
+    }
+
+    fn route(&mut self, change: FibChange) {
+        // A blackhole of ours holds this place.
+        if self.own.contains(&change.prefix) {
+            return;
+        }
+        let Some(prefix) = network(&change.prefix) else { return };
+        if change.next_hops.is_empty() {
+            self.fib.remove(prefix);
+        } else {
+            self.fib.set(Route::via(prefix, change.next_hops));
+        }
+    }
+
+    fn own_prefixes(&mut self) {
+        let wanted = self.channels.announced.borrow_and_update().clone();
+        if !self.blackhole {
+            return;
+        }
+        for prefix in self.own.difference(&wanted).filter_map(network) {
+            self.fib.remove(prefix);
+        }
+        for prefix in wanted.difference(&self.own).filter_map(network) {
+            self.fib.set(Route::blackhole(prefix));
+        }
+        self.own = wanted;
+    }
+
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::NextHop { address, resolution } => {
+                let state = match resolution {
+                    Resolution::Unreachable => NextHopState::Unreachable,
+                    Resolution::Reachable { metric, .. } => NextHopState::Reachable { metric },
+                };
+                debug!(%address, ?state, "next hop");
+                // The core takes these without waiting for us.
+                let _ = self.channels.next_hops.send((address, state)).await;
+            }
+            Event::InSync { took } => debug!(?took, "kernel routes in sync"),
+            Event::Refused { prefix, error } => warn!(%prefix, "the kernel refuses a route: {error}"),
+            Event::Conflict { prefix, metric, protocol } => warn!(
+                %prefix, metric, protocol,
+                "another program's route with our metric is in the way; it is left alone"
+            ),
+            Event::Repaired { routes } => warn!(routes, "routes that somebody else changed are put right"),
+        }
+    }
+
+    fn answer(&mut self, question: Question) {
+        // Whoever asked may have gone.
+        match question {
+            Question::Diff(answer) => drop(answer.send(self.fib.diff())),
+            Question::Stats(answer) => drop(answer.send(self.fib.stats())),
+        }
+    }
+}
+
+fn network(prefix: &Prefix) -> Option<IpNetwork> {
+    IpNetwork::new(prefix.address(), prefix.len()).ok()
+}

@@ -1,0 +1,447 @@
+//! Next-hop resolution: a mirror of the kernel's routes that are not ours, and of its links.
+//!
+//! No I/O: [`crate::FibSync`] feeds it from dumps and events. Memory is bounded by the kernel's own
+//! foreign routes in the tables main and local, and by the addresses that are watched.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
+use prefix_trie::{Prefix, PrefixMap};
+
+use crate::message::{KernelLink, KernelRoute};
+use crate::route::{Forwarding, Hop};
+
+/// Whether, and how, the kernel reaches an address by routes that are not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// No route, a route that delivers to this host or refuses, or only links that are down. IPv6
+    /// link-local addresses are always unreachable: they name no interface.
+    Unreachable,
+    /// Through this gateway.
+    Reachable {
+        /// Metric of the kernel's route (`RTA_PRIORITY`); 0 for connected IPv4 networks.
+        metric: u32,
+        /// Interface index.
+        interface: u32,
+        /// The neighbour to send to: the address itself when it is directly connected.
+        gateway: IpAddr,
+        /// The kernel's route says not to check the gateway (`RTNH_F_ONLINK`).
+        onlink: bool,
+    },
+}
+
+impl Resolution {
+    /// The hop to install for a next hop that resolves like this.
+    pub(crate) fn hop(self, weight: u16) -> Option<Hop> {
+        match self {
+            Resolution::Unreachable => None,
+            Resolution::Reachable { interface, gateway, onlink, .. } => {
+                Some(Hop { gateway: Some(gateway), interface, weight, onlink })
+            }
+        }
+    }
+}
+
+/// A change that must be answered by reading everything again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Mirror {
+    /// The mirror shows the kernel's state.
+    Exact,
+    /// It may not.
+    Doubtful,
+}
+
+#[derive(Default)]
+pub(crate) struct Resolver {
+    main: Tries,
+    local: Tries,
+    links: HashMap<u32, KernelLink>,
+    /// A multipath route lost a hop with its link: the kernel revives it when the link comes back.
+    dormant_hops: bool,
+    watched: HashMap<IpAddr, Watched>,
+    changed: bool,
+}
+
+struct Watched {
+    users: usize,
+    /// Asked for by the caller, who is told of changes.
+    reported: bool,
+    last: Resolution,
+}
+
+impl Resolver {
+    /// Forgets what the kernel said, before it says all again. Watched addresses stay.
+    pub(crate) fn clear(&mut self) {
+        self.main = Tries::default();
+        self.local = Tries::default();
+        self.links.clear();
+        self.dormant_hops = false;
+        self.changed = true;
+    }
+
+    pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Mirror {
+        let Some(tries) = self.tries(route.table) else { return Mirror::Exact };
+        let ambiguous = replaces || (route.prefix.is_ipv6() && is_multipath(&route.forwarding));
+        tries.add(route);
+        self.changed = true;
+        if ambiguous { Mirror::Doubtful } else { Mirror::Exact }
+    }
+
+    pub(crate) fn route_removed(&mut self, route: &KernelRoute) -> Mirror {
+        let Some(tries) = self.tries(route.table) else { return Mirror::Exact };
+        let found = tries.remove(route);
+        self.changed = true;
+        if found { Mirror::Exact } else { Mirror::Doubtful }
+    }
+
+    /// Takes a link's new state. The kernel removes routes over a link that goes down without saying so.
+    pub(crate) fn link_changed(&mut self, link: KernelLink) -> LinkChange {
+        let before = self.links.get(&link.index).map_or((false, false), |link| (link.up, link.running));
+        let after = (link.up, link.running);
+        let index = link.index;
+        self.links.insert(index, link);
+        self.link_transition(index, before, after)
+    }
+
+    pub(crate) fn link_removed(&mut self, index: u32) -> LinkChange {
+        let before = self.links.remove(&index).map_or((false, false), |link| (link.up, link.running));
+        self.link_transition(index, before, (false, false))
+    }
+
+    fn link_transition(&mut self, index: u32, before: (bool, bool), after: (bool, bool)) -> LinkChange {
+        if before == after {
+            return LinkChange::None;
+        }
+        self.changed = true;
+        match (before.0, after.0) {
+            (true, false) => {
+                self.dormant_hops |= self.main.forget(index);
+                LinkChange::Down
+            }
+            (false, true) if std::mem::take(&mut self.dormant_hops) => LinkChange::Revived,
+            _ => LinkChange::Other,
+        }
+    }
+
+    pub(crate) fn interface_name(&self, index: u32) -> Option<&str> {
+        self.links.get(&index).map(|link| link.name.as_str())
+    }
+
+    fn tries(&mut self, table: u32) -> Option<&mut Tries> {
+        match table {
+            MAIN => Some(&mut self.main),
+            LOCAL => Some(&mut self.local),
+            _ => None,
+        }
+    }
+
+    /// How the kernel reaches an address now.
+    pub(crate) fn resolve(&self, address: IpAddr) -> Resolution {
+        let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        if link_local || self.local.longest_match(address).is_some() {
+            return Resolution::Unreachable;
+        }
+        let best =
+            self.main.longest_match(address).and_then(|routes| routes.iter().min_by_key(|r| self.rank(r)));
+        let Some(route) = best else { return Resolution::Unreachable };
+        match self.usable_hop(&route.forwarding) {
+            None => Resolution::Unreachable,
+            Some(hop) => Resolution::Reachable {
+                metric: route.metric,
+                interface: hop.interface,
+                gateway: hop.gateway.unwrap_or(address),
+                onlink: hop.onlink,
+            },
+        }
+    }
+
+    /// Routes that can be used come first, then the lower metric.
+    fn rank(&self, route: &MirrorRoute) -> (bool, u32) {
+        (self.usable_hop(&route.forwarding).is_none(), route.metric)
+    }
+
+    fn usable_hop<'a>(&self, forwarding: &'a Forwarding) -> Option<&'a Hop> {
+        let Forwarding::Via(hops) = forwarding else { return None };
+        hops.iter().find(|hop| self.links.get(&hop.interface).is_some_and(|link| link.up && link.running))
+    }
+
+    /// Counts one user more of a next hop, and returns how it resolves.
+    pub(crate) fn acquire(&mut self, address: IpAddr) -> Resolution {
+        let last = self.resolve(address);
+        let watched = self.watched.entry(address).or_insert(Watched { users: 0, reported: false, last });
+        watched.users += 1;
+        watched.last
+    }
+
+    /// Counts one user less.
+    pub(crate) fn release(&mut self, address: IpAddr) {
+        if let Some(watched) = self.watched.get_mut(&address) {
+            watched.users = watched.users.saturating_sub(1);
+            if watched.users == 0 && !watched.reported {
+                self.watched.remove(&address);
+            }
+        }
+    }
+
+    /// The caller wants to be told of this address.
+    pub(crate) fn watch(&mut self, address: IpAddr) -> Resolution {
+        let last = self.resolve(address);
+        let watched = self.watched.entry(address).or_insert(Watched { users: 0, reported: true, last });
+        watched.reported = true;
+        watched.last
+    }
+
+    /// The caller does not want to be told any more.
+    pub(crate) fn unwatch(&mut self, address: IpAddr) {
+        if let Some(watched) = self.watched.get_mut(&address) {
+            watched.reported = false;
+            if watched.users == 0 {
+                self.watched.remove(&address);
+            }
+        }
+    }
+
+    /// What the users of a next hop were last told.
+    pub(crate) fn known(&self, address: IpAddr) -> Resolution {
+        self.watched.get(&address).map_or(Resolution::Unreachable, |watched| watched.last)
+    }
+
+    /// Resolves all watched addresses again if anything changed since the last call, and calls `each`
+    /// for those that resolve differently, in the order of addresses.
+    pub(crate) fn take_changes(&mut self) -> Vec<NextHopChange> {
+        if !std::mem::take(&mut self.changed) {
+            return Vec::new();
+        }
+        let mut changes: Vec<NextHopChange> = self
+            .watched
+            .iter()
+            .map(|(&address, watched)| {
+                let resolution = self.resolve(address);
+                (
+                    watched.last != resolution,
+                    NextHopChange { address, resolution, reported: watched.reported },
+                )
+            })
+            .filter_map(|(differs, change)| differs.then_some(change))
+            .collect();
+        changes.sort_unstable_by_key(|change| change.address);
+        for change in &changes {
+            if let Some(watched) = self.watched.get_mut(&change.address) {
+                watched.last = change.resolution;
+            }
+        }
+        changes
+    }
+}
+
+/// A watched address that resolves differently than before.
+pub(crate) struct NextHopChange {
+    pub(crate) address: IpAddr,
+    pub(crate) resolution: Resolution,
+    pub(crate) reported: bool,
+}
+
+/// What a link event means for routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkChange {
+    /// Nothing.
+    None,
+    /// Routes over it are gone.
+    Down,
+    /// It is up again, and so may be hops of multipath routes.
+    Revived,
+    /// Something else: its carrier, or it came up.
+    Other,
+}
+
+const MAIN: u32 = libc::RT_TABLE_MAIN as u32;
+const LOCAL: u32 = libc::RT_TABLE_LOCAL as u32;
+
+fn is_multipath(forwarding: &Forwarding) -> bool {
+    matches!(forwarding, Forwarding::Via(hops) if hops.len() > 1)
+}
+
+/// The routes of one table.
+#[derive(Default)]
+struct Tries {
+    v4: PrefixMap<Ipv4Network, Vec<MirrorRoute>>,
+    v6: PrefixMap<Ipv6Network, Vec<MirrorRoute>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct MirrorRoute {
+    metric: u32,
+    protocol: u8,
+    forwarding: Forwarding,
+}
+
+impl MirrorRoute {
+    fn new(route: &KernelRoute) -> Self {
+        Self { metric: route.metric, protocol: route.protocol, forwarding: route.forwarding.clone() }
+    }
+}
+
+impl Tries {
+    fn longest_match(&self, address: IpAddr) -> Option<&[MirrorRoute]> {
+        match address {
+            IpAddr::V4(address) => self.v4.get_lpm(&address.into()).map(|(_, routes)| routes.as_slice()),
+            IpAddr::V6(address) => self.v6.get_lpm(&address.into()).map(|(_, routes)| routes.as_slice()),
+        }
+    }
+
+    fn add(&mut self, route: KernelRoute) {
+        let routes = match route.prefix {
+            IpNetwork::V4(prefix) => self.v4.entry(prefix).or_default(),
+            IpNetwork::V6(prefix) => self.v6.entry(prefix).or_default(),
+        };
+        let route = MirrorRoute::new(&route);
+        if !routes.contains(&route) {
+            routes.push(route);
+        }
+    }
+
+    fn remove(&mut self, route: &KernelRoute) -> bool {
+        let gone = MirrorRoute::new(route);
+        let routes = match &route.prefix {
+            IpNetwork::V4(prefix) => self.v4.get_mut(prefix),
+            IpNetwork::V6(prefix) => self.v6.get_mut(prefix),
+        };
+        let Some(routes) = routes else { return false };
+        let before = routes.len();
+        routes.retain(|route| *route != gone);
+        let found = routes.len() < before;
+        if routes.is_empty() {
+            match &route.prefix {
+                IpNetwork::V4(prefix) => drop(self.v4.remove(prefix)),
+                IpNetwork::V6(prefix) => drop(self.v6.remove(prefix)),
+            }
+        }
+        found
+    }
+
+    /// Removes what goes over a link; tells whether a route keeps other hops.
+    fn forget(&mut self, interface: u32) -> bool {
+        let partly = forget(&mut self.v4, interface);
+        forget(&mut self.v6, interface) || partly
+    }
+}
+
+fn forget<P: Prefix>(trie: &mut PrefixMap<P, Vec<MirrorRoute>>, interface: u32) -> bool {
+    let over_link = |routes: &Vec<MirrorRoute>| routes.iter().any(|route| route.forwarding.uses(interface));
+    let affected: Vec<P> =
+        trie.iter().filter(|(_, routes)| over_link(routes)).map(|(prefix, _)| prefix).collect();
+    let mut partly = false;
+    for prefix in affected {
+        let Some(routes) = trie.get_mut(&prefix) else { continue };
+        routes.retain_mut(|route| {
+            let Forwarding::Via(hops) = &mut route.forwarding else { return true };
+            let before = hops.len();
+            hops.retain(|hop| hop.interface != interface);
+            partly |= !hops.is_empty() && hops.len() < before;
+            !hops.is_empty()
+        });
+        if routes.is_empty() {
+            trie.remove(&prefix);
+        }
+    }
+    partly
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, up: bool, running: bool) -> KernelLink {
+        KernelLink { index, name: format!("eth{index}"), up, running }
+    }
+
+    fn route(prefix: &str, gateway: Option<&str>, interface: u32, metric: u32) -> KernelRoute {
+        let gateway = gateway.map(|gateway| gateway.parse().unwrap());
+        let hop = Hop { gateway, interface, weight: 1, onlink: false };
+        KernelRoute {
+            prefix: prefix.parse().unwrap(),
+            table: MAIN,
+            protocol: 2,
+            metric,
+            tos: 0,
+            forwarding: Forwarding::via(vec![hop]),
+            embellished: false,
+        }
+    }
+
+    fn resolver() -> Resolver {
+        let mut resolver = Resolver::default();
+        for index in [1, 2] {
+            resolver.link_changed(link(index, true, true));
+        }
+        resolver
+    }
+
+    fn gateway(resolver: &Resolver, address: &str) -> Option<(String, u32, u32)> {
+        match resolver.resolve(address.parse().unwrap()) {
+            Resolution::Unreachable => None,
+            Resolution::Reachable { metric, interface, gateway, .. } => {
+                Some((gateway.to_string(), interface, metric))
+            }
+        }
+    }
+
+    #[test]
+    fn a_connected_address_is_its_own_gateway_and_others_go_through_theirs() {
+        let mut resolver = resolver();
+        let _ = resolver.route_added(route("10.0.0.0/24", None, 1, 0), false);
+        let _ = resolver.route_added(route("0.0.0.0/0", Some("10.0.0.254"), 1, 100), false);
+        assert_eq!(gateway(&resolver, "10.0.0.7"), Some(("10.0.0.7".into(), 1, 0)));
+        assert_eq!(gateway(&resolver, "192.0.2.1"), Some(("10.0.0.254".into(), 1, 100)));
+        assert_eq!(gateway(&resolver, "fd00::1"), None);
+    }
+
+    #[test]
+    fn own_addresses_and_refused_destinations_are_unreachable() {
+        let mut resolver = resolver();
+        let _ = resolver.route_added(route("10.0.0.0/24", None, 1, 0), false);
+        let local = KernelRoute { table: LOCAL, ..route("10.0.0.1/32", None, 1, 0) };
+        let _ = resolver.route_added(local, false);
+        let refused = KernelRoute { forwarding: Forwarding::Other, ..route("10.0.0.64/26", None, 1, 0) };
+        let _ = resolver.route_added(refused, false);
+        assert_eq!(gateway(&resolver, "10.0.0.1"), None);
+        assert_eq!(gateway(&resolver, "10.0.0.65"), None);
+        assert!(gateway(&resolver, "10.0.0.2").is_some());
+    }
+
+    #[test]
+    fn the_lowest_metric_over_a_running_link_wins() {
+        let mut resolver = resolver();
+        let _ = resolver.route_added(route("0.0.0.0/0", Some("10.0.1.1"), 1, 10), false);
+        let _ = resolver.route_added(route("0.0.0.0/0", Some("10.0.2.1"), 2, 20), false);
+        assert_eq!(gateway(&resolver, "192.0.2.1"), Some(("10.0.1.1".into(), 1, 10)));
+        assert_eq!(resolver.link_changed(link(1, true, false)), LinkChange::Other);
+        assert_eq!(gateway(&resolver, "192.0.2.1"), Some(("10.0.2.1".into(), 2, 20)));
+    }
+
+    #[test]
+    fn a_link_that_goes_down_takes_its_routes_along() {
+        let mut resolver = resolver();
+        let _ = resolver.route_added(route("10.0.0.0/24", None, 1, 0), false);
+        assert_eq!(resolver.link_changed(link(1, false, false)), LinkChange::Down);
+        assert_eq!(resolver.link_changed(link(1, true, true)), LinkChange::Other);
+        assert_eq!(gateway(&resolver, "10.0.0.7"), None);
+    }
+
+    #[test]
+    fn changes_are_told_once_and_only_of_watched_addresses() {
+        let mut resolver = resolver();
+        let address = "10.0.0.7".parse().unwrap();
+        assert_eq!(resolver.watch(address), Resolution::Unreachable);
+        resolver.acquire("10.0.0.8".parse().unwrap());
+        let _ = resolver.route_added(route("10.0.0.0/24", None, 1, 0), false);
+        let told: Vec<_> = resolver.take_changes().iter().map(|c| (c.address, c.reported)).collect();
+        assert_eq!(told, [(address, true), ("10.0.0.8".parse().unwrap(), false)]);
+        assert!(resolver.take_changes().is_empty());
+        resolver.unwatch(address);
+        assert_eq!(resolver.route_removed(&route("10.0.0.0/24", None, 1, 0)), Mirror::Exact);
+        assert_eq!(resolver.take_changes().len(), 1);
+    }
+}

@@ -7,7 +7,7 @@ mod snapshot;
 
 use prometheus::{Encoder, Registry, TextEncoder};
 
-pub use snapshot::{Buckets, FamilyMetrics, MetricsSnapshot, PROPAGATION_BOUNDS, PeerMetrics, ReloadMetrics};
+pub use snapshot::{FamilyMetrics, MetricsSnapshot, PeerMetrics, ReloadMetrics};
 
 /// The text of a scrape: the snapshot, this process, and what `extra` gathers.
 ///

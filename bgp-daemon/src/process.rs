@@ -44,9 +44,13 @@ pub struct Prepared {
 /// # Errors
 /// The exit code, when there is nothing more to do: after `--check`, or with everything said on standard error.
 pub fn prepare(kind: DaemonKind, arguments: &Arguments) -> Result<Prepared, ExitCode> {
-    let loaded = match &arguments.config {
-        Some(path) => Config::load(path, kind),
-        None => Config::trial(),
+    let loaded = match (&arguments.config, kind) {
+        (Some(path), _) => Config::load(path, kind),
+        (None, DaemonKind::Reflector) => Config::trial(),
+        (None, DaemonKind::Speaker) => {
+            eprintln!("error: a speaker needs a configuration: bgp-speaker --config FILE");
+            return Err(ExitCode::from(USAGE));
+        }
     };
     let config = loaded.map_err(|errors| {
         tell(&errors);
@@ -67,9 +71,20 @@ fn tell(diagnostics: &[Diagnostic]) {
 }
 
 /// Says on standard error why the daemon ends; the exit code to end with.
-pub fn failed(error: &dyn std::error::Error) -> ExitCode {
+fn failed(error: &dyn std::error::Error) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(FAILED)
+}
+
+/// Runs a daemon's future on a runtime of all cores; its end is the exit code.
+pub fn run(main: impl Future<Output = Result<(), Box<dyn std::error::Error>>>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Err(error) => failed(&error),
+        Ok(runtime) => match runtime.block_on(main) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(error.as_ref()),
+        },
+    }
 }
 
 /// Returns when the process is asked to end (SIGTERM, SIGINT), with the signal's name; SIGHUP reloads.

@@ -174,6 +174,12 @@ impl Importer {
                 _ => {}
             }
         }
+        if view.announced().next().is_none() && view.mp_reach().is_none() {
+            // Attributes without destinations still may say that the session is broken (RFC 7606 section 5.2).
+            self.scratch.clear();
+            let checked = view.attributes().check(&self.context, BlockUse::None, &mut self.scratch);
+            outcome.faults.extend(checked.faults);
+        }
         if view.announced().next().is_some() {
             let next_hop = view.next_hop().map(IpAddr::V4);
             let judged = self.judge(&view, BlockUse::Announce, next_hop, batch, &mut outcome);

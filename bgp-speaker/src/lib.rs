@@ -20,8 +20,8 @@
 //! # }
 //! ```
 
+mod api;
 mod forwarding;
 mod speaker;
 
-pub use forwarding::{Ends, Forwarding, Question};
-pub use speaker::Speaker;
+pub use speaker::{Speaker, SpeakerError};

@@ -6,10 +6,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
-use prefix_trie::{Prefix, PrefixMap};
-
 use crate::message::{KernelLink, KernelRoute};
+use crate::mirror::{MirrorRoute, Told, Tries};
 use crate::route::{Forwarding, Hop};
 
 /// Whether, and how, the kernel reaches an address by routes that are not ours.
@@ -43,16 +41,6 @@ impl Resolution {
     }
 }
 
-/// A change that must be answered by reading everything again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Mirror {
-    /// The mirror shows the kernel's state.
-    Exact,
-    /// It may not.
-    Doubtful,
-}
-
 #[derive(Default)]
 pub(crate) struct Resolver {
     main: Tries,
@@ -81,19 +69,14 @@ impl Resolver {
         self.changed = true;
     }
 
-    pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Mirror {
-        let Some(tries) = self.tries(route.table) else { return Mirror::Exact };
-        let ambiguous = replaces || (route.prefix.is_ipv6() && is_multipath(&route.forwarding));
-        tries.add(route);
+    pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Told {
         self.changed = true;
-        if ambiguous { Mirror::Doubtful } else { Mirror::Exact }
+        self.tries(route.table).map_or(Told::Exact, |tries| tries.add(route, replaces))
     }
 
-    pub(crate) fn route_removed(&mut self, route: &KernelRoute) -> Mirror {
-        let Some(tries) = self.tries(route.table) else { return Mirror::Exact };
-        let found = tries.remove(route);
+    pub(crate) fn route_removed(&mut self, route: &KernelRoute) -> Told {
         self.changed = true;
-        if found { Mirror::Exact } else { Mirror::Doubtful }
+        self.tries(route.table).map_or(Told::Exact, |tries| tries.remove(route))
     }
 
     /// Takes a link's new state. The kernel removes routes over a link that goes down without saying so.
@@ -259,96 +242,6 @@ pub(crate) enum LinkChange {
 const MAIN: u32 = libc::RT_TABLE_MAIN as u32;
 const LOCAL: u32 = libc::RT_TABLE_LOCAL as u32;
 
-fn is_multipath(forwarding: &Forwarding) -> bool {
-    matches!(forwarding, Forwarding::Via(hops) if hops.len() > 1)
-}
-
-/// The routes of one table.
-#[derive(Default)]
-struct Tries {
-    v4: PrefixMap<Ipv4Network, Vec<MirrorRoute>>,
-    v6: PrefixMap<Ipv6Network, Vec<MirrorRoute>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct MirrorRoute {
-    metric: u32,
-    protocol: u8,
-    forwarding: Forwarding,
-}
-
-impl MirrorRoute {
-    fn new(route: &KernelRoute) -> Self {
-        Self { metric: route.metric, protocol: route.protocol, forwarding: route.forwarding.clone() }
-    }
-}
-
-impl Tries {
-    fn longest_match(&self, address: IpAddr) -> Option<&[MirrorRoute]> {
-        match address {
-            IpAddr::V4(address) => self.v4.get_lpm(&address.into()).map(|(_, routes)| routes.as_slice()),
-            IpAddr::V6(address) => self.v6.get_lpm(&address.into()).map(|(_, routes)| routes.as_slice()),
-        }
-    }
-
-    fn add(&mut self, route: KernelRoute) {
-        let routes = match route.prefix {
-            IpNetwork::V4(prefix) => self.v4.entry(prefix).or_default(),
-            IpNetwork::V6(prefix) => self.v6.entry(prefix).or_default(),
-        };
-        let route = MirrorRoute::new(&route);
-        if !routes.contains(&route) {
-            routes.push(route);
-        }
-    }
-
-    fn remove(&mut self, route: &KernelRoute) -> bool {
-        let gone = MirrorRoute::new(route);
-        let routes = match &route.prefix {
-            IpNetwork::V4(prefix) => self.v4.get_mut(prefix),
-            IpNetwork::V6(prefix) => self.v6.get_mut(prefix),
-        };
-        let Some(routes) = routes else { return false };
-        let before = routes.len();
-        routes.retain(|route| *route != gone);
-        let found = routes.len() < before;
-        if routes.is_empty() {
-            match &route.prefix {
-                IpNetwork::V4(prefix) => drop(self.v4.remove(prefix)),
-                IpNetwork::V6(prefix) => drop(self.v6.remove(prefix)),
-            }
-        }
-        found
-    }
-
-    /// Removes what goes over a link; tells whether a route keeps other hops.
-    fn forget(&mut self, interface: u32) -> bool {
-        let partly = forget(&mut self.v4, interface);
-        forget(&mut self.v6, interface) || partly
-    }
-}
-
-fn forget<P: Prefix>(trie: &mut PrefixMap<P, Vec<MirrorRoute>>, interface: u32) -> bool {
-    let over_link = |routes: &Vec<MirrorRoute>| routes.iter().any(|route| route.forwarding.uses(interface));
-    let affected: Vec<P> =
-        trie.iter().filter(|(_, routes)| over_link(routes)).map(|(prefix, _)| prefix).collect();
-    let mut partly = false;
-    for prefix in affected {
-        let Some(routes) = trie.get_mut(&prefix) else { continue };
-        routes.retain_mut(|route| {
-            let Forwarding::Via(hops) = &mut route.forwarding else { return true };
-            let before = hops.len();
-            hops.retain(|hop| hop.interface != interface);
-            partly |= !hops.is_empty() && hops.len() < before;
-            !hops.is_empty()
-        });
-        if routes.is_empty() {
-            trie.remove(&prefix);
-        }
-    }
-    partly
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,7 +334,7 @@ mod tests {
         assert_eq!(told, [(address, true), ("10.0.0.8".parse().unwrap(), false)]);
         assert!(resolver.take_changes().is_empty());
         resolver.unwatch(address);
-        assert_eq!(resolver.route_removed(&route("10.0.0.0/24", None, 1, 0)), Mirror::Exact);
+        assert_eq!(resolver.route_removed(&route("10.0.0.0/24", None, 1, 0)), Told::Exact);
         assert_eq!(resolver.take_changes().len(), 1);
     }
 }

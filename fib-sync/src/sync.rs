@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ipnetwork::IpNetwork;
 use tracing::{debug, info, warn};
@@ -10,10 +10,12 @@ use tracing::{debug, info, warn};
 use crate::config::FibConfig;
 use crate::diff::{Difference, KernelSide};
 use crate::error::{FibError, KernelError};
+use crate::event::Event;
+use crate::follow::{Follower, Owner, classify, mirrored, own_forwarding};
 use crate::kernel::{Dumped, Kernel, Outcome};
-use crate::message::{self, AF_INET, AF_INET6, KernelRoute, Message, RouteKey};
-use crate::resolve::{LinkChange, Mirror, Resolution, Resolver};
-use crate::route::{Forwarding, Route, canonical};
+use crate::message::{AF_INET, AF_INET6, KernelRoute, RouteKey};
+use crate::resolve::Resolver;
+use crate::route::{Route, canonical};
 use crate::stats::{Results, Stats};
 use crate::table::{Action, Change, Ended, Finding, Table};
 use crate::watch::{Drained, Watch};
@@ -23,45 +25,6 @@ const DUMP_TRIES: usize = 4;
 
 /// Conflicts that are told before the caller is asked to take them.
 const MAX_CONFLICTS: usize = 1024;
-
-/// Something the caller may want to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Every change asked for so far is in the kernel, or was reported as refused or in conflict, or
-    /// waits for a next hop to become reachable.
-    InSync {
-        /// Since the first of the changes.
-        took: Duration,
-    },
-    /// A watched address resolves, first or differently.
-    NextHop {
-        /// The address given to [`FibSync::watch`].
-        address: IpAddr,
-        /// How the kernel reaches it.
-        resolution: Resolution,
-    },
-    /// The kernel does not take a route. It is tried again when links or addresses change.
-    Refused {
-        /// Its destination.
-        prefix: IpNetwork,
-        /// Why.
-        error: KernelError,
-    },
-    /// A foreign route with our table and metric is in the way. Ours is installed once it is gone.
-    Conflict {
-        /// The destination of both.
-        prefix: IpNetwork,
-        /// The metric of both.
-        metric: u32,
-        /// `rtm_protocol` of the foreign route.
-        protocol: u8,
-    },
-    /// Someone else had changed or deleted routes of ours, which are right again.
-    Repaired {
-        /// How many.
-        routes: usize,
-    },
-}
 
 /// Keeps the kernel's routes of one (table, protocol, metric) equal to the desired ones.
 ///
@@ -212,6 +175,7 @@ impl FibSync {
         if drained == Drained::Some {
             return Ok(Step::Worked);
         }
+        self.table.events_read();
         if let Some(cause) = self.resync.take() {
             self.read_all(cause)?;
         }
@@ -274,12 +238,12 @@ impl FibSync {
                 }
                 owner => {
                     if owner == Owner::InTheWay {
-                        table.foreign_added(route.prefix, route.protocol, false);
+                        table.resync_foreign(route.prefix, route.protocol);
                     }
-                    mirror(config, resolver, route, |resolver, route| {
+                    if let Some(route) = mirrored(config, route) {
                         // All is being read already.
                         let _ = resolver.route_added(route, false);
-                    });
+                    }
                 }
             };
             dumped = dumped.and(kernel.routes(family, number, &mut each)?);
@@ -397,123 +361,4 @@ impl FibSync {
 enum Step {
     Worked,
     Idle,
-}
-
-/// Whose a route is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Ours,
-    /// Another's, with our table and metric: nothing can be put beside it.
-    InTheWay,
-    Foreign,
-}
-
-fn classify(config: &FibConfig, route: &KernelRoute) -> Owner {
-    let same_place = (route.table, route.metric, route.tos) == (config.table, config.metric, 0);
-    match (same_place, route.protocol == config.protocol) {
-        (true, true) => Owner::Ours,
-        (true, false) => Owner::InTheWay,
-        (false, _) => Owner::Foreign,
-    }
-}
-
-/// How a route of ours is forwarded; one with attributes that we never set is not right.
-fn own_forwarding(route: KernelRoute) -> Forwarding {
-    if route.embellished { Forwarding::Other } else { route.forwarding }
-}
-
-/// Routes of our protocol, of whatever metric, do not resolve next hops.
-fn mirror<T>(
-    config: &FibConfig,
-    resolver: &mut Resolver,
-    route: KernelRoute,
-    then: impl FnOnce(&mut Resolver, KernelRoute) -> T,
-) -> Option<T> {
-    (route.protocol != config.protocol && route.tos == 0).then(|| then(resolver, route))
-}
-
-/// Brings the model up to date with one event.
-struct Follower<'a> {
-    config: &'a FibConfig,
-    table: &'a mut Table,
-    resolver: &'a mut Resolver,
-    resync: &'a mut Option<&'static str>,
-}
-
-impl Follower<'_> {
-    fn follow(&mut self, message: Message<'_>) {
-        match message.kind {
-            libc::RTM_NEWROUTE => self.route_added(message),
-            libc::RTM_DELROUTE => self.route_removed(message),
-            libc::RTM_NEWLINK | libc::RTM_DELLINK => self.link(message),
-            libc::RTM_NEWADDR => self.table.retry_refused(),
-            // IPv4 routes with this source address are gone, without a message.
-            libc::RTM_DELADDR if message.body.first() == Some(&AF_INET) => {
-                self.read_again("an address was removed")
-            }
-            _ => {}
-        }
-    }
-
-    fn read_again(&mut self, cause: &'static str) {
-        self.resync.get_or_insert(cause);
-    }
-
-    fn route_added(&mut self, message: Message<'_>) {
-        let Some(route) = message::parse_route(message.body) else { return };
-        let replaces = message.flags & libc::NLM_F_REPLACE as u16 != 0;
-        let prefix = route.prefix;
-        match classify(self.config, &route) {
-            Owner::Ours => {
-                // An IPv6 event tells all hops of the route as they are now.
-                let appended = prefix.is_ipv4() && !replaces;
-                self.table.ours_changed(prefix, &own_forwarding(route), appended);
-                return;
-            }
-            Owner::InTheWay => self.table.foreign_added(prefix, route.protocol, replaces),
-            Owner::Foreign => {}
-        }
-        let exact = mirror(self.config, self.resolver, route, |resolver, route| {
-            resolver.route_added(route, replaces)
-        });
-        self.check(exact);
-        self.table.retry_refused();
-    }
-
-    fn route_removed(&mut self, message: Message<'_>) {
-        let Some(route) = message::parse_route(message.body) else { return };
-        match classify(self.config, &route) {
-            Owner::Ours => {
-                self.table.ours_deleted(route.prefix);
-                return;
-            }
-            Owner::InTheWay => self.table.foreign_removed(route.prefix),
-            Owner::Foreign => {}
-        }
-        let exact =
-            mirror(self.config, self.resolver, route, |resolver, route| resolver.route_removed(&route));
-        self.check(exact);
-    }
-
-    fn check(&mut self, mirror: Option<Mirror>) {
-        if mirror == Some(Mirror::Doubtful) {
-            self.read_again("another program changed a route in a way that events do not tell");
-        }
-    }
-
-    fn link(&mut self, message: Message<'_>) {
-        let Some(link) = message::parse_link(message.body) else { return };
-        let index = link.index;
-        let change = match message.kind {
-            libc::RTM_NEWLINK => self.resolver.link_changed(link),
-            _ => self.resolver.link_removed(index),
-        };
-        match change {
-            LinkChange::None => return,
-            LinkChange::Down if self.table.uses(index) => self.read_again("a link went down"),
-            LinkChange::Revived => self.read_again("a link came back"),
-            LinkChange::Down | LinkChange::Other => {}
-        }
-        self.table.retry_refused();
-    }
 }

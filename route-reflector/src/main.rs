@@ -25,14 +25,7 @@ fn main() -> ExitCode {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return process::failed(&error),
-    };
-    match runtime.block_on(run(prepared)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => process::failed(error.as_ref()),
-    }
+    process::run(run(prepared))
 }
 
 async fn run(prepared: Prepared) -> Result<(), Box<dyn std::error::Error>> {

@@ -39,7 +39,7 @@ use self::connection::Connection;
 use self::lifecycle::restart_keepalive;
 use self::timer::{Timer, Timers};
 use crate::Instant;
-use crate::wire::Notification;
+use crate::wire::{Notification, Open};
 use crate::wire::notification::cease;
 
 pub use self::config::SessionConfig;
@@ -238,7 +238,7 @@ impl Session {
 
     /// The OPEN that each connection begins with: what we offer.
     #[must_use]
-    pub fn open(&self) -> Open {
+    pub fn our_open(&self) -> Open {
         negotiate::our_open(&self.config)
     }
 

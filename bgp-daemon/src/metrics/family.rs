@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
-use super::snapshot::{Buckets, MetricsSnapshot, PeerMetrics};
+use super::snapshot::{MetricsSnapshot, PeerMetrics};
 use crate::api::schema::SessionState;
 use crate::config::PerPeer;
 
@@ -60,22 +60,6 @@ impl Families {
         self.add(name, help, MetricType::COUNTER, labels, metric);
     }
 
-    fn histogram(&mut self, name: &'static str, help: &str, buckets: &Buckets) {
-        let bucket = |(bound, count): (f64, u64)| {
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(bound);
-            bucket.set_cumulative_count(count);
-            bucket
-        };
-        let mut histogram = Histogram::default();
-        histogram.set_bucket(buckets.cumulative().map(bucket).collect());
-        histogram.set_sample_count(buckets.count());
-        histogram.set_sample_sum(buckets.sum());
-        let mut metric = Metric::default();
-        metric.set_histogram(histogram);
-        self.add(name, help, MetricType::HISTOGRAM, &[], metric);
-    }
-
     /// The families, by name.
     pub(super) fn finish(self) -> Vec<MetricFamily> {
         self.0.into_values().collect()
@@ -121,8 +105,6 @@ fn daemon(out: &mut Families, snapshot: &MetricsSnapshot) {
     out.gauge("bgp_attribute_sets", "Interned attribute sets", &[], number(snapshot.attribute_sets));
     out.gauge("bgp_update_groups", "Update groups", &[], number(snapshot.update_groups));
     out.gauge("bgp_rib_memory_bytes", "Memory of the RIB", &[], number(snapshot.rib_memory_bytes));
-    let help = "From reading an UPDATE to writing what follows from it";
-    out.histogram("bgp_propagation_seconds", help, &snapshot.propagation);
     let success = f64::from(u8::from(snapshot.reload.success));
     out.gauge("bgp_config_last_reload_success", "1 if the last reload was taken", &[], success);
     let time = number(snapshot.reload.time.0) / 1000.0;
@@ -163,8 +145,6 @@ fn detailed(out: &mut Families, peer: &PeerMetrics) {
         let help = "When the session's state last changed";
         out.gauge("bgp_peer_last_change_timestamp_seconds", help, &only_peer, number(time.0) / 1000.0);
     }
-    let help = "Age of the oldest change that is not yet written";
-    out.gauge("bgp_peer_send_lag_seconds", help, &only_peer, peer.send_lag_seconds);
     out.gauge("bgp_peer_queue_bytes", "Octets waiting to be written", &only_peer, number(peer.queue_bytes));
     for (direction, bytes) in [("received", peer.bytes_received), ("sent", peer.bytes_sent)] {
         let labels = [("peer", address.as_str()), ("direction", direction)];
@@ -173,11 +153,6 @@ fn detailed(out: &mut Families, peer: &PeerMetrics) {
     for (direction, kind, count) in &peer.messages {
         let labels = [("peer", address.as_str()), ("direction", direction), ("type", kind)];
         out.counter("bgp_peer_messages_total", "Messages", &labels, number(*count));
-    }
-    for (direction, code, count) in &peer.notifications {
-        let code = code.to_string();
-        let labels = [("peer", address.as_str()), ("direction", direction), ("code", code.as_str())];
-        out.counter("bgp_peer_notifications_total", "NOTIFICATIONs by error code", &labels, number(*count));
     }
     let by_reason = [
         ("bgp_peer_down_total", "Sessions that ended", "reason", &peer.down),

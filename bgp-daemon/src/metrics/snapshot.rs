@@ -24,8 +24,6 @@ pub struct MetricsSnapshot {
     pub update_groups: u64,
     /// What the RIB takes, in octets.
     pub rib_memory_bytes: u64,
-    /// Seconds from an UPDATE's reading to the writing of what follows from it.
-    pub propagation: Buckets,
     /// The last reload, or the start.
     pub reload: ReloadMetrics,
 }
@@ -70,10 +68,6 @@ pub struct PeerMetrics {
     pub rejected: Vec<(&'static str, u64)>,
     /// UPDATEs that were wrong, by how they were treated.
     pub malformed: Vec<(&'static str, u64)>,
-    /// NOTIFICATIONs by direction and code.
-    pub notifications: Vec<(&'static str, u8, u64)>,
-    /// How old the oldest change is that was not yet written to it, in seconds.
-    pub send_lag_seconds: f64,
     /// Octets waiting to be written.
     pub queue_bytes: u64,
 }
@@ -91,43 +85,4 @@ pub struct FamilyMetrics {
     pub advertised: u64,
     /// Announcements and withdrawals since the start, by direction and kind.
     pub updates: Vec<(&'static str, &'static str, u64)>,
-}
-
-/// The upper bounds of [`Buckets`], in seconds.
-pub const PROPAGATION_BOUNDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
-
-/// A histogram of durations.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Buckets {
-    counts: [u64; PROPAGATION_BOUNDS.len()],
-    count: u64,
-    sum: f64,
-}
-
-impl Buckets {
-    /// Counts one duration.
-    pub fn observe(&mut self, duration: std::time::Duration) {
-        let seconds = duration.as_secs_f64();
-        self.count += 1;
-        self.sum += seconds;
-        let within = self.counts.iter_mut().zip(PROPAGATION_BOUNDS).filter(|(_, bound)| seconds <= *bound);
-        within.for_each(|(count, _)| *count += 1);
-    }
-
-    /// How many durations were counted.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Their sum in seconds.
-    #[must_use]
-    pub fn sum(&self) -> f64 {
-        self.sum
-    }
-
-    /// Upper bounds with the number of durations up to each.
-    pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
-        PROPAGATION_BOUNDS.into_iter().zip(self.counts)
-    }
 }

@@ -66,23 +66,28 @@ impl Supervisor {
         answer.await.map_err(|_| gone)
     }
 
+    /// How much the RIB holds.
+    pub(super) async fn table_sizes(&self) -> Result<Sizes, ControlError> {
+        self.ask_core(|core, _| {
+            let rib = core.rib();
+            let size = |family: Family| TableSize {
+                family: family.to_string(),
+                prefixes: rib.route_count(family) as u64,
+                paths: rib.path_count(family) as u64,
+            };
+            let memory = rib.memory();
+            Sizes {
+                tables: FAMILIES.into_iter().map(size).collect(),
+                groups: rib.groups().count() as u64,
+                memory: (memory.tables + memory.queued) as u64,
+            }
+        })
+        .await
+    }
+
     async fn status(&self) -> Result<Status, ControlError> {
         let statuses = self.peers.statuses().await;
-        let (tables, groups, memory) = self
-            .ask_core(|core, _| {
-                let rib = core.rib();
-                let tables: Vec<TableSize> = FAMILIES
-                    .into_iter()
-                    .map(|family| TableSize {
-                        family: family.to_string(),
-                        prefixes: rib.route_count(family) as u64,
-                        paths: rib.path_count(family) as u64,
-                    })
-                    .collect();
-                let memory = rib.memory();
-                (tables, rib.groups().count() as u64, (memory.tables + memory.queued) as u64)
-            })
-            .await?;
+        let sizes = self.table_sizes().await?;
         let started = self.clock.started();
         let readiness = self.readiness().await;
         Ok(Status {
@@ -96,10 +101,10 @@ impl Supervisor {
             uptime_seconds: SystemTime::now().duration_since(started).map_or(0, |d| d.as_secs()),
             peers: statuses.len() as u64,
             peers_established: statuses.iter().filter(|(_, s)| s.state == State::Established).count() as u64,
-            tables,
+            tables: sizes.tables,
             attribute_sets: self.store.len() as u64,
-            update_groups: groups,
-            rib_memory_bytes: memory + self.store.bytes() as u64,
+            update_groups: sizes.groups,
+            rib_memory_bytes: sizes.memory + self.store.bytes() as u64,
             config_file: self.config_path.as_ref().map(|p| p.display().to_string()),
             last_reload: self.last_reload.clone(),
             ready: readiness.ready,
@@ -194,7 +199,10 @@ impl Supervisor {
 
     async fn routes(&self, query: RouteQuery) -> Result<Routes, ControlError> {
         let peer = match query.scope() {
-            Scope::In(peer) | Scope::Out(peer) => Some(self.resolve(&peer)?),
+            Scope::In(peer) | Scope::Out(peer) => {
+                let address = self.resolve(&peer)?;
+                self.peers.status(address).await.map(|(_, status)| status.id)
+            }
             Scope::Best | Scope::All => None,
         };
         self.ask_core(move |core, clock| collect(core.rib(), &query, peer, &clock)).await
@@ -258,11 +266,19 @@ impl Supervisor {
     }
 }
 
+/// How much the RIB holds.
+pub(super) struct Sizes {
+    pub(super) tables: Vec<TableSize>,
+    pub(super) groups: u64,
+    /// In octets, without the attribute sets.
+    pub(super) memory: u64,
+}
+
 /// A peer's configuration, state and counts.
 pub(super) type PeerState = (PeerConfig, PeerStatus, Vec<(Family, PeerCounts)>);
 
 /// The routes that a query asks for; `peer` is the one its scope names.
-fn collect(rib: &Rib, query: &RouteQuery, peer: Option<IpAddr>, clock: &Clock) -> Routes {
+fn collect(rib: &Rib, query: &RouteQuery, peer: Option<PeerId>, clock: &Clock) -> Routes {
     let mut collector = RouteCollector::new(query);
     let now = clock.now();
     let mut take = |route: bgp_rib::RouteView<'_>| {
@@ -273,7 +289,7 @@ fn collect(rib: &Rib, query: &RouteQuery, peer: Option<IpAddr>, clock: &Clock) -
             let wanted = match query.scope() {
                 Scope::Best => path.best,
                 Scope::All => true,
-                Scope::In(_) => Some(path.source.address) == peer,
+                Scope::In(_) => Some(path.path.source) == peer,
                 Scope::Out(_) => path.best && peer.is_some_and(|p| rib.advertises(p, &route)),
             };
             if wanted {

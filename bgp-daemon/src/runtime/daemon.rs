@@ -65,7 +65,8 @@ impl Daemon {
 }
 
 /// This host's name, as the kernel has it.
-fn host_name() -> String {
+#[must_use]
+pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
 }

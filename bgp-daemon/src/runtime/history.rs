@@ -35,19 +35,19 @@ pub struct Transition {
 
 /// The events of one peer.
 #[derive(Debug)]
-pub struct History {
+pub(crate) struct History {
     peer: IpAddr,
     name: Option<String>,
     watchers: EventBus,
     transitions: VecDeque<Transition>,
     /// Since when the state is what it is.
-    pub since: SystemTime,
+    pub(crate) since: SystemTime,
     /// Why the last session ended or did not come up.
-    pub last_error: Option<String>,
+    pub(crate) last_error: Option<String>,
     /// How often an established session was lost.
-    pub flaps: u64,
+    pub(crate) flaps: u64,
     /// How often sessions ended, by reason.
-    pub downs: BTreeMap<&'static str, u64>,
+    pub(crate) downs: BTreeMap<&'static str, u64>,
     /// The attribute types whose fault has been logged in this session: each is logged once.
     logged: Vec<u8>,
 }
@@ -55,7 +55,7 @@ pub struct History {
 impl History {
     /// An empty history.
     #[must_use]
-    pub fn new(peer: IpAddr, name: Option<String>, watchers: EventBus) -> History {
+    pub(crate) fn new(peer: IpAddr, name: Option<String>, watchers: EventBus) -> History {
         History {
             peer,
             name,
@@ -70,17 +70,17 @@ impl History {
     }
 
     /// Gives the peer another name.
-    pub fn rename(&mut self, name: Option<String>) {
+    pub(crate) fn rename(&mut self, name: Option<String>) {
         self.name = name;
     }
 
     /// The latest transitions, oldest first.
-    pub fn transitions(&self) -> impl Iterator<Item = &Transition> {
+    pub(crate) fn transitions(&self) -> impl Iterator<Item = &Transition> {
         self.transitions.iter()
     }
 
     /// A TCP connection could not be opened.
-    pub fn connect_failed(&mut self, text: String) {
+    pub(crate) fn connect_failed(&mut self, text: String) {
         if self.last_error.as_deref() != Some(&text) {
             info!(peer = %self.peer, "{text}");
         }
@@ -88,7 +88,7 @@ impl History {
     }
 
     /// Takes note of an event.
-    pub fn record(&mut self, event: PeerEvent) {
+    pub(crate) fn record(&mut self, event: PeerEvent) {
         match event {
             PeerEvent::State { from, to } => self.transition(from, to),
             PeerEvent::Established(negotiated) => {

@@ -25,13 +25,14 @@ mod peer_task;
 mod peers;
 mod reload;
 mod rows;
+mod scrape;
 mod settings;
 mod status;
 mod supervisor;
 
 pub use announce::{Announcements, Delta, Source};
 pub use clock::Clock;
-pub use daemon::Daemon;
+pub use daemon::{Daemon, host_name};
 pub use core_thread::{ForwardingChange, ForwardingCore, NextHopWatch};
 pub use history::Transition;
 pub use status::PeerStatus;

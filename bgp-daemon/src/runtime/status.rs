@@ -77,7 +77,7 @@ impl PeerStatus {
             octets_read: octets.read,
             octets_written: octets.written,
             queued: connection.and_then(|c| peer.queue(c.id)).map_or(0, bgp_router::WriteQueue::octets),
-            offered: peer.session().open().capabilities,
+            offered: peer.session().our_open().capabilities,
             updates_sent: peer.updates_sent(),
             counters: *peer.session().counters(),
             import: peer.import_counters(),

@@ -11,6 +11,7 @@ use super::exporter::{ExportCounters, Exporter};
 use super::flush::{Flush, Side};
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
+use super::records::Slot;
 use super::resync::Walk;
 use crate::peer::PeerId;
 use crate::table::DestId;

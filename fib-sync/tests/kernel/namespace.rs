@@ -5,8 +5,8 @@
 //! no safe wrapper in the standard library; they take no pointers.
 #![allow(unsafe_code, reason = "unshare(2) and setresuid(2) for one thread have no safe wrapper")]
 
-use std::io;
-use std::process::{Command, Output};
+use std::io::{self, Write};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use fib_sync::{Event, FibConfig, FibSync, IpNetwork, Route};
@@ -62,6 +62,18 @@ pub(crate) fn ip(arguments: &str) -> String {
     let output = run(arguments);
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Starts `ip` with many commands, whose errors do not matter, beside the test.
+pub(crate) fn ip_script(commands: &str) -> Child {
+    let mut child = Command::new("ip")
+        .args(["-force", "-batch", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("`ip` of iproute2 is needed (apt install iproute2)");
+    child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+    child
 }
 
 /// The routes that `ip` lists with these selectors, each as `prefix to`, sorted.

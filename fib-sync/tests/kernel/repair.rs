@@ -3,7 +3,7 @@
 use fib_sync::{Event, FibConfig, FibSync};
 
 use crate::namespace::{
-    RouteCounts, RouteEvents, in_namespace, in_sync, ip, net, open, open_with, ours, until, via,
+    RouteCounts, RouteEvents, in_namespace, in_sync, ip, ip_script, net, open, open_with, ours, until, via,
 };
 
 const MINE: [&str; 2] = ["10.1.0.0/16 10.0.1.2@a 10.0.2.2@b", "fd01::/64 fd00:1::2@a fd00:2::2@b"];
@@ -143,5 +143,46 @@ fn a_flap_between_two_looks_leaves_nothing_missing() {
             in_sync(&mut fib).await;
         }
         assert_eq!(fib.diff().unwrap(), []);
+    });
+}
+
+#[test]
+fn both_sides_changing_at_once_ends_in_what_is_desired() {
+    in_namespace(|| async {
+        let mut fib = open().await;
+        fib.finish_adoption();
+        // Protocols by number: `ip -batch` takes one name for another after a few commands.
+        let mut script = String::new();
+        for round in 0..400 {
+            let prefix = format!("10.1.{}.0/24", round % 20);
+            script += &match round % 5 {
+                0 => format!("route del {prefix} metric 1024\n"),
+                1 => format!("route replace {prefix} via 10.0.1.{} proto 186 metric 1024\n", 10 + round % 7),
+                // (`route flush` gives up when a route it lists is gone already.)
+                2 => format!("route append {prefix} via 10.0.2.{} proto 186 metric 1024\n", 10 + round % 7),
+                3 => format!("route add {prefix} via 10.0.2.9 proto 4 metric 1024\n"),
+                _ => format!("route del {prefix} via 10.0.2.9 proto 4 metric 1024\n"),
+            };
+        }
+        let mut rival = ip_script(&script);
+        let mut round = 0;
+        while rival.try_wait().unwrap().is_none() {
+            round += 1;
+            for i in 0..20 {
+                let prefix = format!("10.1.{i}.0/24");
+                match (round + i) % 3 {
+                    0 => fib.remove(net(&prefix)),
+                    next_hop => fib.set(via(&prefix, &[&format!("10.0.1.{}", 2 + next_hop)])),
+                }
+            }
+            fib.flush().await.unwrap();
+        }
+        fib.flush().await.unwrap();
+        assert_eq!(ours().len(), fib.stats().routes);
+        ip("route flush proto static");
+        fib.flush().await.unwrap();
+        assert_eq!(fib.diff().unwrap(), []);
+        assert_eq!(ours().len(), fib.stats().routes);
+        assert!(round > 1);
     });
 }

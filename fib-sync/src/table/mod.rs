@@ -10,9 +10,12 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use crate::error::KernelError;
-use crate::intern::{Id, Interner};
+use crate::intern::Id;
 use crate::resolve::Resolver;
 use crate::route::{Forwarding, Target};
+use crate::targets::Targets;
+
+mod observe;
 
 #[derive(Default)]
 struct Entry {
@@ -25,6 +28,8 @@ struct Entry {
     stale: bool,
     /// Found by the running resync.
     seen: bool,
+    /// Acted upon since the events were last read: those that come now may be older than the action.
+    acted: bool,
     /// Was right until someone else changed it.
     disturbed: bool,
 }
@@ -83,13 +88,11 @@ pub(crate) enum Ended {
 pub(crate) struct Table {
     entries: HashMap<IpNetwork, Entry>,
     pending: VecDeque<IpNetwork>,
-    targets: Interner<Target>,
-    /// How each target is forwarded now; a target that is unreachable is not there.
-    resolved: HashMap<Id, Id>,
-    forwardings: Interner<Forwarding>,
+    targets: Targets,
     /// Foreign routes with our table and metric, by prefix: their protocol.
     occupied: HashMap<IpNetwork, u8>,
     contested: Vec<(IpNetwork, KernelError)>,
+    acted: Vec<IpNetwork>,
     adopting: bool,
     present: usize,
     refused: usize,
@@ -100,11 +103,10 @@ impl Table {
         Self {
             entries: HashMap::new(),
             pending: VecDeque::new(),
-            targets: Interner::new(),
-            resolved: HashMap::new(),
-            forwardings: Interner::new(),
+            targets: Targets::new(),
             occupied: HashMap::new(),
             contested: Vec::new(),
+            acted: Vec::new(),
             adopting: true,
             present: 0,
             refused: 0,
@@ -121,14 +123,14 @@ impl Table {
     }
 
     pub(crate) fn forwarding(&self, id: Id) -> Option<&Forwarding> {
-        self.forwardings.get(id)
+        self.targets.forwardings.get(id)
     }
 
     /// What is desired at each prefix, resolved: `None` inside if no next hop is reachable.
     pub(crate) fn desired(&self) -> impl Iterator<Item = (IpNetwork, Option<&Forwarding>)> {
         self.entries.iter().filter_map(|(prefix, entry)| {
             let target = entry.desired?;
-            let forwarding = self.resolved.get(&target).and_then(|id| self.forwardings.get(*id));
+            let forwarding = self.targets.forwarding(target).and_then(|id| self.targets.forwardings.get(id));
             Some((*prefix, forwarding))
         })
     }
@@ -136,13 +138,7 @@ impl Table {
     // ---- what the caller wants ----
 
     pub(crate) fn set(&mut self, prefix: IpNetwork, target: &Target, resolver: &mut Resolver) {
-        let (id, first) = self.targets.acquire(target);
-        if first {
-            for next_hop in target.next_hops() {
-                resolver.acquire(next_hop.gateway);
-            }
-            self.resolve_target(id, resolver);
-        }
+        let id = self.targets.acquire(target, resolver);
         let entry = self.entries.entry(prefix).or_default();
         entry.stale = false;
         let before = entry.desired.replace(id);
@@ -150,7 +146,9 @@ impl Table {
             self.unblock(prefix, None);
             self.queue(prefix);
         }
-        self.release_target(before, resolver);
+        if let Some(before) = before {
+            self.targets.release(before, resolver);
+        }
     }
 
     pub(crate) fn remove(&mut self, prefix: IpNetwork, resolver: &mut Resolver) {
@@ -160,18 +158,8 @@ impl Table {
             self.unblock(prefix, None);
             self.queue(prefix);
         }
-        self.release_target(before, resolver);
-    }
-
-    fn release_target(&mut self, id: Option<Id>, resolver: &mut Resolver) {
-        let Some(id) = id else { return };
-        if let Some(target) = self.targets.release(id) {
-            for next_hop in target.next_hops() {
-                resolver.release(next_hop.gateway);
-            }
-            if let Some(forwarding) = self.resolved.remove(&id) {
-                self.forwardings.release(forwarding);
-            }
+        if let Some(before) = before {
+            self.targets.release(before, resolver);
         }
     }
 
@@ -187,39 +175,9 @@ impl Table {
 
     // ---- next hops ----
 
-    /// Returns whether the target is forwarded differently than before.
-    fn resolve_target(&mut self, id: Id, resolver: &Resolver) -> bool {
-        let forwarding = match self.targets.get(id) {
-            None => None,
-            Some(Target::Blackhole) => Some(Forwarding::Blackhole),
-            Some(Target::Via(next_hops)) => {
-                let hop = |next_hop: &crate::NextHop| {
-                    resolver.known(next_hop.gateway).hop(u16::from(next_hop.weight.get()))
-                };
-                let hops: Vec<_> = next_hops.iter().filter_map(hop).collect();
-                (!hops.is_empty()).then(|| Forwarding::via(hops))
-            }
-        };
-        let after = forwarding.map(|forwarding| self.forwardings.acquire(&forwarding).0);
-        let before = match after {
-            Some(after) => self.resolved.insert(id, after),
-            None => self.resolved.remove(&id),
-        };
-        if let Some(before) = before {
-            self.forwardings.release(before);
-        }
-        before != after
-    }
-
     /// These addresses resolve differently now.
     pub(crate) fn next_hops_changed(&mut self, addresses: &[IpAddr], resolver: &Resolver) {
-        let affected: Vec<Id> = self
-            .targets
-            .iter()
-            .filter(|(_, target)| target.next_hops().iter().any(|hop| addresses.contains(&hop.gateway)))
-            .map(|(id, _)| id)
-            .collect();
-        let changed: Vec<Id> = affected.into_iter().filter(|id| self.resolve_target(*id, resolver)).collect();
+        let changed = self.targets.next_hops_changed(addresses, resolver);
         if !changed.is_empty() {
             self.requeue(|entry| entry.desired.is_some_and(|id| changed.contains(&id)));
         }
@@ -248,136 +206,7 @@ impl Table {
 
     /// Whether one of our routes goes over an interface.
     pub(crate) fn uses(&self, interface: u32) -> bool {
-        self.forwardings.iter().any(|(_, forwarding)| forwarding.uses(interface))
-    }
-
-    // ---- what the kernel says ----
-
-    /// Before a dump of all routes of the table.
-    pub(crate) fn begin_resync(&mut self) {
-        self.occupied.clear();
-        self.entries.values_mut().for_each(|entry| entry.seen = false);
-    }
-
-    /// One route of ours in the dump.
-    pub(crate) fn resync_ours(&mut self, prefix: IpNetwork, forwarding: &Forwarding) {
-        let entry = self.entry_of_kernel(prefix);
-        if std::mem::replace(&mut entry.seen, true) {
-            self.observe(prefix, InKernel::Tangled);
-        } else {
-            self.observe_route(prefix, forwarding);
-        }
-    }
-
-    /// After the dump: what was not in it is not there. Returns what the kernel refused as existing
-    /// though nothing is there.
-    pub(crate) fn end_resync(&mut self) -> Vec<(IpNetwork, KernelError)> {
-        let unseen = |(prefix, entry): (&IpNetwork, &Entry)| {
-            (!entry.seen && entry.kernel != InKernel::Absent).then_some(*prefix)
-        };
-        let gone: Vec<IpNetwork> = self.entries.iter().filter_map(unseen).collect();
-        for prefix in gone {
-            self.observe(prefix, InKernel::Absent);
-        }
-        let conflict = |(prefix, entry): (&IpNetwork, &Entry)| {
-            (entry.blocked == Some(Blocked::Conflict) && !self.occupied.contains_key(prefix))
-                .then_some(*prefix)
-        };
-        let freed: Vec<IpNetwork> = self.entries.iter().filter_map(conflict).collect();
-        for prefix in freed {
-            self.unblock(prefix, Some(Blocked::Conflict));
-            self.queue(prefix);
-        }
-        let mut contested = std::mem::take(&mut self.contested);
-        contested.retain(|(prefix, _)| !self.explained(*prefix));
-        for (prefix, _) in &contested {
-            self.block(*prefix, Blocked::Refused);
-        }
-        contested
-    }
-
-    /// Whether the dump shows why the kernel said that a route exists.
-    fn explained(&mut self, prefix: IpNetwork) -> bool {
-        let there = self.entries.get(&prefix).is_none_or(|entry| entry.kernel != InKernel::Absent);
-        let explained = there || self.occupied.contains_key(&prefix);
-        if explained {
-            self.queue(prefix);
-        }
-        explained
-    }
-
-    /// Someone else added, changed or replaced a route of ours. `appended`: beside the one that was there.
-    pub(crate) fn ours_changed(&mut self, prefix: IpNetwork, forwarding: &Forwarding, appended: bool) {
-        let entry = self.entry_of_kernel(prefix);
-        if appended && entry.kernel != InKernel::Absent {
-            self.observe(prefix, InKernel::Tangled);
-        } else {
-            self.observe_route(prefix, forwarding);
-        }
-    }
-
-    /// Someone else deleted a route of ours.
-    pub(crate) fn ours_deleted(&mut self, prefix: IpNetwork) {
-        if self.entries.contains_key(&prefix) {
-            self.observe(prefix, InKernel::Absent);
-        }
-    }
-
-    /// A foreign route with our metric is there; `replaced`: where ours was.
-    pub(crate) fn foreign_added(&mut self, prefix: IpNetwork, protocol: u8, replaced: bool) {
-        self.occupied.insert(prefix, protocol);
-        if replaced && self.entries.contains_key(&prefix) {
-            self.observe(prefix, InKernel::Absent);
-        }
-    }
-
-    /// A foreign route with our metric is gone.
-    pub(crate) fn foreign_removed(&mut self, prefix: IpNetwork) {
-        self.occupied.remove(&prefix);
-        if self.entries.contains_key(&prefix) {
-            self.unblock(prefix, Some(Blocked::Conflict));
-            self.queue(prefix);
-        }
-    }
-
-    fn entry_of_kernel(&mut self, prefix: IpNetwork) -> &mut Entry {
-        let stale = self.adopting;
-        self.entries.entry(prefix).or_insert_with(|| Entry { stale, ..Entry::default() })
-    }
-
-    fn observe_route(&mut self, prefix: IpNetwork, forwarding: &Forwarding) {
-        let (id, _) = self.forwardings.acquire(forwarding);
-        self.observe(prefix, InKernel::Is(id));
-        self.forwardings.release(id);
-    }
-
-    /// Takes the kernel's word; what was right and no longer is will be repaired.
-    fn observe(&mut self, prefix: IpNetwork, kernel: InKernel) {
-        let was_right = self.is_right(prefix);
-        self.set_kernel(prefix, kernel);
-        if !self.is_right(prefix) {
-            if let Some(entry) = self.entries.get_mut(&prefix) {
-                entry.disturbed |= was_right;
-            }
-            self.queue(prefix);
-        }
-    }
-
-    fn is_right(&self, prefix: IpNetwork) -> bool {
-        self.entries.get(&prefix).is_some_and(|entry| self.change(prefix, entry).is_none())
-    }
-
-    fn set_kernel(&mut self, prefix: IpNetwork, kernel: InKernel) {
-        let Some(entry) = self.entries.get_mut(&prefix) else { return };
-        if let InKernel::Is(id) = kernel {
-            self.forwardings.retain(id);
-        }
-        let before = std::mem::replace(&mut entry.kernel, kernel);
-        if let InKernel::Is(id) = before {
-            self.forwardings.release(id);
-        }
-        self.present += usize::from(kernel != InKernel::Absent);
-        self.present -= usize::from(before != InKernel::Absent);
+        self.targets.forwardings.iter().any(|(_, forwarding)| forwarding.uses(interface))
     }
 
     // ---- what must be done ----
@@ -412,7 +241,7 @@ impl Table {
     /// The forwarding that an entry shall have in the kernel.
     fn wanted(&self, entry: &Entry) -> Option<Id> {
         let target = entry.desired.filter(|_| entry.blocked.is_none())?;
-        self.resolved.get(&target).copied()
+        self.targets.forwarding(target)
     }
 
     /// The one rule of this crate: what separates an entry from what is wanted. `None`: nothing.
@@ -475,6 +304,10 @@ impl Table {
     /// The kernel carried out an action, or answered with an error.
     pub(crate) fn ended(&mut self, action: &Action, error: Option<KernelError>) -> Ended {
         let prefix = action.prefix;
+        if let Some(entry) = self.entries.get_mut(&prefix) {
+            entry.acted = true;
+            self.acted.push(prefix);
+        }
         match (action.change, error.as_ref().map(|error| error.errno)) {
             (Change::Add(id) | Change::Replace(id), None) => {
                 self.set_kernel(prefix, InKernel::Is(id));
@@ -509,3 +342,6 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

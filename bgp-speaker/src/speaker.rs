@@ -1,0 +1,74 @@
+//! The daemon and the kernel's side put together.
+
+use std::path::PathBuf;
+
+use bgp_daemon::config::Config;
+use bgp_daemon::log::LogHandle;
+use bgp_daemon::runtime::{Daemon, Options, StartError};
+use fib_sync::FibError;
+use tokio::task::JoinHandle;
+
+use crate::api;
+use crate::forwarding::Forwarding;
+
+/// Why a speaker cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SpeakerError {
+    /// The kernel's routes cannot be kept.
+    #[error("{0}")]
+    Fib(#[from] FibError),
+    /// The daemon cannot start.
+    #[error(transparent)]
+    Daemon(#[from] StartError),
+}
+
+/// A running speaker.
+pub struct Speaker {
+    daemon: Daemon,
+    forwarding: Option<JoinHandle<()>>,
+}
+
+impl Speaker {
+    /// Starts sessions, RIB, control API and, unless `fib.enabled` is false, the kernel's routes. Must run in a
+    /// multi-threaded tokio runtime. `config_path` is read again on reload.
+    ///
+    /// # Errors
+    /// What keeps it from starting, with the remedy.
+    pub async fn start(
+        config: Config,
+        config_path: Option<PathBuf>,
+        log: Option<LogHandle>,
+    ) -> Result<Speaker, SpeakerError> {
+        let mut options = Options { config_path, log, ..Options::default() };
+        let forwarding = match config.fib.filter(|fib| fib.enabled) {
+            None => None,
+            Some(fib) => {
+                let (forwarding, ends) = Forwarding::open(&fib)?;
+                options.forwarding = Some(ends.core);
+                options.announced = Some(ends.announced);
+                options.routes = Some(api::routes(ends.questions));
+                Some(forwarding)
+            }
+        };
+        let daemon = Daemon::start(config, options).await?;
+        // It ends when the daemon drops its ends of the channels.
+        let forwarding = forwarding.map(|forwarding| tokio::spawn(forwarding.run()));
+        Ok(Speaker { daemon, forwarding })
+    }
+
+    /// The daemon.
+    pub fn daemon(&mut self) -> &mut Daemon {
+        &mut self.daemon
+    }
+
+    /// Ends every session with a Cease that carries `text` (RFC 9003). Routes stay in the kernel, for the next
+    /// start to adopt.
+    pub async fn stop(self, text: &str) {
+        self.daemon.stop(text).await;
+        if let Some(forwarding) = self.forwarding
+            && let Err(error) = forwarding.await
+        {
+            tracing::error!("the task of the kernel's routes failed: {error}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Keeps the model true by the kernel's events.
+
+use crate::config::FibConfig;
+use crate::message::{self, AF_INET, KernelRoute, Message};
+use crate::mirror::Told;
+use crate::resolve::{LinkChange, Resolver};
+use crate::route::Forwarding;
+use crate::table::Table;
+
+/// Whose a route is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Ours,
+    /// Another's, with our table and metric: nothing can be put beside it.
+    InTheWay,
+    Foreign,
+}
+
+pub(crate) fn classify(config: &FibConfig, route: &KernelRoute) -> Owner {
+    let same_place = (route.table, route.metric, route.tos) == (config.table, config.metric, 0);
+    match (same_place, route.protocol == config.protocol) {
+        (true, true) => Owner::Ours,
+        (true, false) => Owner::InTheWay,
+        (false, _) => Owner::Foreign,
+    }
+}
+
+/// How a route of ours is forwarded; one with attributes that we never set is not right.
+pub(crate) fn own_forwarding(route: KernelRoute) -> Forwarding {
+    if route.embellished { Forwarding::Other } else { route.forwarding }
+}
+
+/// The route if it may resolve next hops: those of our protocol, of whatever metric, do not.
+pub(crate) fn mirrored(config: &FibConfig, route: KernelRoute) -> Option<KernelRoute> {
+    (route.protocol != config.protocol && route.tos == 0).then_some(route)
+}
+
+/// Brings the model up to date with one event.
+pub(crate) struct Follower<'a> {
+    pub(crate) config: &'a FibConfig,
+    pub(crate) table: &'a mut Table,
+    pub(crate) resolver: &'a mut Resolver,
+    pub(crate) resync: &'a mut Option<&'static str>,
+}
+
+impl Follower<'_> {
+    pub(crate) fn follow(&mut self, message: Message<'_>) {
+        match message.kind {
+            libc::RTM_NEWROUTE => self.route_added(message),
+            libc::RTM_DELROUTE => self.route_removed(message),
+            libc::RTM_NEWLINK | libc::RTM_DELLINK => self.link(message),
+            libc::RTM_NEWADDR => self.table.retry_refused(),
+            // IPv4 routes with this source address are gone, without a message.
+            libc::RTM_DELADDR if message.body.first() == Some(&AF_INET) => {
+                self.read_again("an address was removed")
+            }
+            _ => {}
+        }
+    }
+
+    fn read_again(&mut self, cause: &'static str) {
+        self.resync.get_or_insert(cause);
+    }
+
+    fn route_added(&mut self, message: Message<'_>) {
+        let Some(route) = message::parse_route(message.body) else { return };
+        let replaces = message.flags & libc::NLM_F_REPLACE as u16 != 0;
+        let prefix = route.prefix;
+        match classify(self.config, &route) {
+            Owner::Ours => {
+                // An IPv6 event tells all hops of the route as they are now.
+                let appended = prefix.is_ipv4() && !replaces;
+                let told = self.table.ours_changed(prefix, &own_forwarding(route), appended);
+                return self.check(told);
+            }
+            Owner::InTheWay => {
+                let told = self.table.foreign_added(prefix, route.protocol, replaces);
+                self.check(told);
+            }
+            Owner::Foreign => {}
+        }
+        if let Some(route) = mirrored(self.config, route) {
+            let told = self.resolver.route_added(route, replaces);
+            self.check(told);
+        }
+        self.table.retry_refused();
+    }
+
+    fn route_removed(&mut self, message: Message<'_>) {
+        let Some(route) = message::parse_route(message.body) else { return };
+        match classify(self.config, &route) {
+            Owner::Ours => {
+                let told = self.table.ours_deleted(route.prefix);
+                return self.check(told);
+            }
+            Owner::InTheWay => {
+                let told = self.table.foreign_removed(route.prefix);
+                self.check(told);
+            }
+            Owner::Foreign => {}
+        }
+        if let Some(route) = mirrored(self.config, route) {
+            let told = self.resolver.route_removed(&route);
+            self.check(told);
+        }
+    }
+
+    fn check(&mut self, told: Told) {
+        if told == Told::Doubtful {
+            self.read_again("an event left open what the kernel holds");
+        }
+    }
+
+    fn link(&mut self, message: Message<'_>) {
+        let Some(link) = message::parse_link(message.body) else { return };
+        let index = link.index;
+        let change = match message.kind {
+            libc::RTM_NEWLINK => self.resolver.link_changed(link),
+            _ => self.resolver.link_removed(index),
+        };
+        match change {
+            LinkChange::None => return,
+            LinkChange::Down if self.table.uses(index) => self.read_again("a link went down"),
+            LinkChange::Revived => self.read_again("a link came back"),
+            LinkChange::Down | LinkChange::Other => {}
+        }
+        self.table.retry_refused();
+    }
+}

@@ -1,1 +1,62 @@
-//! interop
+//! Tests against real routers: BIRD 2, FRR and GoBGP beside this project's daemons, each in a network namespace of its own.
+//!
+//! ```text
+//!   Net (unique name, removed on drop, also after a panic)
+//!   ┌──────────┐ eth0        hub         eth0 ┌──────────┐
+//!   │ Node "a" ├────────┐ ┌────────┐ ┌────────┤ Node "b" │
+//!   │ 10.9.0.1 │        └─┤ bridge ├─┘        │ 10.9.0.2 │
+//!   │ bird     │        ┌─┤        ├─┐        │ bgpd     │
+//!   └──────────┘        │ └────────┘ │        └──────────┘
+//!        ▲              …            …             ▲
+//!        │ birdc                            vtysh  │
+//!   Peer::routes ──► SeenRoute ◄── compared ──► SeenRoute
+//!                       Node::routes (the kernel's table)
+//! ```
+//!
+//! One neutral [`Setup`] says what a router does; [`Software::start`] turns it into the configuration of BIRD, FRR, GoBGP
+//! or one of the two daemons, so that one test runs with every peer in every part. What a peer holds is asked
+//! through its own command line and parsed to [`SeenRoute`]s, so both ends of a session are compared in one form.
+//!
+//! Namespaces need root. A missing program is an error that names the package, never a skipped test.
+//!
+//! ```no_run
+//! use interop::{Neighbor, Net, Setup, Software};
+//!
+//! fn main() -> interop::Result<()> {
+//!     let net = Net::new()?;
+//!     let (a, b) = (net.node("a")?, net.node("b")?);
+//!     let _bird = Software::Bird.start(&a, &Setup::new(64512).neighbor(Neighbor::new(b.v4(), 64512)).announce("10.42.1.0/26"))?;
+//!     let frr = Software::Frr.start(&b, &Setup::new(64512).neighbor(Neighbor::new(a.v4(), 64512)))?;
+//!     net.eventually("FRR has BIRD's route", || interop::ensure(frr.routes()?.len() == 1, || "no route yet"))
+//! }
+//! ```
+
+mod command;
+mod compare;
+mod error;
+mod expected;
+mod kernel;
+mod matrix;
+mod mrt;
+mod net;
+mod peer;
+mod player;
+mod process;
+mod programs;
+mod replay;
+mod seen;
+mod setup;
+mod wait;
+
+pub use compare::expect_routes;
+pub use error::{Error, Result};
+pub use kernel::KernelRoute;
+pub use mrt::{Attribute, Recording, Table};
+pub use net::{Net, Node};
+pub use peer::{Peer, Software};
+pub use player::play;
+pub use programs::Program;
+pub use replay::{Cast, Comparison, Report, replay};
+pub use seen::SeenRoute;
+pub use setup::{Announcement, Neighbor, Policy, Setup};
+pub use wait::{ensure, holds_for};

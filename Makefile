@@ -1,0 +1,44 @@
+# Every target works in a fresh clone. CARGO_TARGET_DIR may lie anywhere.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/ci
+DAEMONS := -p route-reflector -p bgp-speaker -p bgp-cli
+BENCH ?= ../shared/bench
+
+.PHONY: help setup binaries demo test lint replay bench musl
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## install what tests and demo need (Debian, root), where it is missing
+	interop/setup
+
+binaries: ## the two daemons and the command line, with the profile `ci`
+	cargo build --locked --profile ci $(DAEMONS)
+
+demo: setup binaries ## three nodes and a reflector in network namespaces, with pings between pods
+	examples/demo/run $(BIN)
+
+lint: ## format, clippy, documentation
+	cargo fmt --all --check
+	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --workspace --no-deps
+
+test: setup lint binaries ## everything: lints, documentation tests, unit tests, simulation, tests with BIRD, FRR and GoBGP
+	cargo test --locked --profile ci --workspace --doc
+	cargo nextest run --locked --cargo-profile ci --workspace
+
+replay: setup binaries ## FILE=x.mrt.gz: a recorded table through the reflector to BIRD and a kernel, all compared
+	@test -n "$(FILE)" || { echo "make replay FILE=path/to/updates.mrt.gz"; exit 2; }
+	cargo build --locked --profile ci -p interop --bin replay
+	$(BIN)/replay compare $(FILE)
+
+bench: ## BENCH=dir: this route reflector beside BIRD, FRR, GoBGP and OpenBGPD (ARGS="--small")
+	@test -f $(BENCH)/run.py || { echo "no $(BENCH)/run.py: set BENCH to the directory of the benchmark"; exit 2; }
+	cargo build --locked --release -p route-reflector
+	python3 $(BENCH)/run.py --adapter $(CURDIR)/bench/adapter.py --cmd $(abspath $(TARGET))/release/route-reflector \
+		--daemons adapter,bird,frr,gobgp,openbgpd --scenarios S1,S2,S3,S4 $(ARGS)
+
+musl: ## static binaries, as in deploy/Containerfile
+	rustup target add x86_64-unknown-linux-musl
+	cargo build --locked --release --target x86_64-unknown-linux-musl $(DAEMONS)

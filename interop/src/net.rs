@@ -1,0 +1,233 @@
+use crate::command::{run, run_with_input};
+use crate::programs::installed;
+use crate::{Error, KernelRoute, Result};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+
+/// Every namespace is named `bgpit-PID-COUNTER-NODE`, so that tests run beside each other and leftovers are recognised.
+const MARK: &str = "bgpit";
+/// Lines of each log shown when a test fails.
+const LOG_LINES: usize = 40;
+
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+static SWEEP: Once = Once::new();
+
+/// A set of nodes on one bridge, 10.9.0.0/24 and fd00:9::/64. It goes when the last handle to it goes, a panic included.
+#[derive(Debug)]
+pub struct Net(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    name: String,
+    dir: PathBuf,
+    nodes: Mutex<Vec<String>>,
+}
+
+/// One namespace with an `eth0` on the bridge. Clones are handles to the same namespace.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Keeps the net while a node is in use.
+    _net: Arc<Shared>,
+    namespace: String,
+    dir: PathBuf,
+    number: u8,
+}
+
+impl Net {
+    /// An empty net.
+    ///
+    /// # Errors
+    /// Without root, or without iproute2.
+    pub fn new() -> Result<Net> {
+        installed("ip")?;
+        SWEEP.call_once(sweep);
+        let name = format!("{MARK}-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(&dir).map_err(Error::io(format!("cannot create {}", dir.display())))?;
+        let net = Net(Arc::new(Shared { name, dir, nodes: Mutex::default() }));
+        let hub = net.0.add_namespace("hub")?;
+        run("ip", &["-n", &hub, "link", "add", "br0", "type", "bridge"])?;
+        run("ip", &["-n", &hub, "link", "set", "br0", "up"])?;
+        Ok(net)
+    }
+
+    /// A new node with the next addresses: 10.9.0.N/24 and fd00:9::N/64 on `eth0`, `lo` up.
+    ///
+    /// # Errors
+    /// If the kernel refuses a namespace or a veth pair.
+    pub fn node(&self, name: &str) -> Result<Node> {
+        let namespace = self.0.add_namespace(name)?;
+        let number = self.0.nodes().len() as u8 - 1;
+        let dir = self.0.dir.join(name);
+        std::fs::create_dir_all(&dir).map_err(Error::io(format!("cannot create {}", dir.display())))?;
+        open_to_all(&dir)?;
+        let node = Node { _net: Arc::clone(&self.0), namespace, dir, number };
+        let (hub, port) = (format!("{}-hub", self.0.name), format!("port{number}"));
+        let ns = node.namespace.as_str();
+        run("ip", &["-n", ns, "link", "add", "eth0", "type", "veth", "peer", "name", &port, "netns", &hub])?;
+        run("ip", &["-n", &hub, "link", "set", &port, "master", "br0", "up"])?;
+        run("ip", &["-n", ns, "link", "set", "lo", "up"])?;
+        run("ip", &["-n", ns, "link", "set", "eth0", "up"])?;
+        run("ip", &["-n", ns, "address", "add", &format!("{}/24", node.v4()), "dev", "eth0"])?;
+        run("ip", &["-n", ns, "address", "add", &format!("{}/64", node.v6()), "dev", "eth0", "nodad"])?;
+        Ok(node)
+    }
+
+    /// The end of every log, for a failure's message.
+    pub(crate) fn logs(&self) -> String {
+        let mut text = String::new();
+        for node in self.0.nodes().iter() {
+            let dir = self.0.dir.join(node.strip_prefix(&format!("{}-", self.0.name)).unwrap_or(node));
+            let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+            for path in entries.filter(|path| path.extension().is_some_and(|ext| ext == "log")) {
+                let log = std::fs::read(&path).unwrap_or_default();
+                let log = String::from_utf8_lossy(&log);
+                let skip = log.lines().count().saturating_sub(LOG_LINES);
+                text.push_str(&format!(
+                    "--- {}\n",
+                    path.strip_prefix(&self.0.dir).unwrap_or(&path).display()
+                ));
+                log.lines().skip(skip).for_each(|line| text.extend([line, "\n"]));
+            }
+        }
+        text
+    }
+}
+
+impl Node {
+    /// The namespace's name, as `ip netns` shows it.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The node's scratch directory: configurations, sockets, logs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The address of `eth0`.
+    pub fn v4(&self) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(10, 9, 0, self.number))
+    }
+
+    /// The IPv6 address of `eth0`.
+    pub fn v6(&self) -> IpAddr {
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, self.number.into()))
+    }
+
+    /// Runs a command inside the namespace; its standard output.
+    ///
+    /// # Errors
+    /// If it does not succeed.
+    pub fn run(&self, command: &[&str]) -> Result<String> {
+        run("ip", &[&["netns", "exec", &self.namespace], command].concat())
+    }
+
+    /// Runs many `ip` commands (without the word `ip`) in one go.
+    ///
+    /// # Errors
+    /// If one of them fails.
+    pub fn ip_batch(&self, commands: &str) -> Result<()> {
+        run_with_input("ip", &["-n", &self.namespace, "-batch", "-"], commands)
+    }
+
+    /// The kernel's unicast and blackhole routes in the main table, both families.
+    ///
+    /// # Errors
+    /// If `ip` fails or says something unexpected.
+    pub fn routes(&self) -> Result<Vec<KernelRoute>> {
+        let mut routes =
+            KernelRoute::parse(&run("ip", &["-n", &self.namespace, "-j", "-4", "route", "show"])?)?;
+        routes
+            .extend(KernelRoute::parse(&run("ip", &["-n", &self.namespace, "-j", "-6", "route", "show"])?)?);
+        Ok(routes)
+    }
+
+    /// Writes a file into the scratch directory.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.dir.join(name);
+        std::fs::write(&path, text).map_err(Error::io(format!("cannot write {}", path.display())))?;
+        open_to_all(&path)?;
+        Ok(path)
+    }
+}
+
+impl Shared {
+    fn add_namespace(&self, name: &str) -> Result<String> {
+        let namespace = format!("{}-{name}", self.name);
+        run("ip", &["netns", "add", &namespace])?;
+        self.nodes().push(namespace.clone());
+        Ok(namespace)
+    }
+
+    fn nodes(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.nodes().iter().for_each(|namespace| remove_namespace(namespace));
+        // A directory that cannot be removed is swept by the next run.
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// FRR's daemons give up root and still have to create their sockets here.
+fn open_to_all(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))
+        .map_err(Error::io(format!("cannot open {} to all", path.display())))
+}
+
+/// Ends what runs in a namespace and removes it. Nothing here may fail loudly: it also runs during a panic.
+fn remove_namespace(namespace: &str) {
+    for pid in run("ip", &["netns", "pids", namespace]).unwrap_or_default().split_whitespace() {
+        let _ = run("kill", &["-KILL", pid]);
+    }
+    let _ = run("ip", &["netns", "delete", namespace]);
+}
+
+/// Removes what test processes left behind that were killed before they could clean up.
+fn sweep() {
+    for namespace in names_in(Path::new("/run/netns")).filter(|name| owner_is_gone(name)) {
+        remove_namespace(&namespace);
+    }
+    let temp = std::env::temp_dir();
+    for dir in names_in(&temp).filter(|name| owner_is_gone(name)) {
+        let _ = std::fs::remove_dir_all(temp.join(dir));
+    }
+}
+
+fn names_in(dir: &Path) -> impl Iterator<Item = String> {
+    std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+}
+
+/// `bgpit-PID-…` of a process that no longer runs.
+fn owner_is_gone(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let pid = match (parts.next(), parts.next()) {
+        (Some(MARK), Some(pid)) => pid.parse::<u32>(),
+        _ => return false,
+    };
+    pid.is_ok_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_namespaces_of_dead_processes_are_leftovers() {
+        assert!(owner_is_gone("bgpit-4294967295-0-hub"));
+        assert!(!owner_is_gone(&format!("bgpit-{}-0-hub", std::process::id())));
+        assert!(!owner_is_gone("somebody-4294967295-0"));
+        assert!(!owner_is_gone("bgpit"));
+    }
+}

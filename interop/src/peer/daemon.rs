@@ -1,0 +1,141 @@
+//! This project's daemons, asked with `bgp --json` over their Unix socket.
+
+use super::{Peer, Software};
+use crate::process::Process;
+use crate::setup::{Neighbor, Policy, Who, join};
+use crate::{Error, Node, Program, Result, SeenRoute, Setup, ensure};
+use serde_json::Value;
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub(crate) struct Daemon {
+    program: Program,
+    process: Process,
+    socket: String,
+    bgp: String,
+}
+
+impl Daemon {
+    pub(crate) fn start(software: Software, node: &Node, setup: &Setup) -> Result<Daemon> {
+        let program = match software {
+            Software::Speaker => Program::Speaker,
+            _ => Program::RouteReflector,
+        };
+        let socket = node.dir().join("api.sock").display().to_string();
+        let config = node.write("config.toml", &render(node, setup, &socket))?.display().to_string();
+        let process = Process::start(node, &program.path()?, &["--config", &config])?;
+        let bgp = Program::Bgp.path()?.display().to_string();
+        let mut daemon = Daemon { program, process, socket, bgp };
+        crate::wait::until_ready("the daemon answers", || {
+            daemon.process.check_alive()?;
+            daemon.json(&["peers"]).map(drop)
+        })?;
+        Ok(daemon)
+    }
+
+    fn json(&mut self, args: &[&str]) -> Result<Value> {
+        let text = self.command(&[&["--json"], args].concat())?;
+        serde_json::from_str(&text).map_err(|_| Error::parse("bgp --json", text))
+    }
+}
+
+impl Peer for Daemon {
+    fn name(&self) -> &str {
+        self.program.name()
+    }
+
+    fn routes(&mut self) -> Result<Vec<SeenRoute>> {
+        let shown = self.json(&["routes", "best"])?;
+        let routes = shown.get("routes").and_then(Value::as_array).into_iter().flatten();
+        let learned = routes.filter(|route| route.get("from").is_some_and(Value::is_string));
+        learned
+            .map(|route| read_route(route).map(SeenRoute::sorted))
+            .map(|route| route.ok_or_else(|| Error::parse("bgp routes", shown.to_string())))
+            .collect()
+    }
+
+    fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
+        let shown = self.json(&["peers"])?;
+        let mut peers = shown.get("peers").and_then(Value::as_array).into_iter().flatten();
+        let text = |peer: &Value, key: &str| peer.get(key).and_then(Value::as_str).map(str::to_owned);
+        Ok(peers.any(|peer| {
+            text(peer, "address") == Some(neighbor.to_string())
+                && text(peer, "state").as_deref() == Some("established")
+        }))
+    }
+
+    fn log(&self) -> String {
+        self.process.log()
+    }
+
+    fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    fn stop(&mut self, limit: Duration) -> Result<()> {
+        let status = self.process.terminate(limit)?;
+        ensure(status.success(), || format!("{} ended with {status}", self.program.name()))
+    }
+
+    fn command(&mut self, args: &[&str]) -> Result<String> {
+        crate::command::run(&self.bgp, &[&["--socket", &self.socket], args].concat())
+    }
+}
+
+fn read_route(route: &Value) -> Option<SeenRoute> {
+    let text = |key: &str| route.get(key).and_then(Value::as_str).map(str::to_owned);
+    let number = |key: &str| route.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let list = |key: &str| {
+        let items = route.get(key).and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    Some(SeenRoute {
+        prefix: text("prefix")?,
+        next_hop: text("next_hop")?,
+        origin: text("origin")?,
+        as_path: text("as_path").unwrap_or_default(),
+        local_pref: number("local_pref"),
+        med: number("med"),
+        communities: list("communities"),
+        large: list("large_communities"),
+        originator: text("originator_id"),
+        cluster_list: list("cluster_list"),
+    })
+}
+
+fn render(node: &Node, setup: &Setup, socket: &str) -> String {
+    let mut text =
+        format!("asn = {}\nrouter-id = \"{}\"\nhold-time = 30\nconnect-retry = 1\n", setup.asn, node.v4());
+    for neighbor in &setup.neighbors {
+        text.push_str(&render_neighbor(setup.asn, neighbor));
+    }
+    let prefixes: Vec<String> = setup.announcements.iter().map(|a| format!("\"{}\"", a.prefix)).collect();
+    let _ = write!(text, "[announce]\nprefixes = [{}]\n", join(&prefixes, ", "));
+    let _ = write!(text, "[api]\nsocket = \"{socket}\"\n[log]\nlevel = \"debug\"\n");
+    text + &setup.extra
+}
+
+fn render_neighbor(own: u32, neighbor: &Neighbor) -> String {
+    let mut text = String::from(if neighbor.client { "[[clients]]\n" } else { "[[peers]]\n" });
+    let _ = match &neighbor.who {
+        Who::Address(address) => writeln!(text, "address = \"{address}\""),
+        Who::Range(range) => writeln!(text, "range = \"{range}\""),
+    };
+    if let Some(IpAddr::V6(_)) = neighbor.address() {
+        text.push_str("families = [\"ipv6\"]\n");
+    }
+    if neighbor.asn != own {
+        let _ = writeln!(text, "asn = {}", neighbor.asn);
+        if neighbor.policy == Policy::Accept {
+            text.push_str("import = \"accept\"\nexport = \"accept\"\n");
+        }
+    }
+    if let Some(password) = &neighbor.password {
+        let _ = writeln!(text, "password = \"{password}\"");
+    }
+    if let Some(limit) = neighbor.max_prefix {
+        let _ = writeln!(text, "max-prefix = {limit}");
+    }
+    text
+}

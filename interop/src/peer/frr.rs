@@ -1,0 +1,228 @@
+//! FRR without its init script: zebra and bgpd in the foreground, asked with `vtysh`.
+
+use super::Peer;
+use crate::process::Process;
+use crate::programs::installed;
+use crate::setup::join;
+use crate::{Error, Node, Result, SeenRoute, Setup, ensure};
+use serde_json::Value;
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub(crate) struct Frr {
+    bgpd: Process,
+    zebra: Process,
+    sockets: String,
+}
+
+impl Frr {
+    pub(crate) fn start(node: &Node, setup: &Setup) -> Result<Frr> {
+        let (zebra, bgpd, _) = (installed("zebra")?, installed("bgpd")?, installed("vtysh")?);
+        let file = |name: &str| node.dir().join(name).display().to_string();
+        let (zserv, sockets) = (file("zserv.api"), node.dir().display().to_string());
+        let run = |program: &std::path::Path, name: &str, config: &str| {
+            let config = node.write(&format!("{name}.conf"), config)?.display().to_string();
+            let pid = file(&format!("{name}.pid"));
+            let common = ["-A", "127.0.0.1", "-z", &zserv, "--vty_socket", &sockets, "--log", "stdout"];
+            Process::start(node, program, &[&common[..], &["-f", &config, "-i", &pid]].concat())
+        };
+        let mut zebra = run(&zebra, "zebra", "")?;
+        crate::wait::until_ready("zebra listens", || {
+            zebra.check_alive()?;
+            ensure(node.dir().join("zserv.api").exists(), || "no socket yet")
+        })?;
+        let mut frr = Frr { bgpd: run(&bgpd, "bgpd", &render(node, setup))?, zebra, sockets };
+        crate::wait::until_ready("bgpd answers", || {
+            frr.bgpd.check_alive()?;
+            frr.show("show bgp summary json").map(drop)
+        })?;
+        // It starts with whatever lines it understood.
+        ensure(!frr.log().contains("No such command"), || {
+            format!("bgpd refused its configuration: {}", frr.log())
+        })?;
+        Ok(frr)
+    }
+
+    fn show(&self, command: &str) -> Result<Value> {
+        let text =
+            crate::command::run("vtysh", &["--vty_socket", &self.sockets, "-d", "bgpd", "-c", command])?;
+        serde_json::from_str(&text).map_err(|_| Error::parse("FRR", text))
+    }
+}
+
+impl Peer for Frr {
+    fn name(&self) -> &str {
+        "FRR"
+    }
+
+    fn routes(&mut self) -> Result<Vec<SeenRoute>> {
+        let mut routes = Vec::new();
+        for family in ["ipv4", "ipv6"] {
+            let table = self.show(&format!("show bgp {family} unicast json detail"))?;
+            for (prefix, paths) in table.get("routes").and_then(Value::as_object).into_iter().flatten() {
+                let best = paths.as_array().into_iter().flatten().filter(|path| is_learned_best(path));
+                for path in best {
+                    let route =
+                        read_path(prefix, path).ok_or_else(|| Error::parse("FRR", path.to_string()))?;
+                    routes.push(route.sorted());
+                }
+            }
+        }
+        Ok(routes)
+    }
+
+    fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
+        let shown = self.show(&format!("show bgp neighbors {neighbor} json"))?;
+        let state = shown.get(neighbor.to_string()).and_then(|n| n.get("bgpState")).and_then(Value::as_str);
+        Ok(state == Some("Established"))
+    }
+
+    fn log(&self) -> String {
+        self.bgpd.log()
+    }
+
+    fn kill(&mut self) {
+        self.bgpd.kill();
+        self.zebra.kill();
+    }
+
+    fn stop(&mut self, limit: Duration) -> Result<()> {
+        let status = self.bgpd.terminate(limit)?;
+        self.zebra.terminate(limit)?;
+        ensure(status.success(), || format!("bgpd ended with {status}"))
+    }
+
+    fn command(&mut self, args: &[&str]) -> Result<String> {
+        crate::command::run("vtysh", &["--vty_socket", &self.sockets, "-d", "bgpd", "-c", &args.join(" ")])
+    }
+}
+
+fn is_learned_best(path: &Value) -> bool {
+    let best = path.get("bestpath").and_then(|best| best.get("overall")).and_then(Value::as_bool);
+    best == Some(true) && path.get("sourced").is_none() && path.get("local").is_none()
+}
+
+fn read_path(prefix: &str, path: &Value) -> Option<SeenRoute> {
+    let number = |key: &str| path.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let list = |key: &str| strings(path.get(key).and_then(|value| value.get("list")));
+    let mut next_hops = path.get("nexthops")?.as_array()?.iter();
+    let global = next_hops.find(|hop| hop.get("scope").and_then(Value::as_str) != Some("link-local"))?;
+    Some(SeenRoute {
+        prefix: prefix.to_owned(),
+        next_hop: global.get("ip")?.as_str()?.to_owned(),
+        origin: path.get("origin")?.as_str()?.to_lowercase(),
+        as_path: as_path(path.get("aspath")?)?,
+        local_pref: number("locPrf"),
+        med: number("metric"),
+        communities: list("community"),
+        large: list("largeCommunity"),
+        originator: path.get("originatorId").and_then(Value::as_str).map(str::to_owned),
+        cluster_list: list("clusterList"),
+    })
+}
+
+fn as_path(value: &Value) -> Option<String> {
+    let mut segments = Vec::new();
+    for segment in value.get("segments")?.as_array()? {
+        let numbers: Vec<u64> = segment.get("list")?.as_array()?.iter().filter_map(Value::as_u64).collect();
+        let text = join(&numbers, " ");
+        segments.push(if segment.get("type")?.as_str()? == "as-set" { format!("{{{text}}}") } else { text });
+    }
+    Some(join(&segments, " "))
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    value
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn render(node: &Node, setup: &Setup) -> String {
+    let mut maps = String::new();
+    let mut text = format!(
+        "frr defaults traditional\nrouter bgp {}\n bgp router-id {}\n bgp cluster-id {}\n no bgp default ipv4-unicast\n \
+         no bgp ebgp-requires-policy\n no bgp network import-check\n \
+         bgp graceful-restart-disable\n bgp log-neighbor-changes\n coalesce-time 50\n",
+        setup.asn,
+        node.v4(),
+        node.v4()
+    );
+    for neighbor in &setup.neighbors {
+        let Some(address) = neighbor.address() else { continue };
+        let _ = writeln!(
+            text,
+            " neighbor {address} remote-as {}\n neighbor {address} timers 10 30\n neighbor {address} timers connect 1\n \
+             neighbor {address} advertisement-interval 0",
+            neighbor.asn
+        );
+        if let Some(password) = &neighbor.password {
+            let _ = writeln!(text, " neighbor {address} password {password}");
+        }
+    }
+    for ipv6 in [false, true] {
+        let _ = writeln!(text, " address-family {} unicast", if ipv6 { "ipv6" } else { "ipv4" });
+        for (number, announcement) in
+            setup.announcements.iter().enumerate().filter(|(_, a)| a.is_ipv6() == ipv6)
+        {
+            let _ = writeln!(text, "  network {} route-map M{number}", announcement.prefix);
+            maps.push_str(&route_map(number, announcement));
+        }
+        for neighbor in &setup.neighbors {
+            let Some(address) = neighbor.address().filter(|address| ipv6 || address.is_ipv4()) else {
+                continue;
+            };
+            let _ = writeln!(text, "  neighbor {address} activate");
+            if neighbor.client {
+                let _ = writeln!(text, "  neighbor {address} route-reflector-client");
+            }
+        }
+        text.push_str(" exit-address-family\n");
+    }
+    text.push_str("exit\n");
+    text + &maps
+}
+
+fn route_map(number: usize, announcement: &crate::Announcement) -> String {
+    let mut text = format!("route-map M{number} permit 10\n set origin igp\n");
+    if !announcement.as_path.is_empty() {
+        let _ = writeln!(text, " set as-path prepend {}", join(&announcement.as_path, " "));
+    }
+    if let Some(med) = announcement.med {
+        let _ = writeln!(text, " set metric {med}");
+    }
+    let communities: Vec<String> = announcement.communities.iter().map(|(h, l)| format!("{h}:{l}")).collect();
+    if !communities.is_empty() {
+        let _ = writeln!(text, " set community {}", join(&communities, " "));
+    }
+    let large: Vec<String> = announcement.large.iter().map(|(g, a, b)| format!("{g}:{a}:{b}")).collect();
+    if !large.is_empty() {
+        let _ = writeln!(text, " set large-community {}", join(&large, " "));
+    }
+    text + "exit\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_path_is_read_from_json() {
+        let path = json!({
+            "aspath": {"segments": [{"type": "as-sequence", "list": [65002, 65001]}, {"type": "as-set", "list": [1, 2]}]},
+            "origin": "IGP", "metric": 5, "locPrf": 100, "bestpath": {"overall": true},
+            "community": {"list": ["64512:7"]}, "originatorId": "10.9.0.3", "clusterList": {"list": ["10.9.0.1"]},
+            "nexthops": [{"ip": "fe80::1", "scope": "link-local"}, {"ip": "fd00:9::1", "scope": "global"}],
+        });
+        assert!(is_learned_best(&path));
+        let route = read_path("fd00:42::/64", &path).unwrap();
+        assert_eq!(route.as_path, "65002 65001 {1 2}");
+        assert_eq!(route.next_hop, "fd00:9::1");
+        assert_eq!(route.cluster_list, ["10.9.0.1"]);
+    }
+}

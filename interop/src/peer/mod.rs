@@ -1,0 +1,74 @@
+//! The routers: one interface, one module for each.
+
+mod bird;
+mod daemon;
+mod frr;
+mod gobgp;
+
+use crate::{Node, Result, SeenRoute, Setup};
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub(crate) use bird::read_routes;
+
+/// A running router.
+pub trait Peer {
+    /// The router's name in messages.
+    fn name(&self) -> &str;
+    /// The best routes it learned from its neighbours, both families, asked through its own command line.
+    ///
+    /// # Errors
+    /// If it has ended, does not answer, or says something unexpected.
+    fn routes(&mut self) -> Result<Vec<SeenRoute>>;
+    /// Whether the session with `neighbor` is Established, by the router's own word.
+    ///
+    /// # Errors
+    /// As for [`Peer::routes`].
+    fn is_established(&mut self, neighbor: IpAddr) -> Result<bool>;
+    /// Everything it has logged.
+    fn log(&self) -> String;
+    /// Dies at once, with no word to its neighbours.
+    fn kill(&mut self);
+    /// Is asked to stop (SIGTERM) and does so within `limit`.
+    ///
+    /// # Errors
+    /// If it does not, or ends with a failure.
+    fn stop(&mut self, limit: Duration) -> Result<()>;
+    /// Runs the router's command line; what it prints.
+    ///
+    /// # Errors
+    /// If the command fails.
+    fn command(&mut self, args: &[&str]) -> Result<String>;
+}
+
+/// The routers there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Software {
+    /// BIRD 2.
+    Bird,
+    /// FRR: zebra and bgpd.
+    Frr,
+    /// GoBGP, which has no FIB.
+    GoBgp,
+    /// This project's `route-reflector`.
+    RouteReflector,
+    /// This project's `bgp-speaker`.
+    Speaker,
+}
+
+impl Software {
+    /// Starts the router in the node's namespace and waits until its command line answers.
+    ///
+    /// # Errors
+    /// If a program is missing or ends early.
+    pub fn start(self, node: &Node, setup: &Setup) -> Result<Box<dyn Peer>> {
+        Ok(match self {
+            Software::Bird => Box::new(bird::Bird::start(node, setup)?),
+            Software::Frr => Box::new(frr::Frr::start(node, setup)?),
+            Software::GoBgp => Box::new(gobgp::GoBgp::start(node, setup)?),
+            Software::RouteReflector | Software::Speaker => {
+                Box::new(daemon::Daemon::start(self, node, setup)?)
+            }
+        })
+    }
+}

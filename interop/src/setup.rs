@@ -1,0 +1,189 @@
+use crate::SeenRoute;
+use std::net::IpAddr;
+
+/// What a router does, in no router's own language. The router id is the node's IPv4 address, the cluster id too.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub(crate) asn: u32,
+    pub(crate) neighbors: Vec<Neighbor>,
+    pub(crate) announcements: Vec<Announcement>,
+    pub(crate) igp: Vec<(String, String)>,
+    pub(crate) extra: String,
+}
+
+/// A session. Over IPv4 it carries IPv4 and IPv6 routes, over IPv6 only IPv6 ones.
+#[derive(Clone, Debug)]
+pub struct Neighbor {
+    pub(crate) who: Who,
+    pub(crate) asn: u32,
+    pub(crate) client: bool,
+    pub(crate) password: Option<String>,
+    pub(crate) policy: Policy,
+    pub(crate) max_prefix: Option<u32>,
+}
+
+/// One neighbour, or all of a range (ranges only for this project's daemons).
+#[derive(Clone, Debug)]
+pub(crate) enum Who {
+    Address(IpAddr),
+    Range(String),
+}
+
+/// Whether this project's daemons get the `import` and `export` keys on an eBGP session (RFC 8212).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Both are `"accept"`.
+    Accept,
+    /// Neither is there.
+    Unset,
+}
+
+/// A prefix the router originates.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    pub(crate) prefix: String,
+    pub(crate) as_path: Vec<u32>,
+    pub(crate) med: Option<u32>,
+    pub(crate) communities: Vec<(u16, u16)>,
+    pub(crate) large: Vec<(u32, u32, u32)>,
+}
+
+impl Setup {
+    /// A router without neighbours.
+    pub fn new(asn: u32) -> Setup {
+        Setup { asn, neighbors: Vec::new(), announcements: Vec::new(), igp: Vec::new(), extra: String::new() }
+    }
+
+    /// Adds a neighbour.
+    pub fn neighbor(mut self, neighbor: Neighbor) -> Setup {
+        self.neighbors.push(neighbor);
+        self
+    }
+
+    /// Adds a prefix, or an [`Announcement`] with attributes.
+    pub fn announce(mut self, announcement: impl Into<Announcement>) -> Setup {
+        self.announcements.push(announcement.into());
+        self
+    }
+
+    /// Routes, as prefix and gateway, by which next hops are resolved. Only BIRD needs to be told; the others ask the kernel.
+    pub fn igp(mut self, routes: impl IntoIterator<Item = (String, String)>) -> Setup {
+        self.igp.extend(routes);
+        self
+    }
+
+    /// Text appended to the configuration of one of this project's daemons: its tables.
+    pub fn extra(mut self, toml: &str) -> Setup {
+        self.extra.push_str(toml);
+        self
+    }
+}
+
+impl Neighbor {
+    /// A neighbour at an address; iBGP if the AS number is the router's own.
+    pub fn new(address: IpAddr, asn: u32) -> Neighbor {
+        Neighbor {
+            who: Who::Address(address),
+            asn,
+            client: false,
+            password: None,
+            policy: Policy::Accept,
+            max_prefix: None,
+        }
+    }
+
+    /// All neighbours of an address range, like `10.9.0.0/24`: they connect to us.
+    pub fn range(prefix: &str, asn: u32) -> Neighbor {
+        Neighbor { who: Who::Range(prefix.to_owned()), ..Neighbor::new(IpAddr::from([0, 0, 0, 0]), asn) }
+    }
+
+    /// A client of this router, which then reflects.
+    pub fn client(mut self) -> Neighbor {
+        self.client = true;
+        self
+    }
+
+    /// TCP MD5 (RFC 2385).
+    pub fn password(mut self, password: &str) -> Neighbor {
+        self.password = Some(password.to_owned());
+        self
+    }
+
+    /// With or without the keys that eBGP needs.
+    pub fn policy(mut self, policy: Policy) -> Neighbor {
+        self.policy = policy;
+        self
+    }
+
+    /// The session ends when more prefixes than this arrive.
+    pub fn max_prefix(mut self, limit: u32) -> Neighbor {
+        self.max_prefix = Some(limit);
+        self
+    }
+
+    /// The address, unless it is a range.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match self.who {
+            Who::Address(address) => Some(address),
+            Who::Range(_) => None,
+        }
+    }
+}
+
+impl Announcement {
+    /// A prefix with origin IGP and no other attribute.
+    pub fn new(prefix: &str) -> Announcement {
+        let prefix = prefix.to_owned();
+        Announcement { prefix, as_path: Vec::new(), med: None, communities: Vec::new(), large: Vec::new() }
+    }
+
+    /// An AS path as if learned from elsewhere.
+    pub fn as_path(mut self, path: &[u32]) -> Announcement {
+        self.as_path = path.to_vec();
+        self
+    }
+
+    /// MULTI_EXIT_DISC.
+    pub fn med(mut self, med: u32) -> Announcement {
+        self.med = Some(med);
+        self
+    }
+
+    /// One more community.
+    pub fn community(mut self, high: u16, low: u16) -> Announcement {
+        self.communities.push((high, low));
+        self
+    }
+
+    /// One more large community.
+    pub fn large(mut self, global: u32, one: u32, two: u32) -> Announcement {
+        self.large.push((global, one, two));
+        self
+    }
+
+    /// What a neighbour over iBGP must see.
+    pub fn seen_internally(&self, next_hop: IpAddr) -> SeenRoute {
+        SeenRoute {
+            as_path: join(&self.as_path, " "),
+            med: self.med,
+            communities: self.communities.iter().map(|(high, low)| format!("{high}:{low}")).collect(),
+            large: self.large.iter().map(|(global, one, two)| format!("{global}:{one}:{two}")).collect(),
+            ..SeenRoute::internal(&self.prefix, next_hop)
+        }
+        .sorted()
+    }
+
+    pub(crate) fn is_ipv6(&self) -> bool {
+        self.prefix.contains(':')
+    }
+}
+
+impl From<&str> for Announcement {
+    fn from(prefix: &str) -> Announcement {
+        Announcement::new(prefix)
+    }
+}
+
+pub(crate) fn join<T: std::fmt::Display>(items: &[T], between: &str) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(between)
+}

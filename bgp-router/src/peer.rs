@@ -169,12 +169,13 @@ impl Peer {
 
     /// Treats the peer like this from now on: other routes are taken, other times count for the next connection.
     /// What the session agreed on, and its update group, stay until it ends.
-    pub fn reconfigure(&mut self, settings: PeerSettings) {
-        self.session.set_config(settings.session(&self.identity));
+    pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) {
+        self.session.set_config(now, settings.session(&self.identity));
         if let Some(established) = &mut self.established {
             established.importer.set_settings(settings.clone());
         }
         self.settings = settings;
+        self.drain(now);
     }
 
     /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
@@ -190,7 +191,7 @@ impl Peer {
             RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
             connection.queue.push_control(message.into());
         }
-        self.session.sent(now, true);
+        self.session.queued(now);
         true
     }
 
@@ -286,7 +287,7 @@ impl Peer {
                 if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
                     connection.queue.push_updates(chunks);
                 }
-                self.session.sent(now, true);
+                self.session.queued(now);
             }
             ToPeer::Reset(_, notification) => self.session.reset(now, notification),
         }

@@ -252,7 +252,7 @@ impl PeerTask {
         let Reconfigure { settings, connect, name, refresh } = change;
         self.connect = connect;
         self.history.rename(name);
-        self.peer.reconfigure(settings);
+        self.peer.reconfigure(now, settings);
         let families = self.peer.settings().families;
         let established = self.peer.session().state() == State::Established;
         // Who cannot send its routes again has to begin anew, or old ones would stay.

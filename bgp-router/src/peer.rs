@@ -133,6 +133,12 @@ impl Peer {
         self.id
     }
 
+    /// Whether it has no connection and asks for none: the member of a range may then be forgotten.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.connections.is_empty() && matches!(self.session.state(), State::Idle | State::Active)
+    }
+
     /// Counts over all sessions.
     #[must_use]
     pub fn import_counters(&self) -> ImportCounters {

@@ -186,6 +186,7 @@ impl Router {
             })
             .collect();
         if waiting.is_empty() {
+            self.forget_members();
             return false;
         }
         let pick = (self.draw() % waiting.len() as u64) as usize;
@@ -199,6 +200,19 @@ impl Router {
             self.with_peer(slot, |peer| peer.deliver(now, message));
         }
         true
+    }
+
+    /// Members of ranges that are gone make room for others. Nothing waits for them or for the core.
+    fn forget_members(&mut self) {
+        let table = &mut self.table;
+        self.slots.retain(|_, slot| {
+            let address = slot.peer.settings().address;
+            let stays = table.range_of(address).is_none() || !slot.peer.is_alone();
+            if !stays {
+                table.remove(address, slot.peer.id().generation);
+            }
+            stays
+        });
     }
 
     /// Carries messages until none waits.
@@ -229,5 +243,31 @@ impl Router {
     /// The next thing to do for the caller.
     pub fn poll(&mut self) -> Option<RouterOutput> {
         self.outputs.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::rig::{client, identity, rib_config};
+
+    #[test]
+    fn a_member_of_a_range_that_is_gone_makes_room_for_another() {
+        let mut router = Router::new(identity(), rib_config());
+        let range = "10.0.0.0/24".parse().unwrap();
+        router.add_range(RangeSettings { range, max_sessions: 1, template: client(0) });
+        let local = LocalAddresses::new([10, 0, 0, 254].into(), None);
+        let now = Instant::ZERO;
+        let accept = |router: &mut Router, id, host| {
+            router.accept(now, ConnectionId(id), [10, 0, 0, host].into(), local)
+        };
+        let slot = accept(&mut router, 1, 1).unwrap();
+        router.run(now);
+        assert!(router.peer(slot).is_some(), "it has a connection");
+        assert_eq!(accept(&mut router, 2, 2), Err(Stranger::RangeFull(range, 1)));
+        router.with_peer(slot, |peer| peer.disconnected(now, ConnectionId(1)));
+        router.run(now);
+        assert!(router.peer(slot).is_none());
+        assert_eq!(accept(&mut router, 3, 2), Ok(slot));
     }
 }

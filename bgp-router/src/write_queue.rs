@@ -137,4 +137,25 @@ mod tests {
         queue.push_control(Bytes::from_static(b"N"));
         assert_eq!(flat(&queue), b"aaN");
     }
+
+    #[test]
+    fn a_send_counts_once_its_last_octet_is_written_and_never_if_it_was_dropped() {
+        let mut queue = WriteQueue::default();
+        queue.push_updates(vec![Bytes::from_static(b"aa"), Bytes::from_static(b"bb")]);
+        queue.push_updates(vec![Bytes::from_static(b"c")]);
+        queue.push_updates(vec![Bytes::from_static(b"dd"), Bytes::from_static(b"e")]);
+        assert_eq!(queue.advance(3), Written { octets: 3, sends: 0 });
+        assert_eq!(queue.advance(3), Written { octets: 3, sends: 2 });
+        queue.drop_updates();
+        assert_eq!((queue.octets(), queue.advance(9)), (1, Written { octets: 1, sends: 0 }));
+    }
+
+    #[test]
+    fn control_messages_keep_their_order() {
+        let mut queue = WriteQueue::default();
+        queue.push_updates(vec![Bytes::from_static(b"u")]);
+        ["1", "2", "3"].into_iter().for_each(|m| queue.push_control(Bytes::from_static(m.as_bytes())));
+        assert_eq!(flat(&queue), b"123u");
+        assert_eq!(queue.advance(4), Written { octets: 1, sends: 1 });
+    }
 }

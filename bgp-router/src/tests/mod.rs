@@ -3,5 +3,5 @@
 mod convergence;
 mod policy;
 mod pressure;
-mod rig;
+pub(crate) mod rig;
 mod sessions;

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::options::Output;
 pub(crate) struct Args {
     /// The daemon's control socket [default: the only one in /run/bgp, else that of a trial]
     #[arg(long, global = true, env = "BGP_SOCKET", value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
+    pub(crate) socket: Option<OsString>,
     #[command(flatten)]
     pub(crate) output: Output,
     #[command(subcommand)]
@@ -237,7 +238,11 @@ impl RoutesArgs {
                     });
                 }
                 ("exact" | "longer" | "shorter", _) => return Err(format!("`{word}` follows a prefix")),
-                _ => return Err(format!("`{word}` is not understood: exact, longer, shorter, in, out, best or all")),
+                _ => {
+                    return Err(format!(
+                        "`{word}` is not understood: exact, longer, shorter, in, out, best or all"
+                    ));
+                }
             }
         }
         Ok(query)
@@ -273,13 +278,16 @@ mod tests {
         let prefix: Prefix = "10.0.0.0/8".parse().unwrap();
         assert_eq!(query("").unwrap(), RouteQuery::default());
         assert_eq!(query("10.0.0.0/8 longer").unwrap().target, Some(RouteTarget::Longer(prefix)));
-        assert_eq!(query("10.0.0.1").unwrap().target, Some(RouteTarget::Address("10.0.0.1".parse().unwrap())));
+        assert_eq!(
+            query("10.0.0.1").unwrap().target,
+            Some(RouteTarget::Address("10.0.0.1".parse().unwrap()))
+        );
         assert_eq!(query("in node-7").unwrap().scope, Some(Scope::In(PeerRef::Name("node-7".to_owned()))));
         let both = query("10.0.0.0/8 out 10.0.0.2 --as 64513 --limit 5").unwrap();
-        assert_eq!((both.target, both.scope()), (
-            Some(RouteTarget::Exact(prefix)),
-            Scope::Out(PeerRef::Address("10.0.0.2".parse().unwrap()))
-        ));
+        assert_eq!(
+            (both.target, both.scope()),
+            (Some(RouteTarget::Exact(prefix)), Scope::Out(PeerRef::Address("10.0.0.2".parse().unwrap())))
+        );
         assert_eq!((both.asn, both.limit), (Some(Asn(64513)), 5));
     }
 
@@ -287,7 +295,10 @@ mod tests {
     fn wrong_words_are_told() {
         assert_eq!(query("longer").unwrap_err(), "`longer` follows a prefix");
         assert_eq!(query("in").unwrap_err(), "`in` needs a peer");
-        assert_eq!(query("10.0.0.1/8").unwrap_err(), "`10.0.0.1/8`: host bits are set: did you mean 10.0.0.0/8?");
+        assert_eq!(
+            query("10.0.0.1/8").unwrap_err(),
+            "`10.0.0.1/8`: host bits are set: did you mean 10.0.0.0/8?"
+        );
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Client {
         let status = response.status();
         let text = response.into_body().collect().await?.to_bytes();
         let unknown = |_| ErrorDetail { code: "failed".to_owned(), message: status.to_string(), hint: None };
-        let detail = serde_json::from_slice::<ErrorBody>(&text).map(|body| body.error).unwrap_or_else(unknown);
+        let detail =
+            serde_json::from_slice::<ErrorBody>(&text).map(|body| body.error).unwrap_or_else(unknown);
         Err(CliError::Daemon(detail))
     }
 }

@@ -52,7 +52,9 @@ pub(crate) async fn run(args: Args) -> Outcome {
             output.whole(&config, |config| config.effective.clone())?;
             Ok(Exit::Fine)
         }
-        Command::Config(ConfigCommand::Check { file, speaker, reflector }) => check(&file, speaker, reflector),
+        Command::Config(ConfigCommand::Check { file, speaker, reflector }) => {
+            check(&file, speaker, reflector)
+        }
         Command::Decode { hex, open, external } => {
             crate::decode::decode(&output, &hex.concat(), open.as_deref(), external)
         }

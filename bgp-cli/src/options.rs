@@ -58,7 +58,9 @@ impl Output {
     ) -> Result<(), CliError> {
         match self.format() {
             Format::Json => line(&serde_json::to_string(document)?),
-            Format::Ndjson => rows(&document.body).iter().try_for_each(|row| line(&serde_json::to_string(row)?)),
+            Format::Ndjson => {
+                rows(&document.body).iter().try_for_each(|row| line(&serde_json::to_string(row)?))
+            }
             _ => self.table(&table(&document.body)),
         }
     }

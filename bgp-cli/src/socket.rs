@@ -1,22 +1,24 @@
 //! Which daemon is meant when none is named.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use bgp_daemon::config::trial_socket;
 
 use crate::error::CliError;
 
-/// The given socket; else the only one in `/run/bgp`; else that of a trial.
-pub(crate) fn find(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
-    match given {
-        Some(socket) => Ok(socket),
+/// The given socket, unless the name is empty; else the only one in `/run/bgp`; else that of a trial.
+pub(crate) fn find(given: Option<OsString>) -> Result<PathBuf, CliError> {
+    match given.filter(|socket| !socket.is_empty()) {
+        Some(socket) => Ok(PathBuf::from(socket)),
         None => search(Path::new("/run/bgp"), &trial_socket()),
     }
 }
 
 fn search(directory: &Path, trial: &Path) -> Result<PathBuf, CliError> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut sockets: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|e| e == "sock")).collect();
+    let mut sockets: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == "sock")).collect();
     sockets.sort();
     match sockets.as_slice() {
         [only] => Ok(only.clone()),
@@ -41,7 +43,9 @@ mod tests {
         std::fs::write(directory.join("a.sock"), "").unwrap();
         assert_eq!(search(&directory, &trial).unwrap(), directory.join("a.sock"));
         std::fs::write(directory.join("b.sock"), "").unwrap();
-        assert!(matches!(search(&directory, &trial), Err(CliError::SeveralSockets(found)) if found.len() == 2));
+        assert!(
+            matches!(search(&directory, &trial), Err(CliError::SeveralSockets(found)) if found.len() == 2)
+        );
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -55,7 +55,9 @@ async fn watch(
         loop {
             match events.next().await?.map(|event| event.kind) {
                 None => return Ok(None),
-                Some(EventKind::Peer { .. } | EventKind::PeerRemoved { .. } | EventKind::Lagged { .. }) => break,
+                Some(EventKind::Peer { .. } | EventKind::PeerRemoved { .. } | EventKind::Lagged { .. }) => {
+                    break;
+                }
                 Some(_) => {}
             }
         }

@@ -1,6 +1,6 @@
 //! `tracing` as `[log]` says.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::ParseError;
@@ -49,7 +49,9 @@ pub(crate) fn filter(level: &str) -> Result<EnvFilter, ParseError> {
 /// If a subscriber is installed already, or the level is no filter.
 pub fn init(log: &Log) -> Result<LogHandle, LogError> {
     let (filter, handle) = reload::Layer::new(filter(&log.level)?);
-    let lines = fmt::layer().with_writer(io::stderr).with_target(false);
+    let colour =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(colour);
     let lines = match log.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

@@ -144,11 +144,8 @@ impl PeerTable {
         }
         let length = if address.is_ipv4() { 32 } else { 128 };
         let host = Prefix::new(address, length).ok_or(Stranger::Unknown)?;
-        let range = self
-            .ranges
-            .iter_mut()
-            .find(|r| r.settings.range.covers(&host))
-            .ok_or(Stranger::Unknown)?;
+        let range =
+            self.ranges.iter_mut().find(|r| r.settings.range.covers(&host)).ok_or(Stranger::Unknown)?;
         let RangeSettings { range: prefix, max_sessions, .. } = range.settings;
         if range.members >= max_sessions {
             return Err(Stranger::RangeFull(prefix, max_sessions));

@@ -383,7 +383,9 @@ impl Peer {
     fn come_up(&mut self, _now: Instant, negotiated: Box<Negotiated>) {
         self.go_down();
         let connection = negotiated.connection;
-        let Some(local) = self.connections.iter().find(|c| c.id == connection).map(|c| c.local) else { return };
+        let Some(local) = self.connections.iter().find(|c| c.id == connection).map(|c| c.local) else {
+            return;
+        };
         self.id.generation = self.id.generation.wrapping_add(1);
         let info = PeerInfo {
             id: self.id,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use bgp_core::{Instant, RouterId};
 use bgp_core::fsm::{ConnectionId, Direction};
+use bgp_core::{Instant, RouterId};
 use bgp_rib::{AttributeStore, PeerId, RibConfig};
 
 use crate::admission::{Admission, PeerTable, RangeSettings, Stranger};

@@ -28,7 +28,9 @@ async fn ask<T>(
     answer.await.map_err(|_| gone())
 }
 
-async fn diff(State(questions): State<mpsc::Sender<Question>>) -> Result<Json<Document<FibDiff>>, ControlError> {
+async fn diff(
+    State(questions): State<mpsc::Sender<Question>>,
+) -> Result<Json<Document<FibDiff>>, ControlError> {
     let differences: Result<Vec<Difference>, FibError> = ask(&questions, Question::Diff).await?;
     let differences =
         differences.map_err(|error| ControlError::Refused { message: error.to_string(), hint: None })?;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use bgp_core::Prefix;
 use bgp_daemon::config::Fib;
 use bgp_daemon::rib::{FibChange, NextHopState};
 use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, NextHopWatch};
-use bgp_core::Prefix;
 use fib_sync::{Difference, Event, FibConfig, FibError, FibSync, IpNetwork, Resolution, Route, Stats};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
@@ -19,7 +19,7 @@ const NEXT_HOPS: usize = 256;
 
 /// What the control API asks.
 #[derive(Debug)]
-pub enum Question {
+pub(crate) enum Question {
     /// How do kernel and RIB differ?
     Diff(oneshot::Sender<Result<Vec<Difference>, FibError>>),
     /// What was done so far?
@@ -38,17 +38,17 @@ struct Channels {
 
 /// Everybody else's ends.
 #[derive(Debug)]
-pub struct Ends {
+pub(crate) struct Ends {
     /// For the daemon's core.
-    pub core: ForwardingCore,
+    pub(crate) core: ForwardingCore,
     /// For the daemon's supervisor.
-    pub announced: watch::Sender<BTreeSet<Prefix>>,
+    pub(crate) announced: watch::Sender<BTreeSet<Prefix>>,
     /// For the control API.
-    pub questions: mpsc::Sender<Question>,
+    pub(crate) questions: mpsc::Sender<Question>,
 }
 
 /// Keeps the kernel's routes as the RIB wants them.
-pub struct Forwarding {
+pub(crate) struct Forwarding {
     fib: FibSync,
     channels: Channels,
     /// Whether what we announce is also a blackhole: what no pod's own route takes must not loop back to us.
@@ -70,9 +70,13 @@ impl Forwarding {
     ///
     /// # Errors
     /// No permission, or a table, protocol or metric that cannot be.
-    pub fn open(config: &Fib) -> Result<(Forwarding, Ends), FibError> {
-        let settings =
-            FibConfig { table: config.table, protocol: config.protocol, metric: config.metric, ..FibConfig::default() };
+    pub(crate) fn open(config: &Fib) -> Result<(Forwarding, Ends), FibError> {
+        let settings = FibConfig {
+            table: config.table,
+            protocol: config.protocol,
+            metric: config.metric,
+            ..FibConfig::default()
+        };
         let fib = FibSync::open(settings)?;
         let (route_sender, routes) = mpsc::channel(QUEUE);
         let (watch_sender, watches) = mpsc::channel(NEXT_HOPS);
@@ -80,13 +84,14 @@ impl Forwarding {
         let (announced_sender, announced) = watch::channel(BTreeSet::new());
         let (question_sender, questions) = mpsc::channel(QUEUE);
         let channels = Channels { routes, watches, next_hops, announced, questions };
-        let core = ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
+        let core =
+            ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
         let ends = Ends { core, announced: announced_sender, questions: question_sender };
         Ok((Forwarding { fib, channels, blackhole: config.blackhole, own: BTreeSet::new() }, ends))
     }
 
     /// Runs until the daemon is gone. The routes stay in the kernel, for the next run to adopt.
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         loop {
             let wake = tokio::select! {
                 change = self.channels.routes.recv() => Wake::Change(change),
@@ -108,8 +113,9 @@ impl Forwarding {
                 }
                 Wake::Change(None) | Wake::Announced(false) | Wake::Watch(None) | Wake::Question(None) => {
                     // What was told before the end still counts.
-                    if let Err(failure) = self.fib.flush().await {
-                        error!("the last routes did not reach the kernel: {failure}");
+                    match self.fib.flush().await {
+                        Ok(_) => {}
+                        Err(failure) => error!("the last routes did not reach the kernel: {failure}"),
                     }
                     return;
                 }
@@ -125,7 +131,9 @@ impl Forwarding {
         match change {
             ForwardingChange::Routes(changes) => changes.into_iter().for_each(|change| self.route(change)),
             ForwardingChange::Converged => {
-                info!("routes of the peers are complete: removing what an earlier run left and nobody announces");
+                info!(
+                    "routes of the peers are complete: removing what an earlier run left and nobody announces"
+                );
                 self.fib.finish_adoption();
             }
         }
@@ -170,12 +178,10 @@ impl Forwarding {
                 let _ = self.channels.next_hops.send((address, state)).await;
             }
             Event::InSync { took } => debug!(?took, "kernel routes in sync"),
-            Event::Refused { prefix, error } => warn!(%prefix, "the kernel refuses a route: {error}"),
-            Event::Conflict { prefix, metric, protocol } => warn!(
-                %prefix, metric, protocol,
-                "another program's route with our metric is in the way; it is left alone"
-            ),
+            // The library has logged these.
             Event::Repaired { routes } => warn!(routes, "routes that somebody else changed are put right"),
+            // The library has logged these.
+            Event::Refused { .. } | Event::Conflict { .. } => {}
         }
     }
 

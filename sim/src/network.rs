@@ -34,12 +34,23 @@ struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// A connection that was asked for is up or refused.
-    Opened { node: usize, slot: u32 },
+    Opened {
+        node: usize,
+        slot: u32,
+    },
     /// Octets of this direction have arrived.
-    Arrived { pipe: u64, lane: usize },
+    Arrived {
+        pipe: u64,
+        lane: usize,
+    },
     /// The receiver of this direction learns that the sender has closed.
-    Closed { pipe: u64, lane: usize },
-    Timer { node: usize },
+    Closed {
+        pipe: u64,
+        lane: usize,
+    },
+    Timer {
+        node: usize,
+    },
 }
 
 /// A network of routers in one thread. The same seed and the same calls give the same run.

@@ -174,7 +174,9 @@ impl Scenario {
             self.network.add_router(identity, model.address, rib);
         }
         for index in 0..self.routers.len() {
-            for (neighbour, client) in self.routers.get(index).map(|r| r.neighbours.clone()).unwrap_or_default() {
+            for (neighbour, client) in
+                self.routers.get(index).map(|r| r.neighbours.clone()).unwrap_or_default()
+            {
                 let Some(peer) = self.routers.get(neighbour) else { continue };
                 let settings = PeerSettings {
                     address: peer.address,
@@ -262,4 +264,3 @@ impl Scenario {
         Ok(Report { routers: self.routers.len(), routes })
     }
 }
-

@@ -1,5 +1,7 @@
 //! Whole networks, many seeds: after the trouble every Loc-RIB is as the model says.
 
+#![cfg(test)]
+
 use sim::scenario::{Topology, run};
 
 fn seeds(topology: Topology, count: u64) {

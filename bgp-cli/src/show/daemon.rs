@@ -98,7 +98,10 @@ mod tests {
             reason: Some("hold timer expired".to_owned()),
         };
         let shown = event(&Event { schema: EVENT_SCHEMA.to_owned(), time: Timestamp(0), kind });
-        assert_eq!(shown, "1970-01-01T00:00:00.000Z peer 10.0.0.12 node-7 established -> idle: hold timer expired");
+        assert_eq!(
+            shown,
+            "1970-01-01T00:00:00.000Z peer 10.0.0.12 node-7 established -> idle: hold timer expired"
+        );
     }
 
     #[test]

@@ -21,8 +21,7 @@ const COLUMNS: [(&str, Align); 12] = [
     ("REASON", Align::Left),
 ];
 
-const WIDE: [(&str, Align); 3] =
-    [("ROUTER ID", Align::Left), ("LOCAL", Align::Left), ("RANGE", Align::Left)];
+const WIDE: [(&str, Align); 3] = [("ROUTER ID", Align::Left), ("LOCAL", Align::Left), ("RANGE", Align::Left)];
 
 /// One line for each peer and family.
 pub(crate) fn peers(peers: &[PeerRow], wide: bool) -> Table {
@@ -59,7 +58,8 @@ fn cells(peer: &PeerRow, family: Option<&FamilyCounts>, wide: bool) -> Vec<Cell>
         peer.reason.as_deref().unwrap_or_default().into(),
     ];
     if wide {
-        let more = [or_dash(peer.router_id.as_ref()), or_dash(peer.local_address), or_dash(peer.range.as_ref())];
+        let more =
+            [or_dash(peer.router_id.as_ref()), or_dash(peer.local_address), or_dash(peer.range.as_ref())];
         cells.extend(more);
     }
     cells
@@ -106,9 +106,16 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
         let counts: Vec<String> = counts.map(|count| format!("{} {}", count.kind, count.count)).collect();
         line(direction, counts.join(", "));
     }
-    line("octets", format!("received {}, sent {}, queued {}", peer.bytes_received, peer.bytes_sent, peer.queue_bytes));
-    let malformed: Vec<String> =
-        peer.malformed.iter().filter(|m| m.count > 0).map(|m| format!("{} {}", m.treatment, m.count)).collect();
+    line(
+        "octets",
+        format!("received {}, sent {}, queued {}", peer.bytes_received, peer.bytes_sent, peer.queue_bytes),
+    );
+    let malformed: Vec<String> = peer
+        .malformed
+        .iter()
+        .filter(|m| m.count > 0)
+        .map(|m| format!("{} {}", m.treatment, m.count))
+        .collect();
     line("malformed", malformed.join(", "));
     line("flaps", row.flaps.to_string());
     out

@@ -39,8 +39,8 @@ use self::connection::Connection;
 use self::lifecycle::restart_keepalive;
 use self::timer::{Timer, Timers};
 use crate::Instant;
-use crate::wire::{Notification, Open};
 use crate::wire::notification::cease;
+use crate::wire::{Notification, Open};
 
 pub use self::config::SessionConfig;
 pub use self::counters::{Counters, MessageCounters};

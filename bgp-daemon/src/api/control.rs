@@ -181,6 +181,14 @@ impl ControlHandle {
         &self.heartbeat
     }
 
+    /// Asks the daemon to read its configuration again, as on SIGHUP.
+    ///
+    /// # Errors
+    /// As [`ControlHandle::ask`].
+    pub async fn reload(&self) -> Result<ReloadReport, ControlError> {
+        self.ask(Command::Reload).await
+    }
+
     /// Sends the command that `command` makes and waits for its answer.
     ///
     /// # Errors

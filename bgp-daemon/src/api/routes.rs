@@ -181,7 +181,7 @@ async fn withdraw(
 }
 
 async fn reload(State(shared): State<Shared>) -> Answer<super::schema::ReloadReport> {
-    let report = shared.control.ask(Command::Reload).await?;
+    let report = shared.control.reload().await?;
     Ok(document(&shared, report))
 }
 

@@ -40,7 +40,12 @@ pub(super) enum Ready {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, local: SocketAddr, remote: SocketAddr, stream: TcpStream) -> Connection {
+    pub(super) fn new(
+        id: ConnectionId,
+        local: SocketAddr,
+        remote: SocketAddr,
+        stream: TcpStream,
+    ) -> Connection {
         Connection { id, local, remote, stream, tail: Vec::new() }
     }
 

@@ -43,11 +43,17 @@ impl Supervisor {
             Command::Status(reply) => answer!(reply, self.status().await.map(Box::new)),
             Command::Peers(reply) => answer!(reply, self.peer_rows().await),
             Command::Peer { peer, reply } => answer!(reply, self.peer_detail(&peer).await.map(Box::new)),
-            Command::PeerAction { peer, action, reply } => answer!(reply, self.peer_action(&peer, action).await),
+            Command::PeerAction { peer, action, reply } => {
+                answer!(reply, self.peer_action(&peer, action).await)
+            }
             Command::Routes { query, reply } => answer!(reply, self.routes(*query).await),
             Command::Reload(reply) => answer!(reply, self.reload().await),
-            Command::Announce { prefixes, reply } => answer!(reply, self.announce_by_command(&prefixes).await),
-            Command::Withdraw { prefixes, reply } => answer!(reply, self.withdraw_by_command(&prefixes).await),
+            Command::Announce { prefixes, reply } => {
+                answer!(reply, self.announce_by_command(&prefixes).await)
+            }
+            Command::Withdraw { prefixes, reply } => {
+                answer!(reply, self.withdraw_by_command(&prefixes).await)
+            }
             Command::Config(reply) => answer!(reply, Ok(self.effective())),
             Command::Metrics(reply) => answer!(reply, self.metrics().await.map(Box::new)),
             Command::Ready(reply) => answer!(reply, Ok(self.readiness().await)),
@@ -117,7 +123,8 @@ impl Supervisor {
         self.ask_core(move |core, _| {
             let rib = core.rib();
             let of = |id: PeerId| {
-                FAMILIES.into_iter().filter_map(move |f| Some((f, rib.peer_counts(id, f)?))).collect()
+                let families = rib.peers().get(id).map(|info| info.families).unwrap_or_default();
+                families.iter().filter_map(|f| Some((f, rib.peer_counts(id, f)?))).collect()
             };
             ids.into_iter().map(of).collect()
         })
@@ -128,7 +135,11 @@ impl Supervisor {
     pub(super) async fn peer_states(&self) -> Result<Vec<PeerState>, ControlError> {
         let statuses = self.peers.statuses().await;
         let counts = self.counts(statuses.iter().map(|(_, status)| status.id).collect()).await?;
-        Ok(statuses.into_iter().zip(counts).map(|((config, status), counts)| (config, status, counts)).collect())
+        Ok(statuses
+            .into_iter()
+            .zip(counts)
+            .map(|((config, status), counts)| (config, status, counts))
+            .collect())
     }
 
     async fn peer_rows(&self) -> Result<Vec<PeerRow>, ControlError> {

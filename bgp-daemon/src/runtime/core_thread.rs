@@ -29,8 +29,11 @@ pub(crate) enum CoreRequest {
     /// The peer in this slot is gone.
     Detach(u32),
     /// Look at the RIB or change it.
-    With(Box<dyn FnOnce(&mut Core, Clock) + Send>),
+    With(Act),
 }
+
+/// Something to do with the RIB.
+pub(crate) type Act = Box<dyn FnOnce(&mut Core, Clock) + Send>;
 
 impl std::fmt::Debug for CoreRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -131,7 +131,8 @@ impl History {
         if self.last_error.as_deref() != Some(&text) {
             info!(peer = %self.peer, reason = %text, "session down");
         }
-        if let Some(transition) = self.transitions.back_mut().filter(|t| t.to == State::Idle && t.reason.is_none())
+        if let Some(transition) =
+            self.transitions.back_mut().filter(|t| t.to == State::Idle && t.reason.is_none())
         {
             transition.reason = Some(text.clone());
         }

@@ -32,8 +32,8 @@ mod supervisor;
 
 pub use announce::{Announcements, Delta, Source};
 pub use clock::Clock;
-pub use daemon::{Daemon, host_name};
 pub use core_thread::{ForwardingChange, ForwardingCore, NextHopWatch};
+pub use daemon::{Daemon, host_name};
 pub use history::Transition;
 pub use status::PeerStatus;
 pub use supervisor::{Options, StartError};

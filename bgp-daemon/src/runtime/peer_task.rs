@@ -149,7 +149,9 @@ impl PeerTask {
 
     fn is_finished(&self) -> bool {
         let over = self.removed
-            || (self.dynamic && self.used && matches!(self.peer.session().state(), State::Idle | State::Active));
+            || (self.dynamic
+                && self.used
+                && matches!(self.peer.session().state(), State::Idle | State::Active));
         over && self.connections.is_empty() && self.backlog.is_empty()
     }
 
@@ -262,7 +264,9 @@ impl PeerTask {
     fn connected(&mut self, result: Result<TcpStream, ConnectError>) {
         let remote = self.connect.remote;
         let opened = result.map_err(|error| error.to_string()).and_then(|stream| {
-            let local = stream.local_addr().map_err(|error| format!("the connection to {remote} is gone: {error}"))?;
+            let local = stream
+                .local_addr()
+                .map_err(|error| format!("the connection to {remote} is gone: {error}"))?;
             Ok((local, stream))
         });
         match opened {
@@ -359,12 +363,12 @@ impl PeerTask {
                     self.closing.push((id, tokio::time::Instant::now() + LINGER));
                 }
             }
-            PeerOutput::Core(message) => self.to_core(CoreRequest::Peer(message)),
+            PeerOutput::Core(message) => self.send_to_core(CoreRequest::Peer(message)),
             PeerOutput::Event(event) => self.history.record(event),
         }
     }
 
-    fn to_core(&mut self, request: CoreRequest) {
+    fn send_to_core(&mut self, request: CoreRequest) {
         if !self.backlog.is_empty() {
             self.backlog.push_back(request);
             return;

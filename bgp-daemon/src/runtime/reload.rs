@@ -10,8 +10,8 @@ use super::announce::Source;
 use super::clock::Clock;
 use super::core_thread::CoreRequest;
 use super::supervisor::Supervisor;
-use crate::api::schema::{Event, EventKind, ReloadReport};
 use crate::api::ControlError;
+use crate::api::schema::{Event, EventKind, ReloadReport};
 use crate::config::{Changes, Config, Impact, PeerChange, diff};
 use crate::net::FileWatch;
 

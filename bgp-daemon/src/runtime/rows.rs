@@ -37,11 +37,7 @@ fn peer_type(config: &PeerConfig) -> PeerType {
 }
 
 /// A peer's row; `counts` are the RIB's for each family.
-pub(super) fn peer_row(
-    config: &PeerConfig,
-    status: &PeerStatus,
-    counts: &[(Family, PeerCounts)],
-) -> PeerRow {
+pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Family, PeerCounts)]) -> PeerRow {
     let families = counts.iter().map(|(family, counts)| FamilyCounts {
         family: family.to_string(),
         received: counts.accepted as u64,

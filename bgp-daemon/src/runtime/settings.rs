@@ -17,11 +17,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Who we are.
 pub(super) fn identity(config: &Config, router_id: RouterId) -> Identity {
     let reflects = config.daemon == DaemonKind::Reflector;
-    Identity {
-        local_as: config.asn,
-        router_id,
-        cluster_id: reflects.then(|| config.cluster_id(router_id)),
-    }
+    Identity { local_as: config.asn, router_id, cluster_id: reflects.then(|| config.cluster_id(router_id)) }
 }
 
 /// The RIB's part.

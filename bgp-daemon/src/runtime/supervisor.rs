@@ -16,8 +16,8 @@ use super::clock::Clock;
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
 use super::peers::{PeerSet, Refused, Shared};
 use super::settings;
-use crate::api::{Command, ControlHandle};
 use crate::api::schema::LastReload;
+use crate::api::{Command, ControlHandle};
 use crate::config::{Config, Selector};
 use crate::log::LogHandle;
 use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
@@ -109,13 +109,12 @@ impl Supervisor {
         let router_id = router_id(&config)?;
         let identity = settings::identity(&config, router_id);
         let seed = options.seed.unwrap_or_else(system_seed);
-        let listener =
-            if config.listen.is_empty() { None } else { Some(Listener::bind(&config.listen)?) };
+        let listener = if config.listen.is_empty() { None } else { Some(Listener::bind(&config.listen)?) };
         let store = AttributeStore::new(seed);
         let clock = Clock::start();
         let rib = settings::rib(&config, &identity, options.forwarding.is_some(), seed);
-        let (thread, core) = CoreThread::spawn(rib, store.clone(), clock, options.forwarding)
-            .map_err(StartError::Thread)?;
+        let (thread, core) =
+            CoreThread::spawn(rib, store.clone(), clock, options.forwarding).map_err(StartError::Thread)?;
         let shared = Shared {
             identity,
             store: store.clone(),
@@ -180,7 +179,11 @@ impl Supervisor {
     }
 
     /// Changes what one source announces, and carries the difference to the RIB.
-    pub(super) async fn announce(&mut self, source: Source, act: impl FnOnce(&mut BTreeSet<Prefix>)) -> Delta {
+    pub(super) async fn announce(
+        &mut self,
+        source: Source,
+        act: impl FnOnce(&mut BTreeSet<Prefix>),
+    ) -> Delta {
         let delta = self.announcements.change(source, act);
         if delta != Delta::default() {
             if let Some(announced) = &self.announced {

@@ -15,7 +15,9 @@ pub use peers::{
     Capabilities, FamilyCounts, MessageCount, Peer, PeerActionDone, PeerActionRequest, PeerDetail, PeerRow,
     PeerType, Peers, SessionState, Timers, Transition, Treated,
 };
-pub use query::{PeerRef, QueryError, RefreshDirection, RouteCollector, RouteQuery, RouteTarget, Scope, percent_encode};
+pub use query::{
+    PeerRef, QueryError, RefreshDirection, RouteCollector, RouteQuery, RouteTarget, Scope, percent_encode,
+};
 pub use routes::{Announced, FibDiff, FibDiffRow, FibFault, PrefixesRequest, RouteRow, Routes};
 pub use status::{
     ChangeRow, EffectiveConfig, ErrorBody, ErrorDetail, LastReload, Readiness, ReloadReport, Status,

@@ -1,0 +1,196 @@
+//! The JSON of the control API, word for word: `tests/schema/NAME.json`. Within `/v1` there are only additions, so a
+//! line that goes or changes there breaks somebody's program. `BLESS=1 cargo test` writes the files anew.
+
+#![cfg(test)]
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use bgp_daemon::api::schema::{
+    Announced, Body, Capabilities, ChangeRow, Document, EVENT_SCHEMA, EffectiveConfig, ErrorBody,
+    ErrorDetail, Event, EventKind, FamilyCounts, FibDiff, FibDiffRow, FibFault, LastReload, MessageCount,
+    Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, Readiness, ReloadReport, RouteRow, Routes,
+    SessionState, Status, TableSize, Timers, Timestamp, Transition, Treated,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// 2026-11-21T12:00:00.123Z
+const NOON: Timestamp = Timestamp(1_795_262_400_123);
+
+fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, value: &T) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schema").join(name).with_extension("json");
+    let actual = serde_json::to_string_pretty(value).unwrap() + "\n";
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &actual).unwrap();
+    }
+    assert_eq!(actual, std::fs::read_to_string(&path).unwrap_or_default(), "{name}");
+    assert_eq!(&serde_json::from_str::<T>(&actual).unwrap(), value, "{name} reads back");
+}
+
+fn document<T: Body + Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, body: T) {
+    assert_eq!(T::SCHEMA, format!("bgp.{name}/v1"));
+    check(name, &Document { time: NOON, ..Document::new("host-1", body) });
+}
+
+fn peer() -> PeerRow {
+    PeerRow {
+        address: "10.0.0.12".parse().unwrap(),
+        name: Some("node-7".to_owned()),
+        asn: 64512,
+        kind: PeerType::Client,
+        range: Some("10.0.0.0/24".to_owned()),
+        enabled: true,
+        state: SessionState::Established,
+        since: Some(NOON),
+        since_seconds: 11_520,
+        router_id: Some("10.0.0.12".to_owned()),
+        local_address: Some("10.0.0.1".parse().unwrap()),
+        families: vec![FamilyCounts {
+            family: "ipv4".to_owned(),
+            received: 14,
+            accepted: 14,
+            advertised: 2048,
+        }],
+        flaps: 0,
+        reason: None,
+    }
+}
+
+fn peer_detail() -> PeerDetail {
+    PeerDetail {
+        row: peer(),
+        remote_port: Some(179),
+        local_port: Some(40_001),
+        import: "accept".to_owned(),
+        export: "accept".to_owned(),
+        max_prefix: None,
+        capabilities: Capabilities {
+            sent: vec!["route-refresh".to_owned()],
+            received: vec!["four-octet-as 64512".to_owned()],
+        },
+        timers: Timers { hold_seconds: Some(90), keepalive_seconds: Some(30), connect_retry_seconds: None },
+        messages: vec![MessageCount { direction: "sent".to_owned(), kind: "update".to_owned(), count: 7 }],
+        malformed: vec![Treated { treatment: "treat_as_withdraw".to_owned(), count: 1 }],
+        bytes_received: 1000,
+        bytes_sent: 2000,
+        queue_bytes: 0,
+        last_error: Some("hold timer expired".to_owned()),
+        history: vec![Transition {
+            time: NOON,
+            from: SessionState::OpenConfirm,
+            to: SessionState::Established,
+            reason: None,
+        }],
+    }
+}
+
+fn route() -> RouteRow {
+    RouteRow {
+        prefix: "10.244.7.0/26".parse().unwrap(),
+        next_hop: "10.0.0.12".parse().unwrap(),
+        from: Some("10.0.0.12".parse().unwrap()),
+        path_id: 0,
+        origin: "igp".to_owned(),
+        as_path: "64513 {1 2}".to_owned(),
+        med: Some(5),
+        local_pref: Some(100),
+        communities: vec!["64512:100".to_owned()],
+        ext_communities: vec!["rt:64512:42".to_owned()],
+        large_communities: vec!["64512:1:2".to_owned()],
+        originator_id: Some("10.0.0.12".to_owned()),
+        cluster_list: vec!["10.0.0.1".to_owned()],
+        other: Vec::new(),
+        since: Some(NOON),
+        age_seconds: 60,
+        valid: true,
+        best: true,
+        flags: vec!["reflected".to_owned()],
+        lost_by: None,
+    }
+}
+
+#[test]
+fn peers_keep_their_form() {
+    document("peers", Peers { peers: vec![peer()] });
+    document("peer", Peer { peer: peer_detail() });
+    document("peer_action", PeerActionDone { peer: "node-7".to_owned(), action: "reset".to_owned() });
+}
+
+#[test]
+fn routes_keep_their_form() {
+    document("routes", Routes { routes: vec![route()], total: 1 });
+    document("announced", Announced { changed: 2 });
+    let row = FibDiffRow {
+        prefix: "fd00::/64".parse().unwrap(),
+        fault: FibFault::Missing,
+        wanted: vec!["fd00::1".parse().unwrap()],
+        found: Vec::new(),
+    };
+    document("fib_diff", FibDiff { routes: vec![row], in_sync: 2047 });
+}
+
+#[test]
+fn the_daemon_keeps_its_form() {
+    let status = Status {
+        daemon: "route-reflector".to_owned(),
+        version: "0.1.0".to_owned(),
+        asn: 64512,
+        router_id: "10.0.0.1".to_owned(),
+        cluster_id: Some("10.0.0.1".to_owned()),
+        listen: vec!["0.0.0.0:179".parse().unwrap(), "[::]:179".parse().unwrap()],
+        started: NOON,
+        uptime_seconds: 60,
+        peers: 2,
+        peers_established: 1,
+        tables: vec![TableSize { family: "ipv4".to_owned(), prefixes: 10, paths: 12 }],
+        attribute_sets: 3,
+        update_groups: 1,
+        rib_memory_bytes: 4096,
+        config_file: Some("/etc/bgp/route-reflector.toml".to_owned()),
+        last_reload: Some(LastReload { time: NOON, success: true, error: None }),
+        ready: false,
+        alarms: vec!["two peers have the router id 10.0.0.12".to_owned()],
+    };
+    document("status", status);
+    document("readiness", Readiness { ready: false, missing: vec!["no session is established".to_owned()] });
+    document("config", EffectiveConfig { file: None, effective: "asn = 64512 # line 1\n".to_owned() });
+    let change = ChangeRow {
+        subject: "10.0.0.12".to_owned(),
+        key: Some("hold-time".to_owned()),
+        old: Some("90".to_owned()),
+        new: Some("30".to_owned()),
+        impact: "session-reset".to_owned(),
+    };
+    document("reload", ReloadReport { changes: vec![change], warnings: Vec::new() });
+    let error = ErrorDetail {
+        code: "refused".to_owned(),
+        message: "the peer is disabled".to_owned(),
+        hint: Some("enable it first".to_owned()),
+    };
+    check("error", &ErrorBody { error });
+}
+
+#[test]
+fn events_keep_their_form() {
+    let events: Vec<Event> = [
+        EventKind::Peer {
+            address: "10.0.0.12".parse().unwrap(),
+            name: Some("node-7".to_owned()),
+            from: SessionState::Established,
+            to: SessionState::Idle,
+            reason: Some("hold timer expired".to_owned()),
+        },
+        EventKind::PeerRemoved { address: "10.0.0.12".parse().unwrap() },
+        EventKind::Route { route: Box::new(route()) },
+        EventKind::Withdraw { prefix: "10.244.7.0/26".parse().unwrap() },
+        EventKind::Reload { success: false, error: Some("error[C011]".to_owned()) },
+        EventKind::Alarm { message: "two peers have the router id 10.0.0.12".to_owned() },
+        EventKind::Lagged { missed: 3 },
+    ]
+    .into_iter()
+    .map(|kind| Event { schema: EVENT_SCHEMA.to_owned(), time: NOON, kind })
+    .collect();
+    check("events", &events);
+}

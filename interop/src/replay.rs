@@ -32,6 +32,7 @@ pub struct Cast {
 #[derive(Clone, Debug)]
 pub struct Report {
     announced: usize,
+    withdrawn: usize,
     prefixes: usize,
     sets: usize,
     not_advertised: usize,
@@ -80,8 +81,8 @@ impl Comparison {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (announced, prefixes, sets) = (self.announced, self.prefixes, self.sets);
-        writeln!(f, "recorded: {announced} announcements of {prefixes} prefixes, {sets} attribute lists")?;
+        write!(f, "recorded: {} announcements and {} withdrawals: ", self.announced, self.withdrawn)?;
+        writeln!(f, "{} prefixes at the end, {} attribute lists", self.prefixes, self.sets)?;
         for (count, rule) in [
             (self.not_advertised, "not passed on: NO_ADVERTISE (RFC 1997)"),
             (self.treated_as_withdrawn, "treated as withdrawn: AS 0 in AS_PATH (RFC 7607)"),
@@ -145,6 +146,7 @@ pub fn replay(file: &Path, cast: Cast) -> Result<Report> {
         |is: fn(&Fate) -> bool| table.routes.values().filter(|set| fates.get(**set).is_some_and(is)).count();
     let mut report = Report {
         announced: table.announced,
+        withdrawn: table.withdrawn,
         prefixes: table.routes.len(),
         sets: table.sets.len(),
         not_advertised: count(|fate| matches!(fate, Fate::NotAdvertised)),

@@ -147,11 +147,11 @@ impl Run {
                 Wake::Routes(permit) => {
                     let mut changes = Vec::new();
                     self.core.take_fib_changes(FIB_BATCH, &mut changes);
-                    if changes.is_empty() {
-                        self.converged = false;
-                        permit.send(ForwardingChange::Converged);
-                    } else {
+                    // A prefix of our own is looked at and is no route to tell: then there is nothing to send.
+                    if !changes.is_empty() {
                         permit.send(ForwardingChange::Routes(changes));
+                    } else if std::mem::take(&mut self.converged) {
+                        permit.send(ForwardingChange::Converged);
                     }
                 }
                 Wake::Watches(permit) => {

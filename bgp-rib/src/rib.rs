@@ -213,6 +213,12 @@ impl Rib {
         self.next_hops.poll_watch()
     }
 
+    /// Whether [`Rib::poll_watch`] may have something to tell.
+    #[must_use]
+    pub fn has_watches(&self) -> bool {
+        self.next_hops.has_watches()
+    }
+
     /// When [`Rib::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {

@@ -67,6 +67,8 @@ pub enum ToCore {
         /// How many sends ended with them.
         sends: usize,
     },
+    /// From now on so many prefixes may be held, instead of what [`SessionUp::max_prefix`] said.
+    Limit(PeerId, Option<u32>),
     /// The session ended.
     Down(PeerId),
 }
@@ -95,10 +97,6 @@ impl ToPeer {
 pub enum CoreOutput {
     /// For a peer.
     Peer(ToPeer),
-    /// Watch this next hop and report its state with [`crate::Core::next_hop_changed`].
-    Watch(IpAddr),
-    /// No route uses this next hop any more.
-    Unwatch(IpAddr),
     /// The peers that were waited for have sent their tables, or took too long.
     Converged,
     /// Two peers say that they are the same router (RFC 6286 asks for ids that are unique in an AS).

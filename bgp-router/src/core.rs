@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
 use bgp_core::{Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
-use bgp_rib::{AttributeStore, Attrs, FibChange, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch};
+use bgp_rib::{
+    AttributeStore, Attrs, BestChange, FibChange, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch,
+};
 use hashbrown::HashMap;
 
 use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
@@ -302,5 +304,15 @@ impl Core {
     /// Takes up to `max` changes of what the FIB should hold; what is not taken coalesces.
     pub fn take_fib_changes(&mut self, max: usize, out: &mut Vec<FibChange>) {
         self.rib.take_fib_changes(max, out);
+    }
+
+    /// Begins or ends to note changes of best paths: see [`Rib::follow_best`].
+    pub fn follow_best(&mut self, follow: bool) {
+        self.rib.follow_best(follow);
+    }
+
+    /// Gives up to `max` changes of best paths to `on`: see [`Rib::take_best_changes`].
+    pub fn take_best_changes(&mut self, max: usize, on: impl FnMut(BestChange<'_>)) {
+        self.rib.take_best_changes(max, on);
     }
 }

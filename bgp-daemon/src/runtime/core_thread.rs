@@ -10,6 +10,9 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::sleep_until;
 
 use super::clock::Clock;
+use super::rows;
+use crate::api::EventBus;
+use crate::api::schema::{Event, EventKind};
 
 /// Messages that may wait for the core; a peer that finds it full stops reading its socket.
 const INBOX: usize = 512;
@@ -19,6 +22,9 @@ const BURST: usize = 64;
 
 /// Routes in one batch for the FIB.
 const FIB_BATCH: usize = 4096;
+
+/// Changed routes that watchers are told before other work has its turn.
+const WATCH_BATCH: usize = 256;
 
 /// What the core is asked.
 pub(crate) enum CoreRequest {
@@ -88,6 +94,7 @@ impl CoreThread {
         store: AttributeStore,
         clock: Clock,
         forwarding: Option<ForwardingCore>,
+        watchers: EventBus,
     ) -> std::io::Result<(CoreThread, mpsc::Sender<CoreRequest>)> {
         let (requests, inbox) = mpsc::channel(INBOX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -99,6 +106,7 @@ impl CoreThread {
             forwarding,
             watches: VecDeque::new(),
             converged: false,
+            watchers,
         };
         let thread =
             std::thread::Builder::new().name("rib".into()).spawn(move || runtime.block_on(run.run()))?;
@@ -123,6 +131,8 @@ struct Run {
     watches: VecDeque<NextHopWatch>,
     /// [`ForwardingChange::Converged`] is to be told once no route change is left to tell.
     converged: bool,
+    /// Who is told of routes and alarms.
+    watchers: EventBus,
 }
 
 enum Wake {
@@ -131,6 +141,8 @@ enum Wake {
     Routes(mpsc::OwnedPermit<ForwardingChange>),
     Watches(mpsc::OwnedPermit<NextHopWatch>),
     Timer,
+    /// Watchers have not been told all yet.
+    Watchers,
     ForwardingGone,
 }
 
@@ -138,7 +150,9 @@ impl Run {
     async fn run(mut self) {
         let mut requests = Vec::with_capacity(BURST);
         loop {
-            match self.wait(&mut requests).await {
+            let wake = self.wait(&mut requests).await;
+            self.core.follow_best(self.watchers.wants_routes());
+            match wake {
                 Wake::Requests(0) => return,
                 Wake::Requests(_) => requests.drain(..).for_each(|request| self.handle(request)),
                 Wake::NextHop(address, state) => {
@@ -159,7 +173,7 @@ impl Run {
                         permit.send(watch);
                     }
                 }
-                Wake::Timer => {}
+                Wake::Timer | Wake::Watchers => {}
                 Wake::ForwardingGone => self.forwarding = None,
             }
             let now = self.clock.now();
@@ -167,6 +181,7 @@ impl Run {
                 self.core.handle_timeout(now);
             }
             self.deliver();
+            self.tell_watchers();
         }
     }
 
@@ -198,10 +213,12 @@ impl Run {
                 }
             }
         };
+        let more_to_tell = self.core.rib().has_best_changes();
         tokio::select! {
             count = self.inbox.recv_many(requests, BURST) => Wake::Requests(count),
             wake = world => wake,
             () = timer => Wake::Timer,
+            () = std::future::ready(()), if more_to_tell => Wake::Watchers,
         }
     }
 
@@ -230,6 +247,19 @@ impl Run {
                 }
             }
         }
+    }
+
+    fn tell_watchers(&mut self) {
+        let Run { core, watchers, clock, .. } = self;
+        core.take_best_changes(WATCH_BATCH, |change| {
+            let kind = match &change.best {
+                Some((route, best)) => {
+                    EventKind::Route { route: Box::new(rows::route_row(route, best, clock, clock.now())) }
+                }
+                None => EventKind::Withdraw { prefix: change.prefix },
+            };
+            watchers.publish(Event::now(kind));
+        });
     }
 
     fn send(&mut self, message: ToPeer) {

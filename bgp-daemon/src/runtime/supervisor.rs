@@ -113,16 +113,11 @@ impl Supervisor {
         let store = AttributeStore::new(seed);
         let clock = Clock::start();
         let rib = settings::rib(&config, &identity, options.forwarding.is_some(), seed);
+        let watchers = control.events().clone();
         let (thread, core) =
-            CoreThread::spawn(rib, store.clone(), clock, options.forwarding).map_err(StartError::Thread)?;
-        let shared = Shared {
-            identity,
-            store: store.clone(),
-            clock,
-            core: core.clone(),
-            watchers: control.events().clone(),
-            seed,
-        };
+            CoreThread::spawn(rib, store.clone(), clock, options.forwarding, watchers.clone())
+                .map_err(StartError::Thread)?;
+        let shared = Shared { identity, store: store.clone(), clock, core: core.clone(), watchers, seed };
         let mut supervisor = Supervisor {
             peers: PeerSet::new(shared),
             announcements: Announcements::default(),

@@ -95,6 +95,8 @@ impl Supervisor {
         let statuses = self.peers.statuses().await;
         let sizes = self.table_sizes().await?;
         let started = self.clock.started();
+        let duplicates = self.ask_core(|core, _| core.duplicate_router_ids()).await?;
+        let alarms = duplicates.into_iter().map(|(id, peers)| rows::duplicate_router_id(id, peers));
         let readiness = self.readiness().await;
         Ok(Status {
             daemon: self.config.daemon.name().to_owned(),
@@ -114,7 +116,7 @@ impl Supervisor {
             config_file: self.config_path.as_ref().map(|p| p.display().to_string()),
             last_reload: self.last_reload.clone(),
             ready: readiness.ready,
-            alarms: Vec::new(),
+            alarms: alarms.collect(),
         })
     }
 

@@ -242,8 +242,10 @@ impl Run {
                 CoreOutput::Watch(next_hop) => self.watches.push_back(NextHopWatch::Start(next_hop)),
                 CoreOutput::Unwatch(next_hop) => self.watches.push_back(NextHopWatch::Stop(next_hop)),
                 CoreOutput::Converged => self.converged = true,
-                CoreOutput::DuplicateRouterId { router_id, peers: [a, b] } => {
-                    tracing::error!(%router_id, "two peers share a router id: {a} and {b}; routes of one hide those of the other");
+                CoreOutput::DuplicateRouterId { router_id, peers } => {
+                    let message = rows::duplicate_router_id(router_id, peers);
+                    tracing::error!("{message}");
+                    self.watchers.publish(Event::now(EventKind::Alarm { message }));
                 }
             }
         }

@@ -11,6 +11,8 @@ use fib_sync::{Difference, Event, FibConfig, FibError, FibSync, IpNetwork, Resol
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
 
+use crate::metrics::FibMetrics;
+
 /// Batches of routes, next hops and questions that may wait on either side.
 const QUEUE: usize = 16;
 
@@ -55,6 +57,7 @@ pub(crate) struct Forwarding {
     blackhole: bool,
     /// Our own prefixes as they are in the kernel.
     own: BTreeSet<Prefix>,
+    metrics: FibMetrics,
 }
 
 enum Wake {
@@ -70,7 +73,7 @@ impl Forwarding {
     ///
     /// # Errors
     /// No permission, or a table, protocol or metric that cannot be.
-    pub(crate) fn open(config: &Fib) -> Result<(Forwarding, Ends), FibError> {
+    pub(crate) fn open(config: &Fib, metrics: FibMetrics) -> Result<(Forwarding, Ends), FibError> {
         let settings = FibConfig {
             table: config.table,
             protocol: config.protocol,
@@ -87,12 +90,14 @@ impl Forwarding {
         let core =
             ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
         let ends = Ends { core, announced: announced_sender, questions: question_sender };
-        Ok((Forwarding { fib, channels, blackhole: config.blackhole, own: BTreeSet::new() }, ends))
+        let blackhole = config.blackhole;
+        Ok((Forwarding { fib, channels, blackhole, own: BTreeSet::new(), metrics }, ends))
     }
 
     /// Runs until the daemon is gone. The routes stay in the kernel, for the next run to adopt.
     pub(crate) async fn run(mut self) {
         loop {
+            self.metrics.update(&self.fib.stats());
             let wake = tokio::select! {
                 change = self.channels.routes.recv() => Wake::Change(change),
                 changed = self.channels.announced.changed() => Wake::Announced(changed.is_ok()),
@@ -177,7 +182,10 @@ impl Forwarding {
                 // The core takes these without waiting for us.
                 let _ = self.channels.next_hops.send((address, state)).await;
             }
-            Event::InSync { took } => debug!(?took, "kernel routes in sync"),
+            Event::InSync { took } => {
+                debug!(?took, "kernel routes in sync");
+                self.metrics.synced(took);
+            }
             // The library has logged these.
             Event::Repaired { routes } => warn!(routes, "routes that somebody else changed are put right"),
             // The library has logged these.

@@ -161,11 +161,11 @@ impl Run {
                 Wake::Routes(permit) => {
                     let mut changes = Vec::new();
                     self.core.take_fib_changes(FIB_BATCH, &mut changes);
-                    if changes.is_empty() {
-                        self.converged = false;
-                        permit.send(ForwardingChange::Converged);
-                    } else {
+                    // Changes of routes of our own are none for the FIB.
+                    if !changes.is_empty() {
                         permit.send(ForwardingChange::Routes(changes));
+                    } else if std::mem::take(&mut self.converged) {
+                        permit.send(ForwardingChange::Converged);
                     }
                 }
                 Wake::Watches(permit) => {
@@ -275,5 +275,51 @@ impl Run {
             // The core's window is smaller than the channel.
             Err(TrySendError::Full(_)) => tracing::error!(slot, "a peer's channel overflowed its window"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp_core::{Asn, RouterId};
+    use bgp_rib::{DecisionConfig, ExportContext, GroupLimits, NextHopSource};
+
+    use super::*;
+
+    fn config() -> RibConfig {
+        RibConfig {
+            decision: DecisionConfig::default(),
+            multipath: 1,
+            next_hops: NextHopSource::Assume,
+            export: ExportContext { local_as: Asn(64512), router_id: RouterId(1), cluster_id: None },
+            limits: GroupLimits::default(),
+            fib: true,
+            seed: 1,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_prefix_of_our_own_does_not_pass_for_convergence() {
+        let (routes, mut told) = mpsc::channel(16);
+        let (watches, _watches) = mpsc::channel(16);
+        let (_next_hops, next_hops) = mpsc::channel(16);
+        let forwarding = ForwardingCore { routes, watches, next_hops };
+        let (store, clock) = (AttributeStore::new(1), Clock::start());
+        let (_thread, requests) =
+            CoreThread::spawn(config(), store, clock, Some(forwarding), EventBus::default()).unwrap();
+        let act = async |act: Act| requests.send(CoreRequest::With(act)).await.unwrap();
+        // Each is looked at before the next is sent, since the answer comes over the same inbox.
+        let pending = async || {
+            let (sender, answer) = tokio::sync::oneshot::channel();
+            act(Box::new(move |core, _| sender.send(core.has_fib_changes()).unwrap())).await;
+            answer.await.unwrap()
+        };
+        act(Box::new(|core, clock| core.announce_local(clock.now(), "10.0.0.0/24".parse().unwrap()))).await;
+        while pending().await {}
+        assert!(told.try_recv().is_err(), "nobody has said that the peers are complete");
+        act(Box::new(|core, clock| core.await_end_of_rib(clock.now(), Vec::new(), clock.now()))).await;
+        assert_eq!(told.recv().await, Some(ForwardingChange::Converged));
+        act(Box::new(|core, clock| core.announce_local(clock.now(), "10.0.1.0/24".parse().unwrap()))).await;
+        while pending().await {}
+        assert!(told.try_recv().is_err(), "it is said once");
     }
 }

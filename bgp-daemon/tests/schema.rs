@@ -130,7 +130,7 @@ fn routes_keep_their_form() {
     };
     let operation = FibOperation { op: "add".to_owned(), result: "ok".to_owned(), count: 2047 };
     let operations = vec![operation];
-    document("fib", Fib { routes: 2047, pending: 1, operations, repairs: 2, resyncs: 1, last_sync_ms: 9 });
+    document("fib", Fib { routes: 2047, pending: 1, operations, repairs: 2, resyncs: 1, last_sync_us: 9 });
     document("fib_diff", FibDiff { routes: vec![row], in_sync: 2047 });
 }
 

@@ -45,7 +45,7 @@ async fn fib(State(questions): State<mpsc::Sender<Question>>) -> Result<Json<Doc
         operations: stats.operations().into_iter().map(operation).collect(),
         repairs: stats.repairs,
         resyncs: stats.resyncs,
-        last_sync_ms: u64::try_from(stats.last_sync.as_millis()).unwrap_or(u64::MAX),
+        last_sync_us: u64::try_from(stats.last_sync.as_micros()).unwrap_or(u64::MAX),
     }))
 }
 

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use bgp_core::Prefix;
 use bgp_daemon::config::Fib;
-use bgp_daemon::rib::{FibChange, NextHopState};
+
 use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, NextHopWatch};
+use bgp_rib::{FibChange, NextHopState};
 use fib_sync::{Difference, Event, FibConfig, FibError, FibSync, IpNetwork, Resolution, Route, Stats};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
@@ -18,6 +19,10 @@ const QUEUE: usize = 16;
 
 /// Next-hop states that may wait for the RIB: a link that comes back changes many at once.
 const NEXT_HOPS: usize = 256;
+
+/// What `/readyz` says is missing: at first, and for good when netlink has failed.
+const NOT_COMPLETE: &str = "the routes of the peers are not all in the kernel yet";
+const NOT_KEPT: &str = "the kernel's routes are no longer kept; the log says why";
 
 /// What the control API asks.
 #[derive(Debug)]
@@ -47,6 +52,8 @@ pub(crate) struct Ends {
     pub(crate) announced: watch::Sender<BTreeSet<Prefix>>,
     /// For the control API.
     pub(crate) questions: mpsc::Sender<Question>,
+    /// For readiness: what is missing, if anything.
+    pub(crate) missing: watch::Receiver<Option<&'static str>>,
 }
 
 /// Keeps the kernel's routes as the RIB wants them.
@@ -58,6 +65,9 @@ pub(crate) struct Forwarding {
     /// Our own prefixes as they are in the kernel.
     own: BTreeSet<Prefix>,
     metrics: FibMetrics,
+    missing: watch::Sender<Option<&'static str>>,
+    /// All routes of the peers have been told; they are in the kernel once it is in sync.
+    complete: bool,
 }
 
 enum Wake {
@@ -89,15 +99,18 @@ impl Forwarding {
         let channels = Channels { routes, watches, next_hops, announced, questions };
         let core =
             ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
-        let ends = Ends { core, announced: announced_sender, questions: question_sender };
+        let (missing, missing_receiver) = watch::channel(Some(NOT_COMPLETE));
+        let ends =
+            Ends { core, announced: announced_sender, questions: question_sender, missing: missing_receiver };
         let blackhole = config.blackhole;
-        Ok((Forwarding { fib, channels, blackhole, own: BTreeSet::new(), metrics }, ends))
+        let own = BTreeSet::new();
+        Ok((Forwarding { fib, channels, blackhole, own, metrics, missing, complete: false }, ends))
     }
 
     /// Runs until the daemon is gone. The routes stay in the kernel, for the next run to adopt.
     pub(crate) async fn run(mut self) {
         loop {
-            self.metrics.update(&self.fib.stats());
+            self.tell_progress();
             let wake = tokio::select! {
                 change = self.channels.routes.recv() => Wake::Change(change),
                 changed = self.channels.announced.changed() => Wake::Announced(changed.is_ok()),
@@ -114,6 +127,7 @@ impl Forwarding {
                 Wake::Kernel(Ok(event)) => self.event(event).await,
                 Wake::Kernel(Err(failure)) => {
                     error!("the kernel's routes can no longer be kept: {failure}");
+                    self.missing.send_replace(Some(NOT_KEPT));
                     return;
                 }
                 Wake::Change(None) | Wake::Announced(false) | Wake::Watch(None) | Wake::Question(None) => {
@@ -125,6 +139,14 @@ impl Forwarding {
                     return;
                 }
             }
+        }
+    }
+
+    fn tell_progress(&mut self) {
+        let stats = self.fib.stats();
+        self.metrics.update(&stats);
+        if self.complete && stats.pending == 0 && self.missing.borrow().is_some() {
+            self.missing.send_replace(None);
         }
     }
 
@@ -140,6 +162,7 @@ impl Forwarding {
                     "routes of the peers are complete: removing what an earlier run left and nobody announces"
                 );
                 self.fib.finish_adoption();
+                self.complete = true;
             }
         }
     }

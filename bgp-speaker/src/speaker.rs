@@ -50,6 +50,7 @@ impl Speaker {
                 let registry = prometheus::Registry::new();
                 let (forwarding, ends) = Forwarding::open(&fib, FibMetrics::register(&registry)?)?;
                 options.metrics = Some(registry);
+                options.missing = Some(ends.missing);
                 options.forwarding = Some(ends.core);
                 options.announced = Some(ends.announced);
                 options.routes = Some(api::routes(ends.questions));

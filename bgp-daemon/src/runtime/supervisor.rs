@@ -25,9 +25,6 @@ use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 /// After the start, routes that an earlier run left in the kernel wait at most so long for peers that do not come.
 const DEFERRAL: Duration = Duration::from_secs(120);
 
-/// So long after the start a daemon is ready only with all its peers; afterwards one is enough.
-pub(super) const STARTING: Duration = Duration::from_secs(90);
-
 /// Attempts that a stranger may make at once, and the time after which it may make one more.
 const STRANGER_BURST: u32 = 10;
 const STRANGER_INTERVAL: Duration = Duration::from_secs(1);
@@ -71,6 +68,8 @@ pub struct Options {
     pub routes: Option<axum::Router>,
     /// More metrics.
     pub metrics: Option<prometheus::Registry>,
+    /// A sentence, while the embedder is not ready: `/readyz` says no and tells it.
+    pub missing: Option<watch::Receiver<Option<&'static str>>>,
     /// Lets a reload change the log level.
     pub log: Option<LogHandle>,
     /// Seeds everything that is drawn; `None` takes it from the system.
@@ -92,6 +91,7 @@ pub(super) struct Supervisor {
     pub(super) identity: Identity,
     pub(super) log: Option<LogHandle>,
     pub(super) last_reload: Option<LastReload>,
+    pub(super) missing: Option<watch::Receiver<Option<&'static str>>>,
     announced: Option<watch::Sender<BTreeSet<Prefix>>>,
     pub(super) file: Option<FileWatch>,
     limiter: Limiter,
@@ -125,6 +125,7 @@ impl Supervisor {
             limiter: Limiter::new(STRANGER_BURST, STRANGER_INTERVAL),
             config_path: options.config_path,
             announced: options.announced,
+            missing: options.missing,
             log: options.log,
             last_reload: None,
             router_id,

@@ -141,8 +141,8 @@ pub struct Fib {
     pub repairs: u64,
     /// How often all of the kernel's routes were read.
     pub resyncs: u64,
-    /// How long the newest burst of changes took, in milliseconds.
-    pub last_sync_ms: u64,
+    /// How long the newest burst of changes took, in microseconds.
+    pub last_sync_us: u64,
 }
 
 impl Body for Fib {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bgp_daemon::api::schema::{Fib, FibDiffRow, RouteRow};
 
@@ -86,7 +87,7 @@ pub(crate) fn fib(fib: &Fib) -> String {
     }
     line("repairs", fib.repairs.to_string());
     line("full reads", fib.resyncs.to_string());
-    line("last sync", format!("{} ms", fib.last_sync_ms));
+    line("last sync", format!("{:?}", Duration::from_micros(fib.last_sync_us)));
     out
 }
 
@@ -178,7 +179,7 @@ PREFIX          NEXT HOP   FROM       LP   MED  AS PATH      AGE  FLAGS
             ],
             repairs: 2,
             resyncs: 1,
-            last_sync_ms: 4,
+            last_sync_us: 4250,
             ..Fib::default()
         };
         let expected = "\
@@ -189,7 +190,7 @@ replace       3 ok
 delete        0 ok
 repairs       2
 full reads    1
-last sync     4 ms
+last sync     4.25ms
 ";
         assert_eq!(fib(&counts), expected);
     }

@@ -2,24 +2,30 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use crate::setup::{Place, Ran, program, run};
 
-fn start(daemon: &str, config: &std::path::Path) -> Ran {
+fn start(daemon: &str, config: &Path) -> Ran {
     run(Command::new(program(daemon)).arg("--config").arg(config))
 }
 
-/// The same as `nobody`, which may neither bind low ports nor change routes. The program is copied to where nobody
-/// may read it.
-fn start_as_nobody(place: &Place, daemon: &str, config: &std::path::Path) -> Ran {
+/// The same as `nobody` in a network namespace, who may neither bind low ports there nor change routes. The program
+/// is copied to where nobody may read it; by another process, since a file that this one writes to may not be run
+/// while a test beside this one starts something.
+fn start_as_nobody(place: &Place, daemon: &str, config: &Path) -> Ran {
+    assert_eq!(run(Command::new("cp").arg(program(daemon)).arg(&place.directory)).code, 0);
     let copy = place.directory.join(daemon);
-    fs::copy(program(daemon), &copy).unwrap();
     for path in [place.directory.as_path(), &copy] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     }
-    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
-    run(Command::new("setpriv").args(nobody).arg(copy).arg("--config").arg(config))
+    let script = "ip link set lo up && exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";
+    run(Command::new("unshare")
+        .args(["--net", "sh", "-c", script, "sh"])
+        .arg(copy)
+        .arg("--config")
+        .arg(config))
 }
 
 #[test]

@@ -161,7 +161,7 @@ impl Run {
                 Wake::Routes(permit) => {
                     let mut changes = Vec::new();
                     self.core.take_fib_changes(FIB_BATCH, &mut changes);
-                    // Changes of routes of our own are none for the FIB.
+                    // A prefix of our own is looked at and is no route to tell: then there is nothing to send.
                     if !changes.is_empty() {
                         permit.send(ForwardingChange::Routes(changes));
                     } else if std::mem::take(&mut self.converged) {

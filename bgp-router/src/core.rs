@@ -163,9 +163,13 @@ impl Core {
         self.apply::<V4>(now, peer, batch, &batch.v4);
         self.apply::<V6>(now, peer, batch, &batch.v6);
         if let Some(max) = max_prefix
-            && self.paths_held(peer) > max as usize
+            && let Some(family) = self.family_over(peer, max)
         {
-            let notification = Notification::cease(cease::MAX_PREFIXES, "");
+            // RFC 4486 section 4: the family and the limit.
+            let mut data = family.afi.to_be_bytes().to_vec();
+            data.push(family.safi);
+            data.extend(max.to_be_bytes());
+            let notification = Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data);
             self.down(now, peer);
             self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
         }
@@ -282,10 +286,10 @@ impl Core {
         session.families.iter().all(complete)
     }
 
-    /// Paths of the peer in all families.
-    fn paths_held(&self, peer: PeerId) -> usize {
-        let families = FamilySet::from_iter([Family::IPV4_UNICAST, Family::IPV6_UNICAST]);
-        families.iter().filter_map(|f| self.rib.peer_counts(peer, f)).map(|c| c.accepted).sum()
+    /// The family of which the peer holds more than `max` paths.
+    fn family_over(&self, peer: PeerId, max: u32) -> Option<Family> {
+        let held = |family| self.rib.peer_counts(peer, family).map_or(0, |counts| counts.accepted);
+        [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().find(|family| held(*family) > max as usize)
     }
 
     /// When [`Core::handle_timeout`] is due.

@@ -36,8 +36,8 @@ replay: setup binaries ## FILE=x.mrt.gz: a recorded table through the reflector 
 bench: ## BENCH=dir: this route reflector beside BIRD, FRR, GoBGP and OpenBGPD (ARGS="--small")
 	@test -f $(BENCH)/run.py || { echo "no $(BENCH)/run.py: set BENCH to the directory of the benchmark"; exit 2; }
 	cargo build --locked --release -p route-reflector
-	python3 $(BENCH)/run.py --adapter $(CURDIR)/bench/adapter.py --cmd $(abspath $(TARGET))/release/route-reflector \
-		--daemons adapter,bird,frr,gobgp,openbgpd --scenarios S1,S2,S3,S4 $(ARGS)
+	python3 $(BENCH)/run.py --adapter $(CURDIR)/bench/route-reflector.py --cmd $(abspath $(TARGET))/release/route-reflector \
+		--daemons route-reflector,bird,frr,gobgp,openbgpd --scenarios S1,S2,S3,S4 $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

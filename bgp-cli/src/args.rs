@@ -47,9 +47,12 @@ pub(crate) enum Command {
     },
     /// Routes: the best ones, or all to a PREFIX or to an address
     Routes(RoutesArgs),
-    /// The kernel's routes (bgp-speaker)
-    #[command(subcommand, infer_subcommands = true)]
-    Fib(FibCommand),
+    /// Our routes in the kernel and what was done to them (bgp-speaker)
+    #[command(infer_subcommands = true)]
+    Fib {
+        #[command(subcommand)]
+        command: Option<FibCommand>,
+    },
     /// Print events as they happen
     Watch {
         /// Which

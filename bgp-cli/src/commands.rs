@@ -4,8 +4,8 @@ use std::path::Path;
 
 use bgp_core::Prefix;
 use bgp_daemon::api::schema::{
-    Announced, EffectiveConfig, FibDiff, Peer, PeerActionDone, PeerActionRequest, Peers, PrefixesRequest,
-    RefreshDirection, ReloadReport, Routes, SessionState, Status, Topic, percent_encode,
+    Announced, EffectiveConfig, Fib, FibDiff, Peer, PeerActionDone, PeerActionRequest, Peers,
+    PrefixesRequest, RefreshDirection, ReloadReport, Routes, SessionState, Status, Topic, percent_encode,
 };
 use bgp_daemon::config::{Config, DaemonKind, Diagnostic, Severity};
 
@@ -30,7 +30,11 @@ pub(crate) async fn run(args: Args) -> Outcome {
         Command::Peer { peer, history, action: None } => one_peer(&client()?, &output, &peer, history).await,
         Command::Peer { peer, action: Some(action), .. } => act(&client()?, &output, &peer, action).await,
         Command::Routes(which) => routes(&client()?, &output, &which).await,
-        Command::Fib(FibCommand::Diff) => fib_diff(&client()?, &output).await,
+        Command::Fib { command: None } => {
+            output.whole(&client()?.get::<Fib>("/v1/fib").await?, show::fib)?;
+            Ok(Exit::Fine)
+        }
+        Command::Fib { command: Some(FibCommand::Diff) } => fib_diff(&client()?, &output).await,
         Command::Watch { topic } => watch(&client()?, &output, topic).await,
         Command::Wait(condition) => {
             let peers = wait::wait(&client()?, &condition).await?;
@@ -140,6 +144,10 @@ async fn watch(client: &Client, output: &Output, topic: WatchTopic) -> Outcome {
         WatchTopic::All => Topic::All,
     };
     let mut events = client.events(topic).await?;
+    // Not an event, so not among them: whoever waits for this line misses none.
+    if !output.is_json() {
+        eprintln!("watching");
+    }
     while let Some(event) = events.next().await? {
         line(&if output.is_json() { serde_json::to_string(&event)? } else { show::event(&event) })?;
     }

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info};
 
-use crate::api::Command;
 use crate::config::{Config, DaemonKind, Diagnostic};
 use crate::log::{self, LogHandle};
 use crate::runtime::Daemon;
@@ -101,10 +99,8 @@ pub async fn until_stopped(daemon: &mut Daemon) -> std::io::Result<&'static str>
             _ = terminate.recv() => return Ok("SIGTERM"),
             _ = interrupt.recv() => return Ok("SIGINT"),
             () = daemon.failed() => return Err(std::io::Error::other("the daemon ended by itself")),
-            _ = hangup.recv() => match control.ask(Command::Reload).await {
-                Ok(_) => info!("configuration reloaded"),
-                Err(refused) => error!("configuration not reloaded, the running one stays: {refused}"),
-            },
+            // The daemon logs how that went.
+            _ = hangup.recv() => drop(control.reload().await),
         }
     }
 }

@@ -21,6 +21,7 @@ fn snapshot(per_peer: PerPeer) -> MetricsSnapshot {
         flaps: 3,
         down: vec![("hold_timer", 2), ("notification_received", 1)],
         messages: vec![("received", "update", 7), ("sent", "keepalive", 9)],
+        notifications: vec![("received", "cease", 2), ("sent", "hold_timer", 1)],
         bytes_received: 1000,
         bytes_sent: 2000,
         families: vec![FamilyMetrics {

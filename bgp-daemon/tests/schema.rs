@@ -8,9 +8,9 @@ use std::path::Path;
 
 use bgp_daemon::api::schema::{
     Announced, Body, Capabilities, ChangeRow, Document, EVENT_SCHEMA, EffectiveConfig, ErrorBody,
-    ErrorDetail, Event, EventKind, FamilyCounts, FibDiff, FibDiffRow, FibFault, LastReload, MessageCount,
-    Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, Readiness, ReloadReport, RouteRow, Routes,
-    SessionState, Status, TableSize, Timers, Timestamp, Transition, Treated,
+    ErrorDetail, Event, EventKind, FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation,
+    LastReload, MessageCount, Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, Readiness,
+    ReloadReport, RouteRow, Routes, SessionState, Status, TableSize, Timers, Timestamp, Transition, Treated,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -128,6 +128,9 @@ fn routes_keep_their_form() {
         wanted: vec!["fd00::1".parse().unwrap()],
         found: Vec::new(),
     };
+    let operation = FibOperation { op: "add".to_owned(), result: "ok".to_owned(), count: 2047 };
+    let operations = vec![operation];
+    document("fib", Fib { routes: 2047, pending: 1, operations, repairs: 2, resyncs: 1, last_sync_us: 9 });
     document("fib_diff", FibDiff { routes: vec![row], in_sync: 2047 });
 }
 

@@ -4,6 +4,7 @@ use bgp_core::{AddressFamily, PathId, V4, V6};
 
 use crate::chunks::ChunkSet;
 use crate::decision::Decision;
+use crate::dirty::DirtySet;
 use crate::fib::Fib;
 use crate::next_hop::{NextHopId, NextHops};
 use crate::path::Path;
@@ -23,6 +24,8 @@ pub(crate) struct Held {
 pub struct FamilyRib<F: AddressFamily> {
     pub(crate) table: Table<F>,
     pub(crate) fib: Option<Fib>,
+    /// Where the best path changed since the follower last looked, while somebody follows.
+    pub(crate) followed: Option<DirtySet>,
     /// By the peer's slot.
     sources: Vec<Source>,
 }
@@ -35,7 +38,12 @@ struct Source {
 
 impl<F: AddressFamily> FamilyRib<F> {
     fn new(seed: u64, fib: bool) -> FamilyRib<F> {
-        let mut rib = FamilyRib { table: Table::new(seed), fib: fib.then(Fib::default), sources: Vec::new() };
+        let mut rib = FamilyRib {
+            table: Table::new(seed),
+            fib: fib.then(Fib::default),
+            followed: None,
+            sources: Vec::new(),
+        };
         rib.admit(PeerId::LOCAL);
         rib
     }
@@ -69,7 +77,7 @@ impl<F: AddressFamily> FamilyRib<F> {
         source.chunks.insert(outcome.dest);
         hops.note_use(next_hop, F::FAMILY, outcome.dest);
         source.let_go(&outcome, hops);
-        Some(tell(&mut self.fib, outcome.dest, outcome.change))
+        Some(self.tell(outcome.dest, outcome.change))
     }
 
     /// Removes a path.
@@ -84,7 +92,7 @@ impl<F: AddressFamily> FamilyRib<F> {
         let source = self.sources.get_mut(peer.slot as usize)?;
         let outcome = self.table.remove(prefix, peer, path_id, decision)?;
         source.let_go(&outcome, hops);
-        Some(tell(&mut self.fib, outcome.dest, outcome.change))
+        Some(self.tell(outcome.dest, outcome.change))
     }
 
     /// Removes all that a peer announced.
@@ -102,8 +110,8 @@ impl<F: AddressFamily> FamilyRib<F> {
         }
         self.table.remove_source(chunks.iter(), peer, decision, |outcome| {
             source.let_go(&outcome, hops);
-            let (dest, change) = tell(&mut self.fib, outcome.dest, outcome.change);
-            on(dest, change);
+            tell(&mut self.fib, &mut self.followed, outcome.dest, outcome.change);
+            on(outcome.dest, outcome.change);
         });
         debug_assert_eq!(source.held, Held::default(), "every path is counted in and out");
     }
@@ -119,18 +127,25 @@ impl<F: AddressFamily> FamilyRib<F> {
     ) {
         let chunks = hops.chunks(next_hop, F::FAMILY);
         self.table.set_metric(chunks, next_hop, metric, decision, |dest, change| {
-            let (dest, change) = tell(&mut self.fib, dest, change);
+            tell(&mut self.fib, &mut self.followed, dest, change);
             on(dest, change);
         });
+    }
+
+    fn tell(&mut self, dest: DestId, change: Change) -> (DestId, Change) {
+        tell(&mut self.fib, &mut self.followed, dest, change);
+        (dest, change)
     }
 }
 
 /// The FIB follows every change: paths that share the load matter to it as well as the best one.
-fn tell(fib: &mut Option<Fib>, dest: DestId, change: Change) -> (DestId, Change) {
+fn tell(fib: &mut Option<Fib>, followed: &mut Option<DirtySet>, dest: DestId, change: Change) {
     if let Some(fib) = fib.as_mut().filter(|_| change != Change::Unchanged) {
         fib.mark(dest);
     }
-    (dest, change)
+    if let Some(followed) = followed.as_mut().filter(|_| change == Change::Best) {
+        followed.mark(dest);
+    }
 }
 
 impl Source {

@@ -98,5 +98,5 @@ pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 pub use out::{ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, TargetKind};
 pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};
-pub use rib::{MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView};
+pub use rib::{BestChange, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView};
 pub use table::{Change, DestId, Outcome, Table};

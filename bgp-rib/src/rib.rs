@@ -1,5 +1,6 @@
 //! The whole RIB behind one face: who drives it passes in what sessions and the network say, and polls what comes out.
 
+mod follow;
 mod groups;
 mod views;
 
@@ -20,6 +21,7 @@ use crate::peer::{PeerId, PeerInfo, Peers};
 use crate::table::{Change, DestId};
 use groups::Groups;
 
+pub use follow::BestChange;
 pub use views::{MemoryUse, PathView, PeerCounts, RouteView};
 
 /// Destinations that nobody uses are freed this long after the first of them became so.
@@ -288,9 +290,10 @@ impl Rib {
     fn reclaim_in<F: RibFamily>(&mut self) {
         let groups = &self.groups;
         let rib = F::rib_mut(&mut self.families);
-        let fib = &rib.fib;
+        let (fib, followed) = (&rib.fib, &rib.followed);
         let is_in_fib = |dest| fib.as_ref().is_some_and(|fib| fib.is_dirty(dest));
-        rib.table.reclaim(|dest| is_in_fib(dest) || groups.is_dirty(F::FAMILY, dest));
+        let is_followed = |dest| followed.as_ref().is_some_and(|followed| followed.contains(dest));
+        rib.table.reclaim(|dest| is_in_fib(dest) || is_followed(dest) || groups.is_dirty(F::FAMILY, dest));
     }
 }
 

@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
 use bgp_core::{Asn, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
-use bgp_rib::{AttributeStore, Attrs, FibChange, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch};
+use bgp_rib::{
+    AttributeStore, Attrs, BestChange, FibChange, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch,
+};
 use hashbrown::HashMap;
 
 use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
@@ -33,6 +35,14 @@ struct Established {
     sends: usize,
     /// The group has something, but the window is full.
     waiting: bool,
+}
+
+impl Established {
+    fn is_twin_of(&self, other: &Established) -> bool {
+        (self.router_id, self.asn) == (other.router_id, other.asn)
+            && self.address != other.address
+            && !self.families.intersection(other.families).is_empty()
+    }
 }
 
 /// The RIB and its sessions.
@@ -116,16 +126,28 @@ impl Core {
     /// Two speakers with one router id hide each other's routes from clients of a reflector (RFC 4456 section 8).
     /// One that runs a session for each family is no such pair, nor are two in different AS (RFC 6286).
     fn warn_of_twins(&mut self, new: &Established) {
-        let twin = |s: &&Established| {
-            (s.router_id, s.asn) == (new.router_id, new.asn)
-                && s.address != new.address
-                && !s.families.intersection(new.families).is_empty()
-        };
         // The lowest, so that no output follows the order of the map.
-        if let Some(other) = self.sessions.values().filter(twin).map(|s| s.address).min() {
+        if let Some(other) = self.sessions.values().filter(|s| s.is_twin_of(new)).map(|s| s.address).min() {
             let peers = [new.address, other];
             self.outputs.push_back(CoreOutput::DuplicateRouterId { router_id: new.router_id, peers });
         }
+    }
+
+    /// The router ids that peers share which are up now, each with two of them for every peer too many: what
+    /// [`CoreOutput::DuplicateRouterId`] told, as long as it is so. By router id and address.
+    #[must_use]
+    pub fn duplicate_router_ids(&self) -> Vec<(RouterId, [IpAddr; 2])> {
+        let mut sessions: Vec<&Established> = self.sessions.values().collect();
+        sessions.sort_unstable_by_key(|s| (s.router_id, s.address));
+        let mut duplicates = Vec::new();
+        for same in sessions.chunk_by(|a, b| a.router_id == b.router_id) {
+            for (place, session) in same.iter().enumerate() {
+                if let Some(other) = same.iter().take(place).find(|s| s.is_twin_of(session)) {
+                    duplicates.push((session.router_id, [other.address, session.address]));
+                }
+            }
+        }
+        duplicates
     }
 
     fn down(&mut self, now: Instant, peer: PeerId) {
@@ -141,9 +163,13 @@ impl Core {
         self.apply::<V4>(now, peer, batch, &batch.v4);
         self.apply::<V6>(now, peer, batch, &batch.v6);
         if let Some(max) = max_prefix
-            && self.paths_held(peer) > max as usize
+            && let Some(family) = self.family_over(peer, max)
         {
-            let notification = Notification::cease(cease::MAX_PREFIXES, "");
+            // RFC 4486 section 4: the family and the limit.
+            let mut data = family.afi.to_be_bytes().to_vec();
+            data.push(family.safi);
+            data.extend(max.to_be_bytes());
+            let notification = Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data);
             self.down(now, peer);
             self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
         }
@@ -260,10 +286,10 @@ impl Core {
         session.families.iter().all(complete)
     }
 
-    /// Paths of the peer in all families.
-    fn paths_held(&self, peer: PeerId) -> usize {
-        let families = FamilySet::from_iter([Family::IPV4_UNICAST, Family::IPV6_UNICAST]);
-        families.iter().filter_map(|f| self.rib.peer_counts(peer, f)).map(|c| c.accepted).sum()
+    /// The family of which the peer holds more than `max` paths.
+    fn family_over(&self, peer: PeerId, max: u32) -> Option<Family> {
+        let held = |family| self.rib.peer_counts(peer, family).map_or(0, |counts| counts.accepted);
+        [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().find(|family| held(*family) > max as usize)
     }
 
     /// When [`Core::handle_timeout`] is due.
@@ -321,5 +347,79 @@ impl Core {
     /// Takes up to `max` changes of what the FIB should hold; what is not taken coalesces.
     pub fn take_fib_changes(&mut self, max: usize, out: &mut Vec<FibChange>) {
         self.rib.take_fib_changes(max, out);
+    }
+
+    /// Begins or ends to note changes of best paths: see [`Rib::follow_best`].
+    pub fn follow_best(&mut self, follow: bool) {
+        self.rib.follow_best(follow);
+    }
+
+    /// Gives up to `max` changes of best paths to `on`: see [`Rib::take_best_changes`].
+    pub fn take_best_changes(&mut self, max: usize, on: impl FnMut(BestChange<'_>)) {
+        self.rib.take_best_changes(max, on);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp_core::{Asn, ClusterId};
+    use bgp_rib::{
+        DecisionConfig, ExportContext, GroupKey, GroupLimits, NextHopSource, PeerInfo, PeerUp, SourceKind,
+        TargetKind,
+    };
+
+    use super::*;
+
+    fn core() -> Core {
+        let export =
+            ExportContext { local_as: Asn(64512), router_id: RouterId(9), cluster_id: Some(ClusterId(9)) };
+        let config = RibConfig {
+            decision: DecisionConfig::default(),
+            multipath: 1,
+            next_hops: NextHopSource::Assume,
+            export,
+            limits: GroupLimits::default(),
+            fib: false,
+            seed: 1,
+        };
+        Core::new(config, AttributeStore::new(1))
+    }
+
+    fn up(slot: u32, router_id: u32, family: Family) -> ToCore {
+        let families = FamilySet::EMPTY.with(family);
+        let info = PeerInfo {
+            id: PeerId { slot, generation: 1 },
+            kind: SourceKind::Client,
+            address: Ipv4Addr::from(0x0a00_0000 + slot).into(),
+            router_id: RouterId(router_id),
+            asn: Asn(64512),
+            families,
+        };
+        let group = GroupKey {
+            kind: TargetKind::Client,
+            families,
+            four_octet_as: true,
+            max_message_len: 4096,
+            next_hop_self: false,
+            local_v4: None,
+            local_v6: None,
+            export: true,
+        };
+        ToCore::Up(Box::new(SessionUp { peer: PeerUp { info, group }, max_prefix: None }))
+    }
+
+    #[test]
+    fn a_shared_router_id_is_known_as_long_as_both_sessions_are_up() {
+        let mut core = core();
+        for message in [up(1, 7, Family::IPV4_UNICAST), up(2, 8, Family::IPV4_UNICAST)] {
+            core.handle(Instant::ZERO, message);
+        }
+        assert_eq!(core.duplicate_router_ids(), []);
+        core.handle(Instant::ZERO, up(3, 7, Family::IPV4_UNICAST));
+        core.handle(Instant::ZERO, up(4, 8, Family::IPV6_UNICAST));
+        let peers = ["10.0.0.1".parse().unwrap(), "10.0.0.3".parse().unwrap()];
+        assert_eq!(core.duplicate_router_ids(), [(RouterId(7), peers)]);
+        core.handle(Instant::ZERO, ToCore::Down(PeerId { slot: 1, generation: 1 }));
+        assert_eq!(core.duplicate_router_ids(), []);
     }
 }

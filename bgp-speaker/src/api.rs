@@ -7,7 +7,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use bgp_core::Prefix;
 use bgp_daemon::api::ControlError;
-use bgp_daemon::api::schema::{Document, FibDiff, FibDiffRow, FibFault};
+use bgp_daemon::api::schema::{Body, Document, Fib, FibDiff, FibDiffRow, FibFault, FibOperation};
 use fib_sync::{Difference, DifferenceKind, FibError, Stats};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +15,7 @@ use crate::forwarding::Question;
 
 /// The paths; `questions` reaches the task that keeps the kernel's routes.
 pub(crate) fn routes(questions: mpsc::Sender<Question>) -> Router {
-    Router::new().route("/v1/fib/diff", get(diff)).with_state(questions)
+    Router::new().route("/v1/fib", get(fib)).route("/v1/fib/diff", get(diff)).with_state(questions)
 }
 
 async fn ask<T>(
@@ -28,6 +28,27 @@ async fn ask<T>(
     answer.await.map_err(|_| gone())
 }
 
+fn document<T: Body>(body: T) -> Json<Document<T>> {
+    Json(Document::new(&bgp_daemon::runtime::host_name(), body))
+}
+
+async fn fib(State(questions): State<mpsc::Sender<Question>>) -> Result<Json<Document<Fib>>, ControlError> {
+    let stats: Stats = ask(&questions, Question::Stats).await?;
+    let operation = |(op, result, count): (&str, &str, u64)| FibOperation {
+        op: op.to_owned(),
+        result: result.to_owned(),
+        count,
+    };
+    Ok(document(Fib {
+        routes: stats.routes as u64,
+        pending: stats.pending as u64,
+        operations: stats.operations().into_iter().map(operation).collect(),
+        repairs: stats.repairs,
+        resyncs: stats.resyncs,
+        last_sync_us: u64::try_from(stats.last_sync.as_micros()).unwrap_or(u64::MAX),
+    }))
+}
+
 async fn diff(
     State(questions): State<mpsc::Sender<Question>>,
 ) -> Result<Json<Document<FibDiff>>, ControlError> {
@@ -37,7 +58,7 @@ async fn diff(
     let stats: Stats = ask(&questions, Question::Stats).await?;
     let routes: Vec<FibDiffRow> = differences.iter().filter_map(row).collect();
     let in_sync = (stats.routes as u64).saturating_sub(routes.len() as u64);
-    Ok(Json(Document::new(&bgp_daemon::runtime::host_name(), FibDiff { routes, in_sync })))
+    Ok(document(FibDiff { routes, in_sync }))
 }
 
 fn row(difference: &Difference) -> Option<FibDiffRow> {

@@ -5,17 +5,24 @@ use std::net::IpAddr;
 
 use bgp_core::Prefix;
 use bgp_daemon::config::Fib;
-use bgp_daemon::rib::{FibChange, NextHopState};
+
 use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, NextHopWatch};
+use bgp_rib::{FibChange, NextHopState};
 use fib_sync::{Difference, Event, FibConfig, FibError, FibSync, IpNetwork, Resolution, Route, Stats};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
+
+use crate::metrics::FibMetrics;
 
 /// Batches of routes, next hops and questions that may wait on either side.
 const QUEUE: usize = 16;
 
 /// Next-hop states that may wait for the RIB: a link that comes back changes many at once.
 const NEXT_HOPS: usize = 256;
+
+/// What `/readyz` says is missing: at first, and for good when netlink has failed.
+const NOT_COMPLETE: &str = "the routes of the peers are not all in the kernel yet";
+const NOT_KEPT: &str = "the kernel's routes are no longer kept; the log says why";
 
 /// What the control API asks.
 #[derive(Debug)]
@@ -45,6 +52,8 @@ pub(crate) struct Ends {
     pub(crate) announced: watch::Sender<BTreeSet<Prefix>>,
     /// For the control API.
     pub(crate) questions: mpsc::Sender<Question>,
+    /// For readiness: what is missing, if anything.
+    pub(crate) missing: watch::Receiver<Option<&'static str>>,
 }
 
 /// Keeps the kernel's routes as the RIB wants them.
@@ -55,6 +64,10 @@ pub(crate) struct Forwarding {
     blackhole: bool,
     /// Our own prefixes as they are in the kernel.
     own: BTreeSet<Prefix>,
+    metrics: FibMetrics,
+    missing: watch::Sender<Option<&'static str>>,
+    /// All routes of the peers have been told; they are in the kernel once it is in sync.
+    complete: bool,
 }
 
 enum Wake {
@@ -70,7 +83,7 @@ impl Forwarding {
     ///
     /// # Errors
     /// No permission, or a table, protocol or metric that cannot be.
-    pub(crate) fn open(config: &Fib) -> Result<(Forwarding, Ends), FibError> {
+    pub(crate) fn open(config: &Fib, metrics: FibMetrics) -> Result<(Forwarding, Ends), FibError> {
         let settings = FibConfig {
             table: config.table,
             protocol: config.protocol,
@@ -86,13 +99,18 @@ impl Forwarding {
         let channels = Channels { routes, watches, next_hops, announced, questions };
         let core =
             ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
-        let ends = Ends { core, announced: announced_sender, questions: question_sender };
-        Ok((Forwarding { fib, channels, blackhole: config.blackhole, own: BTreeSet::new() }, ends))
+        let (missing, missing_receiver) = watch::channel(Some(NOT_COMPLETE));
+        let ends =
+            Ends { core, announced: announced_sender, questions: question_sender, missing: missing_receiver };
+        let blackhole = config.blackhole;
+        let own = BTreeSet::new();
+        Ok((Forwarding { fib, channels, blackhole, own, metrics, missing, complete: false }, ends))
     }
 
     /// Runs until the daemon is gone. The routes stay in the kernel, for the next run to adopt.
     pub(crate) async fn run(mut self) {
         loop {
+            self.tell_progress();
             let wake = tokio::select! {
                 change = self.channels.routes.recv() => Wake::Change(change),
                 changed = self.channels.announced.changed() => Wake::Announced(changed.is_ok()),
@@ -109,6 +127,7 @@ impl Forwarding {
                 Wake::Kernel(Ok(event)) => self.event(event).await,
                 Wake::Kernel(Err(failure)) => {
                     error!("the kernel's routes can no longer be kept: {failure}");
+                    self.missing.send_replace(Some(NOT_KEPT));
                     return;
                 }
                 Wake::Change(None) | Wake::Announced(false) | Wake::Watch(None) | Wake::Question(None) => {
@@ -120,6 +139,14 @@ impl Forwarding {
                     return;
                 }
             }
+        }
+    }
+
+    fn tell_progress(&mut self) {
+        let stats = self.fib.stats();
+        self.metrics.update(&stats);
+        if self.complete && stats.pending == 0 && self.missing.borrow().is_some() {
+            self.missing.send_replace(None);
         }
     }
 
@@ -135,6 +162,7 @@ impl Forwarding {
                     "routes of the peers are complete: removing what an earlier run left and nobody announces"
                 );
                 self.fib.finish_adoption();
+                self.complete = true;
             }
         }
     }
@@ -177,7 +205,10 @@ impl Forwarding {
                 // The core takes these without waiting for us.
                 let _ = self.channels.next_hops.send((address, state)).await;
             }
-            Event::InSync { took } => debug!(?took, "kernel routes in sync"),
+            Event::InSync { took } => {
+                debug!(?took, "kernel routes in sync");
+                self.metrics.synced(took);
+            }
             // The library has logged these.
             Event::Repaired { routes } => warn!(routes, "routes that somebody else changed are put right"),
             // The library has logged these.

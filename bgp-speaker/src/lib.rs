@@ -22,6 +22,7 @@
 
 mod api;
 mod forwarding;
+mod metrics;
 mod speaker;
 
 pub use speaker::{Speaker, SpeakerError};

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::api;
 use crate::forwarding::Forwarding;
+use crate::metrics::FibMetrics;
 
 /// Why a speaker cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum SpeakerError {
     /// The kernel's routes cannot be kept.
     #[error("{0}")]
     Fib(#[from] FibError),
+    /// The kernel's routes cannot be shown in the metrics.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// The daemon cannot start.
     #[error(transparent)]
     Daemon(#[from] StartError),
@@ -43,7 +47,10 @@ impl Speaker {
         let forwarding = match config.fib.filter(|fib| fib.enabled) {
             None => None,
             Some(fib) => {
-                let (forwarding, ends) = Forwarding::open(&fib)?;
+                let registry = prometheus::Registry::new();
+                let (forwarding, ends) = Forwarding::open(&fib, FibMetrics::register(&registry)?)?;
+                options.metrics = Some(registry);
+                options.missing = Some(ends.missing);
                 options.forwarding = Some(ends.core);
                 options.announced = Some(ends.announced);
                 options.routes = Some(api::routes(ends.questions));

@@ -6,6 +6,29 @@ use std::net::Ipv4Addr;
 
 const NO_ADVERTISE: &str = "65535:65282";
 
+/// What becomes of a route on its way through a reflector.
+#[derive(Clone, Debug)]
+pub(crate) enum Fate {
+    /// It arrives so.
+    Arrives(Expected),
+    /// It arrives, but the reflector discards its AGGREGATOR of AS 0 (RFC 7607).
+    LosesAggregator(Expected),
+    /// NO_ADVERTISE (RFC 1997): it stays at the reflector.
+    NotAdvertised,
+    /// AS 0 in its AS_PATH: the reflector treats it as withdrawn (RFC 7607).
+    TreatedAsWithdrawn,
+}
+
+impl Fate {
+    /// What the receivers hold, if they get it.
+    pub(crate) fn expected(&self) -> Option<&Expected> {
+        match self {
+            Fate::Arrives(expected) | Fate::LosesAggregator(expected) => Some(expected),
+            Fate::NotAdvertised | Fate::TreatedAsWithdrawn => None,
+        }
+    }
+}
+
 /// What a receiver must hold for one attribute list; the prefix is left empty.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
@@ -26,14 +49,25 @@ impl Expected {
         Some(expected)
     }
 
-    /// The same after a reflector of this cluster; `None` if it must not be passed on.
-    pub(crate) fn reflected(mut self, originator: Ipv4Addr, cluster: Ipv4Addr) -> Option<Expected> {
+    /// What becomes of it at a reflector of this cluster, which follows RFC 7607 or not.
+    pub(crate) fn reflected(
+        mut self,
+        originator: Ipv4Addr,
+        cluster: Ipv4Addr,
+        refuses_as_zero: bool,
+    ) -> Fate {
         if self.route.communities.iter().any(|community| community == NO_ADVERTISE) {
-            return None;
+            return Fate::NotAdvertised;
+        }
+        if refuses_as_zero && self.route.as_path.split([' ', '{', '}']).any(|asn| asn == "0") {
+            return Fate::TreatedAsWithdrawn;
         }
         self.route.local_pref.get_or_insert(100);
         self.route = self.route.reflected(originator, cluster);
-        Some(self)
+        let before = self.others.len();
+        self.others
+            .retain(|(name, value)| !(refuses_as_zero && name == "aggregator" && value.ends_with(" AS0")));
+        if self.others.len() == before { Fate::Arrives(self) } else { Fate::LosesAggregator(self) }
     }
 
     fn take(&mut self, attribute: &Attribute) -> Option<()> {
@@ -137,10 +171,24 @@ mod tests {
         assert_eq!(text("14 [t]"), "0a 0b");
     }
 
+    fn fate(code: u8, value: &[u8], refuses_as_zero: bool) -> Fate {
+        let attribute = Attribute { flags: 0xc0, code, value: value.to_vec() };
+        let expected = Expected::new(&[attribute]).unwrap();
+        expected.reflected(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST, refuses_as_zero)
+    }
+
     #[test]
     fn a_route_not_to_be_advertised_stops_at_the_reflector() {
-        let attribute = Attribute { flags: 0xc0, code: 8, value: b"\xff\xff\xff\x02".to_vec() };
-        let expected = Expected::new(&[attribute]).unwrap();
-        assert!(expected.reflected(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST).is_none());
+        assert!(matches!(fate(8, b"\xff\xff\xff\x02", false), Fate::NotAdvertised));
+        assert!(matches!(fate(8, b"\xff\xff\xff\x01", false), Fate::Arrives(_)));
+    }
+
+    #[test]
+    fn as_zero_is_refused_by_who_follows_rfc_7607() {
+        let (path, aggregator) = (b"\x02\x01\0\0\0\0", b"\0\0\0\0\x0a\0\0\x01");
+        assert!(matches!(fate(2, path, true), Fate::TreatedAsWithdrawn));
+        assert!(matches!(fate(2, path, false), Fate::Arrives(_)));
+        assert!(matches!(fate(7, aggregator, true), Fate::LosesAggregator(e) if e.others.is_empty()));
+        assert!(matches!(fate(7, aggregator, false), Fate::Arrives(_)));
     }
 }

@@ -146,7 +146,10 @@ impl Node {
     }
 
     /// Writes a file into the scratch directory.
-    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    /// If the directory cannot be written to.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.dir.join(name);
         std::fs::write(&path, text).map_err(Error::io(format!("cannot write {}", path.display())))?;
         open_to_all(&path)?;

@@ -6,7 +6,7 @@
 //!   (recorded UPDATEs)            └──► speaker ──► kernel (ip route)     == recorded, next hops resolved
 //! ```
 
-use crate::expected::Expected;
+use crate::expected::{Expected, Fate};
 use crate::mrt::{Recording, Table};
 use crate::process::Process;
 use crate::{Neighbor, Net, Node, Peer, Program, Result, Setup, Software, ensure};
@@ -32,7 +32,12 @@ pub struct Cast {
 #[derive(Clone, Debug)]
 pub struct Report {
     announced: usize,
+    withdrawn: usize,
+    prefixes: usize,
     sets: usize,
+    not_advertised: usize,
+    treated_as_withdrawn: usize,
+    without_aggregator: usize,
     bird: Comparison,
     kernel: Comparison,
 }
@@ -76,7 +81,15 @@ impl Comparison {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "recorded: {} announcements, {} attribute lists", self.announced, self.sets)?;
+        write!(f, "recorded: {} announcements and {} withdrawals: ", self.announced, self.withdrawn)?;
+        writeln!(f, "{} prefixes at the end, {} attribute lists", self.prefixes, self.sets)?;
+        for (count, rule) in [
+            (self.not_advertised, "not passed on: NO_ADVERTISE (RFC 1997)"),
+            (self.treated_as_withdrawn, "treated as withdrawn: AS 0 in AS_PATH (RFC 7607)"),
+            (self.without_aggregator, "passed on without AGGREGATOR: AS 0 in it (RFC 7607)"),
+        ] {
+            writeln!(f, "{count:>9} of them {rule}")?;
+        }
         writeln!(
             f,
             "{:8} {:>9} {:>9} {:>9} {:>9} {:>8}",
@@ -106,7 +119,7 @@ pub fn replay(file: &Path, cast: Cast) -> Result<Report> {
     let net = Net::new()?;
     let nodes = [net.node("rr")?, net.node("player")?, net.node("bird")?, net.node("speaker")?];
     let [rr, player, bird, speaker] = &nodes;
-    let fates = fates(&table, &recording, rr)?;
+    let fates = fates(&table, &recording, rr, cast)?;
     let igp = Igp::new(&fates);
 
     let client = |node: &Node| Neighbor::new(node.v4(), recording.asn).client();
@@ -129,9 +142,16 @@ pub fn replay(file: &Path, cast: Cast) -> Result<Report> {
         .map(str::to_owned);
     let _player = Process::start(player, &own, &args.each_ref().map(String::as_str))?;
 
+    let count =
+        |is: fn(&Fate) -> bool| table.routes.values().filter(|set| fates.get(**set).is_some_and(is)).count();
     let mut report = Report {
         announced: table.announced,
+        withdrawn: table.withdrawn,
+        prefixes: table.routes.len(),
         sets: table.sets.len(),
+        not_advertised: count(|fate| matches!(fate, Fate::NotAdvertised)),
+        treated_as_withdrawn: count(|fate| matches!(fate, Fate::TreatedAsWithdrawn)),
+        without_aggregator: count(|fate| matches!(fate, Fate::LosesAggregator(_))),
         bird: Comparison::default(),
         kernel: Comparison::default(),
     };
@@ -147,19 +167,20 @@ pub fn replay(file: &Path, cast: Cast) -> Result<Report> {
     Ok(report)
 }
 
-/// What becomes of each attribute list at a receiver; `None`: it does not get there.
-fn fates(table: &Table, recording: &Recording, reflector: &Node) -> Result<Vec<Option<Expected>>> {
+/// What becomes of each attribute list at a receiver.
+fn fates(table: &Table, recording: &Recording, reflector: &Node, cast: Cast) -> Result<Vec<Fate>> {
     let std::net::IpAddr::V4(cluster) = reflector.v4() else { return Ok(Vec::new()) };
+    let refuses_as_zero = cast.reflector == Software::RouteReflector;
     let fate = |attributes: &Vec<_>| {
         let expected = Expected::new(attributes);
-        expected.map(|expected| expected.reflected(recording.address, cluster))
+        expected.map(|expected| expected.reflected(recording.address, cluster, refuses_as_zero))
     };
     let fates = table.sets.iter().map(fate).collect::<Option<_>>();
     fates.ok_or_else(|| crate::Error::parse("UPDATE", "an attribute's value"))
 }
 
-fn fate(fates: &[Option<Expected>], set: usize) -> Option<&Expected> {
-    fates.get(set)?.as_ref()
+fn fate(fates: &[Fate], set: usize) -> Option<&Expected> {
+    fates.get(set)?.expected()
 }
 
 /// How the speaker's network reaches the recorded next hops: one half by host routes over a hundred gateways, the other
@@ -169,9 +190,9 @@ struct Igp(HashMap<String, String>);
 impl Igp {
     const DEFAULT: &str = "10.9.0.250";
 
-    fn new(fates: &[Option<Expected>]) -> Igp {
+    fn new(fates: &[Fate]) -> Igp {
         let mut next_hops: Vec<&str> =
-            fates.iter().flatten().map(|fate| fate.route.next_hop.as_str()).collect();
+            fates.iter().filter_map(|fate| Some(fate.expected()?.route.next_hop.as_str())).collect();
         next_hops.sort_unstable();
         next_hops.dedup();
         let host_routes = next_hops.iter().enumerate().filter(|(number, _)| number % 2 == 0);
@@ -220,12 +241,7 @@ fn bird_count(bird: &mut dyn Peer) -> Result<usize> {
     number.ok_or_else(|| crate::Error::parse("birdc show route count", text))
 }
 
-fn compare_bird(
-    node: &Node,
-    table: &Table,
-    fates: &[Option<Expected>],
-    comparison: &mut Comparison,
-) -> Result<()> {
+fn compare_bird(node: &Node, table: &Table, fates: &[Fate], comparison: &mut Comparison) -> Result<()> {
     let control = node.dir().join("bird.ctl").display().to_string();
     crate::peer::read_routes(&control, &mut |seen| {
         let mut route = seen.route.sorted();
@@ -248,7 +264,7 @@ fn compare_bird(
 fn compare_kernel(
     node: &Node,
     table: &Table,
-    fates: &[Option<Expected>],
+    fates: &[Fate],
     igp: &Igp,
     comparison: &mut Comparison,
 ) -> Result<()> {

@@ -1,5 +1,6 @@
 use crate::SeenRoute;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 /// What a router does, in no router's own language. The router id is the node's IPv4 address, the cluster id too.
 #[derive(Clone, Debug)]
@@ -7,6 +8,7 @@ pub struct Setup {
     pub(crate) asn: u32,
     pub(crate) neighbors: Vec<Neighbor>,
     pub(crate) announcements: Vec<Announcement>,
+    pub(crate) announce_file: Option<PathBuf>,
     pub(crate) igp: Vec<(String, String)>,
     pub(crate) extra: String,
 }
@@ -51,7 +53,14 @@ pub struct Announcement {
 impl Setup {
     /// A router without neighbours.
     pub fn new(asn: u32) -> Setup {
-        Setup { asn, neighbors: Vec::new(), announcements: Vec::new(), igp: Vec::new(), extra: String::new() }
+        Setup {
+            asn,
+            neighbors: Vec::new(),
+            announcements: Vec::new(),
+            announce_file: None,
+            igp: Vec::new(),
+            extra: String::new(),
+        }
     }
 
     /// Adds a neighbour.
@@ -63,6 +72,12 @@ impl Setup {
     /// Adds a prefix, or an [`Announcement`] with attributes.
     pub fn announce(mut self, announcement: impl Into<Announcement>) -> Setup {
         self.announcements.push(announcement.into());
+        self
+    }
+
+    /// A file of prefixes that is watched (only this project's daemons).
+    pub fn announce_file(mut self, file: &Path) -> Setup {
+        self.announce_file = Some(file.to_owned());
         self
     }
 

@@ -30,7 +30,8 @@ pub(crate) fn status(status: &Status) -> String {
     line("memory", format!("{} KiB in the RIB", status.rib_memory_bytes / 1024));
     line("config", status.config_file.clone().unwrap_or_else(|| "none: a trial".to_owned()));
     if let Some(reload) = &status.last_reload {
-        let result = reload.error.as_ref().map_or("taken".to_owned(), |error| format!("refused: {error}"));
+        let first_line = |error: &String| format!("refused: {}", error.lines().next().unwrap_or_default());
+        let result = reload.error.as_ref().map_or("taken".to_owned(), first_line);
         line("last reload", format!("{} {result}", reload.time));
     }
     line("ready", if status.ready { "yes" } else { "no" }.to_owned());

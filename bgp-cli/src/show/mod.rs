@@ -6,4 +6,4 @@ mod routes;
 
 pub(crate) use daemon::{event, reload, status};
 pub(crate) use peers::{history, peer, peers};
-pub(crate) use routes::{fib_diff, routes};
+pub(crate) use routes::{fib, fib_diff, routes};

@@ -1,8 +1,10 @@
 //! Routes and the FIB's difference as tables.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use bgp_daemon::api::schema::{FibDiffRow, RouteRow};
+use bgp_daemon::api::schema::{Fib, FibDiffRow, RouteRow};
 
 use crate::table::{Align, Cell, Table, duration, or_dash};
 
@@ -70,6 +72,25 @@ fn cells(route: &RouteRow, wide: bool) -> Vec<Cell> {
     cells
 }
 
+/// Counts of the kernel's routes.
+pub(crate) fn fib(fib: &Fib) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(out, "{name:<14}{value}");
+    };
+    line("routes", fib.routes.to_string());
+    line("pending", fib.pending.to_string());
+    for kind in ["add", "replace", "delete"] {
+        let of_kind = fib.operations.iter().filter(|operation| operation.op == kind);
+        let results: Vec<String> = of_kind.map(|o| format!("{} {}", o.count, o.result)).collect();
+        line(kind, results.join(", "));
+    }
+    line("repairs", fib.repairs.to_string());
+    line("full reads", fib.resyncs.to_string());
+    line("last sync", format!("{:?}", Duration::from_micros(fib.last_sync_us)));
+    out
+}
+
 /// What the kernel has otherwise than it should.
 pub(crate) fn fib_diff(rows: &[FibDiffRow]) -> Table {
     let titles = ["PREFIX", "FAULT", "WANTED", "FOUND"];
@@ -84,7 +105,7 @@ pub(crate) fn fib_diff(rows: &[FibDiffRow]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bgp_daemon::api::schema::{FibFault, Timestamp};
+    use bgp_daemon::api::schema::{FibFault, FibOperation, Timestamp};
 
     fn route(prefix: &str) -> RouteRow {
         RouteRow {
@@ -139,6 +160,39 @@ PREFIX          NEXT HOP   FROM       LP   MED  AS PATH      AGE  FLAGS
         };
         let text = routes(&[lost], true).render(false, false);
         assert!(text.ends_with("igp  -  -  64512:100,64512:1:2  router id\n"), "{text}");
+    }
+
+    #[test]
+    fn the_fib_is_counted_by_operation_and_result() {
+        let operation = |op: &str, result: &str, count| FibOperation {
+            op: op.to_owned(),
+            result: result.to_owned(),
+            count,
+        };
+        let counts = Fib {
+            routes: 12,
+            operations: vec![
+                operation("add", "ok", 13),
+                operation("add", "refused", 1),
+                operation("replace", "ok", 3),
+                operation("delete", "ok", 0),
+            ],
+            repairs: 2,
+            resyncs: 1,
+            last_sync_us: 4250,
+            ..Fib::default()
+        };
+        let expected = "\
+routes        12
+pending       0
+add           13 ok, 1 refused
+replace       3 ok
+delete        0 ok
+repairs       2
+full reads    1
+last sync     4.25ms
+";
+        assert_eq!(fib(&counts), expected);
     }
 
     #[test]

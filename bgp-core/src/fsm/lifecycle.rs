@@ -158,6 +158,7 @@ impl Session {
     /// Says goodbye on a connection that is no longer among ours.
     pub(super) fn close(&mut self, connection: &Connection, notification: Option<&Notification>) {
         if let Some(notification) = notification {
+            self.counters.notifications_sent.count(notification);
             let mut message = Vec::new();
             notification.encode(&mut message);
             self.send(connection.id, MessageType::Notification, message);

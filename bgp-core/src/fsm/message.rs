@@ -64,6 +64,7 @@ impl Session {
 
     fn notification(&mut self, now: Instant, id: ConnectionId, body: &[u8]) {
         if let Some(notification) = Notification::parse(body) {
+            self.counters.notifications_received.count(&notification);
             self.end(now, id, None, DownReason::NotificationReceived(notification));
         }
     }

@@ -43,7 +43,7 @@ use crate::wire::notification::cease;
 use crate::wire::{Notification, Open};
 
 pub use self::config::SessionConfig;
-pub use self::counters::{Counters, MessageCounters};
+pub use self::counters::{Counters, MessageCounters, NotificationCounters};
 pub use self::negotiate::Negotiated;
 pub use self::output::{ConnectionId, Direction, DownReason, Output, Received, State};
 

@@ -154,6 +154,10 @@ fn detailed(out: &mut Families, peer: &PeerMetrics) {
         let labels = [("peer", address.as_str()), ("direction", direction), ("type", kind)];
         out.counter("bgp_peer_messages_total", "Messages", &labels, number(*count));
     }
+    for (direction, code, count) in &peer.notifications {
+        let labels = [("peer", address.as_str()), ("direction", direction), ("code", code)];
+        out.counter("bgp_peer_notifications_total", "NOTIFICATIONs", &labels, number(*count));
+    }
     let by_reason = [
         ("bgp_peer_down_total", "Sessions that ended", "reason", &peer.down),
         ("bgp_peer_routes_rejected_total", "Routes refused at import", "reason", &peer.rejected),

@@ -58,6 +58,8 @@ pub struct PeerMetrics {
     pub down: Vec<(&'static str, u64)>,
     /// Messages by direction (`received`, `sent`) and type.
     pub messages: Vec<(&'static str, &'static str, u64)>,
+    /// NOTIFICATIONs by direction and code; those that never came or went may be left out.
+    pub notifications: Vec<(&'static str, &'static str, u64)>,
     /// Octets read.
     pub bytes_received: u64,
     /// Octets written.

@@ -22,11 +22,11 @@ use super::rows;
 use super::status::PeerStatus;
 use super::supervisor::Supervisor;
 use crate::api::schema::{
-    Announced, EffectiveConfig, LastReload, PeerDetail, PeerRef, PeerRow, Readiness, RefreshDirection,
-    RouteCollector, RouteQuery, RouteTarget, Routes, Scope, Status, TableSize, Timestamp,
+    Announced, EffectiveConfig, LastReload, PeerDetail, PeerRef, PeerRow, RefreshDirection, RouteCollector,
+    RouteQuery, RouteTarget, Routes, Scope, Status, TableSize, Timestamp,
 };
 use crate::api::{Command, ControlError, PeerAction};
-use crate::config::{PeerConfig, Selector};
+use crate::config::PeerConfig;
 
 const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 
@@ -56,7 +56,7 @@ impl Supervisor {
             }
             Command::Config(reply) => answer!(reply, Ok(self.effective())),
             Command::Metrics(reply) => answer!(reply, self.metrics().await.map(Box::new)),
-            Command::Ready(reply) => answer!(reply, Ok(self.readiness().await)),
+            Command::Ready(reply) => answer!(reply, self.readiness().await),
         }
     }
 
@@ -95,7 +95,9 @@ impl Supervisor {
         let statuses = self.peers.statuses().await;
         let sizes = self.table_sizes().await?;
         let started = self.clock.started();
-        let readiness = self.readiness().await;
+        let duplicates = self.ask_core(|core, _| core.duplicate_router_ids()).await?;
+        let alarms = duplicates.into_iter().map(|(id, peers)| rows::duplicate_router_id(id, peers));
+        let readiness = self.readiness().await?;
         Ok(Status {
             daemon: self.config.daemon.name().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -114,7 +116,7 @@ impl Supervisor {
             config_file: self.config_path.as_ref().map(|p| p.display().to_string()),
             last_reload: self.last_reload.clone(),
             ready: readiness.ready,
-            alarms: Vec::new(),
+            alarms: alarms.collect(),
         })
     }
 
@@ -166,6 +168,14 @@ impl Supervisor {
     async fn peer_action(&mut self, peer: &PeerRef, action: PeerAction) -> Result<(), ControlError> {
         let address = self.resolve(peer)?;
         let text = |reason: Option<String>| reason.unwrap_or_default();
+        if let (PeerAction::Down { .. }, Some(range)) = (&action, self.peers.range_of(address)) {
+            return Err(ControlError::Refused {
+                message: format!("peer {address} comes from the range {range} and would be let in again"),
+                hint: Some(format!(
+                    "`bgp peer {address} reset` ends its session; to keep it out, configure its address with `enabled = false`"
+                )),
+            });
+        }
         info!(peer = %address, action = action.name(), "asked by the operator");
         match action {
             PeerAction::Up => self.tell(address, PeerCommand::Start).await,
@@ -246,29 +256,6 @@ impl Supervisor {
             file: self.config_path.as_ref().map(|p| p.display().to_string()),
             effective: self.config.effective(),
         }
-    }
-
-    /// Ready: no peers are configured, or one is established; shortly after the start, all of them
-    /// (`/readyz` of a node that has just come up must not be green before its routes are out).
-    pub(super) async fn readiness(&self) -> Readiness {
-        let statuses = self.peers.statuses().await;
-        let configured: Vec<&(PeerConfig, PeerStatus)> = statuses
-            .iter()
-            .filter(|(config, _)| matches!(config.selector, Selector::Address(_)) && config.enabled)
-            .collect();
-        let down: Vec<IpAddr> = configured
-            .iter()
-            .filter(|(_, status)| status.state != State::Established)
-            .map(|(_, status)| status.address)
-            .collect();
-        let young = self.clock.now().since_origin() < super::supervisor::STARTING;
-        let enough = down.is_empty() || (!young && down.len() < configured.len());
-        let missing = if enough {
-            Vec::new()
-        } else {
-            down.iter().map(|address| format!("peer {address} is not established")).collect()
-        };
-        Readiness { ready: missing.is_empty(), missing }
     }
 
     pub(super) fn note_reload(&mut self, error: Option<String>) {

@@ -10,6 +10,9 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::sleep_until;
 
 use super::clock::Clock;
+use super::rows;
+use crate::api::EventBus;
+use crate::api::schema::{Event, EventKind};
 
 /// Messages that may wait for the core; a peer that finds it full stops reading its socket.
 const INBOX: usize = 512;
@@ -19,6 +22,9 @@ const BURST: usize = 64;
 
 /// Routes in one batch for the FIB.
 const FIB_BATCH: usize = 4096;
+
+/// Changed routes that watchers are told before other work has its turn.
+const WATCH_BATCH: usize = 256;
 
 /// What the core is asked.
 pub(crate) enum CoreRequest {
@@ -97,6 +103,7 @@ impl CoreThread {
         store: AttributeStore,
         clock: Clock,
         forwarding: Option<ForwardingCore>,
+        watchers: EventBus,
     ) -> std::io::Result<(CoreThread, mpsc::Sender<CoreRequest>)> {
         let (requests, inbox) = mpsc::channel(INBOX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -107,6 +114,7 @@ impl CoreThread {
             peers: HashMap::new(),
             forwarding,
             converged: false,
+            watchers,
         };
         let thread =
             std::thread::Builder::new().name("rib".into()).spawn(move || runtime.block_on(run.run()))?;
@@ -129,6 +137,8 @@ struct Run {
     forwarding: Option<ForwardingCore>,
     /// [`ForwardingChange::Converged`] is to be told once no route change is left to tell.
     converged: bool,
+    /// Who is told of routes and alarms.
+    watchers: EventBus,
 }
 
 enum Wake {
@@ -137,6 +147,8 @@ enum Wake {
     Routes(mpsc::OwnedPermit<ForwardingChange>),
     Watches(mpsc::OwnedPermit<NextHopWatch>),
     Timer,
+    /// Watchers have not been told all yet.
+    Watchers,
     ForwardingGone,
 }
 
@@ -144,7 +156,9 @@ impl Run {
     async fn run(mut self) {
         let mut requests = Vec::with_capacity(BURST);
         loop {
-            match self.wait(&mut requests).await {
+            let wake = self.wait(&mut requests).await;
+            self.core.follow_best(self.watchers.wants_routes());
+            match wake {
                 Wake::Requests(0) => return,
                 Wake::Requests(_) => requests.drain(..).for_each(|request| self.handle(request)),
                 Wake::NextHop(address, state) => {
@@ -153,11 +167,11 @@ impl Run {
                 Wake::Routes(permit) => {
                     let mut changes = Vec::new();
                     self.core.take_fib_changes(FIB_BATCH, &mut changes);
-                    if changes.is_empty() {
-                        self.converged = false;
-                        permit.send(ForwardingChange::Converged);
-                    } else {
+                    // A prefix of our own is looked at and is no route to tell: then there is nothing to send.
+                    if !changes.is_empty() {
                         permit.send(ForwardingChange::Routes(changes));
+                    } else if std::mem::take(&mut self.converged) {
+                        permit.send(ForwardingChange::Converged);
                     }
                 }
                 Wake::Watches(permit) => {
@@ -165,7 +179,7 @@ impl Run {
                         permit.send(watch.into());
                     }
                 }
-                Wake::Timer => {}
+                Wake::Timer | Wake::Watchers => {}
                 Wake::ForwardingGone => self.forwarding = None,
             }
             let now = self.clock.now();
@@ -173,6 +187,7 @@ impl Run {
                 self.core.handle_timeout(now);
             }
             self.deliver();
+            self.tell_watchers();
         }
     }
 
@@ -204,10 +219,12 @@ impl Run {
                 }
             }
         };
+        let more_to_tell = self.core.rib().has_best_changes();
         tokio::select! {
             count = self.inbox.recv_many(requests, BURST) => Wake::Requests(count),
             wake = world => wake,
             () = timer => Wake::Timer,
+            () = std::future::ready(()), if more_to_tell => Wake::Watchers,
         }
     }
 
@@ -230,11 +247,26 @@ impl Run {
             match output {
                 CoreOutput::Peer(message) => self.send(message),
                 CoreOutput::Converged => self.converged = true,
-                CoreOutput::DuplicateRouterId { router_id, peers: [a, b] } => {
-                    tracing::error!(%router_id, "two peers share a router id: {a} and {b}; routes of one hide those of the other");
+                CoreOutput::DuplicateRouterId { router_id, peers } => {
+                    let message = rows::duplicate_router_id(router_id, peers);
+                    tracing::error!("{message}");
+                    self.watchers.publish(Event::now(EventKind::Alarm { message }));
                 }
             }
         }
+    }
+
+    fn tell_watchers(&mut self) {
+        let Run { core, watchers, clock, .. } = self;
+        core.take_best_changes(WATCH_BATCH, |change| {
+            let kind = match &change.best {
+                Some((route, best)) => {
+                    EventKind::Route { route: Box::new(rows::route_row(route, best, clock, clock.now())) }
+                }
+                None => EventKind::Withdraw { prefix: change.prefix },
+            };
+            watchers.publish(Event::now(kind));
+        });
     }
 
     fn send(&mut self, message: ToPeer) {
@@ -248,5 +280,51 @@ impl Run {
             // The channel is as wide as what the core may send.
             Err(TrySendError::Full(_)) => tracing::error!(slot, "a peer's channel overflowed its window"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp_core::{Asn, RouterId};
+    use bgp_rib::{DecisionConfig, ExportContext, GroupLimits, NextHopSource};
+
+    use super::*;
+
+    fn config() -> RibConfig {
+        RibConfig {
+            decision: DecisionConfig::default(),
+            multipath: 1,
+            next_hops: NextHopSource::Assume,
+            export: ExportContext { local_as: Asn(64512), router_id: RouterId(1), cluster_id: None },
+            limits: GroupLimits::default(),
+            fib: true,
+            seed: 1,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_prefix_of_our_own_does_not_pass_for_convergence() {
+        let (routes, mut told) = mpsc::channel(16);
+        let (watches, _watches) = mpsc::channel(16);
+        let (_next_hops, next_hops) = mpsc::channel(16);
+        let forwarding = ForwardingCore { routes, watches, next_hops };
+        let (store, clock) = (AttributeStore::new(1), Clock::start());
+        let (_thread, requests) =
+            CoreThread::spawn(config(), store, clock, Some(forwarding), EventBus::default()).unwrap();
+        let act = async |act: Act| requests.send(CoreRequest::With(act)).await.unwrap();
+        // Each is looked at before the next is sent, since the answer comes over the same inbox.
+        let pending = async || {
+            let (sender, answer) = tokio::sync::oneshot::channel();
+            act(Box::new(move |core, _| sender.send(core.has_fib_changes()).unwrap())).await;
+            answer.await.unwrap()
+        };
+        act(Box::new(|core, clock| core.announce_local(clock.now(), "10.0.0.0/24".parse().unwrap()))).await;
+        while pending().await {}
+        assert!(told.try_recv().is_err(), "nobody has said that the peers are complete");
+        act(Box::new(|core, clock| core.await_end_of_rib(clock.now(), Vec::new(), clock.now()))).await;
+        assert_eq!(told.recv().await, Some(ForwardingChange::Converged));
+        act(Box::new(|core, clock| core.announce_local(clock.now(), "10.0.1.0/24".parse().unwrap()))).await;
+        while pending().await {}
+        assert!(told.try_recv().is_err(), "it is said once");
     }
 }

@@ -109,7 +109,8 @@ impl History {
         if from == State::Established {
             self.flaps += 1;
         }
-        let reason = (to == State::Idle).then(|| self.last_error.clone()).flatten();
+        let fell = session_state(to) < session_state(from);
+        let reason = if fell { self.last_error.clone() } else { None };
         let transition = Transition { at: self.since, from, to, reason };
         if self.transitions.len() == KEPT {
             self.transitions.pop_front();
@@ -131,11 +132,6 @@ impl History {
         if self.last_error.as_deref() != Some(&text) {
             info!(peer = %self.peer, reason = %text, "session down");
         }
-        if let Some(transition) =
-            self.transitions.back_mut().filter(|t| t.to == State::Idle && t.reason.is_none())
-        {
-            transition.reason = Some(text.clone());
-        }
         self.last_error = Some(text);
     }
 
@@ -151,5 +147,31 @@ impl History {
             }
             warn!(peer = %self.peer, fault = %fault, update = hex, octets = body.len(), "malformed UPDATE");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::schema::Topic;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lost_session_is_told_with_its_reason() {
+        let watchers = EventBus::default();
+        let mut watcher = watchers.watch(Topic::Peers);
+        let mut history = History::new([10, 0, 0, 1].into(), None, watchers);
+        history.record(PeerEvent::State { from: State::OpenConfirm, to: State::Established });
+        history.record(PeerEvent::Down(DownReason::HoldTimerExpired));
+        history.record(PeerEvent::State { from: State::Established, to: State::Active });
+        let reasons: Vec<Option<&str>> = history.transitions().map(|t| t.reason.as_deref()).collect();
+        assert_eq!(reasons, [None, Some("hold timer expired")]);
+        assert_eq!((history.flaps, history.downs.len()), (1, 1));
+        let first = watcher.next().await.unwrap();
+        assert!(matches!(&first.kind, EventKind::Peer { reason: None, .. }));
+        let second = watcher.next().await.unwrap();
+        assert!(
+            matches!(&second.kind, EventKind::Peer { reason: Some(why), .. } if why == "hold timer expired")
+        );
     }
 }

@@ -23,6 +23,7 @@ mod daemon;
 mod history;
 mod peer_task;
 mod peers;
+mod readiness;
 mod reload;
 mod rows;
 mod scrape;

@@ -193,6 +193,12 @@ impl PeerSet {
         meant.map(|(address, _)| *address)
     }
 
+    /// The range that this dynamic peer came from.
+    pub(super) fn range_of(&self, address: IpAddr) -> Option<Selector> {
+        let selector = self.running.get(&address)?.config.selector;
+        matches!(selector, Selector::Range(_)).then_some(selector)
+    }
+
     /// The slots of the peers that are configured by address and enabled.
     pub(super) fn configured_slots(&self) -> Vec<u32> {
         let configured = |(address, running): (&IpAddr, &Running)| {

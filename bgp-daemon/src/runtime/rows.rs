@@ -1,10 +1,11 @@
 //! From what the parts know to the rows of the control API.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use bgp_core::fsm::State;
 use bgp_core::wire::{Attributes, MessageType, attribute_name, code};
-use bgp_core::{Family, Instant, PeerKind};
+use bgp_core::{Family, Instant, PeerKind, RouterId};
 use bgp_rib::{PathView, PeerCounts, PeerId, RouteView, SourceKind};
 use bgp_router::Policy;
 
@@ -132,6 +133,14 @@ pub(super) fn messages(status: &PeerStatus) -> Vec<MessageCount> {
             })
         })
         .collect()
+}
+
+/// The alarm for two peers that say they are the same router.
+pub(super) fn duplicate_router_id(router_id: RouterId, [a, b]: [IpAddr; 2]) -> String {
+    format!(
+        "the peers {a} and {b} both have the router id {router_id}: clients of a reflector hear only one of them; \
+         give one of them another router id"
+    )
 }
 
 /// A path's row.

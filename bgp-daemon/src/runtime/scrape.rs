@@ -33,6 +33,19 @@ impl Supervisor {
     }
 }
 
+/// The error codes of NOTIFICATIONs, in the order of their numbers from 0, which stands for all that are undefined.
+const NOTIFICATION_CODES: [&str; 9] = [
+    "undefined",
+    "header",
+    "open",
+    "update",
+    "hold_timer",
+    "fsm",
+    "cease",
+    "route_refresh",
+    "send_hold_timer",
+];
+
 fn peer_metrics((config, status, counts): &PeerState) -> PeerMetrics {
     let row = rows::peer_row(config, status, counts);
     let families = counts.iter().map(|(family, counts)| {
@@ -53,6 +66,14 @@ fn peer_metrics((config, status, counts): &PeerState) -> PeerMetrics {
         let sent = if name == "update" { status.updates_sent } else { status.counters.sent.get(kind) };
         [("received", name, status.counters.received.get(kind)), ("sent", name, sent)]
     });
+    let directions = [
+        ("received", &status.counters.notifications_received),
+        ("sent", &status.counters.notifications_sent),
+    ];
+    let notifications = directions.into_iter().flat_map(|(direction, counters)| {
+        let seen = NOTIFICATION_CODES.into_iter().zip(counters.iter()).filter(|(_, (_, count))| *count > 0);
+        seen.map(move |(name, (_, count))| (direction, name, count))
+    });
     let treatments = ["discard_attribute", "treat_as_withdraw", "disable_family", "reset_session"];
     PeerMetrics {
         address: row.address,
@@ -64,6 +85,7 @@ fn peer_metrics((config, status, counts): &PeerState) -> PeerMetrics {
         flaps: row.flaps,
         down: status.downs.clone(),
         messages: messages.collect(),
+        notifications: notifications.collect(),
         bytes_received: status.octets_read,
         bytes_sent: status.octets_written,
         families: families.collect(),

@@ -25,9 +25,6 @@ use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 /// After the start, routes that an earlier run left in the kernel wait at most so long for peers that do not come.
 const DEFERRAL: Duration = Duration::from_secs(120);
 
-/// So long after the start a daemon is ready only with all its peers; afterwards one is enough.
-pub(super) const STARTING: Duration = Duration::from_secs(90);
-
 /// Refusals of one source that are logged at once, and the time after which one more is.
 const REFUSAL_BURST: u32 = 10;
 const REFUSAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -71,6 +68,8 @@ pub struct Options {
     pub routes: Option<axum::Router>,
     /// More metrics.
     pub metrics: Option<prometheus::Registry>,
+    /// A sentence, while the embedder is not ready: `/readyz` says no and tells it.
+    pub missing: Option<watch::Receiver<Option<&'static str>>>,
     /// Lets a reload change the log level.
     pub log: Option<LogHandle>,
     /// Seeds everything that is drawn; `None` takes it from the system.
@@ -92,6 +91,7 @@ pub(super) struct Supervisor {
     pub(super) identity: Identity,
     pub(super) log: Option<LogHandle>,
     pub(super) last_reload: Option<LastReload>,
+    pub(super) missing: Option<watch::Receiver<Option<&'static str>>>,
     announced: Option<watch::Sender<BTreeSet<Prefix>>>,
     pub(super) file: Option<FileWatch>,
     limiter: Limiter,
@@ -113,16 +113,11 @@ impl Supervisor {
         let store = AttributeStore::new(seed);
         let clock = Clock::start();
         let rib = settings::rib(&config, &identity, options.forwarding.is_some(), seed);
+        let watchers = control.events().clone();
         let (thread, core) =
-            CoreThread::spawn(rib, store.clone(), clock, options.forwarding).map_err(StartError::Thread)?;
-        let shared = Shared {
-            identity,
-            store: store.clone(),
-            clock,
-            core: core.clone(),
-            watchers: control.events().clone(),
-            seed,
-        };
+            CoreThread::spawn(rib, store.clone(), clock, options.forwarding, watchers.clone())
+                .map_err(StartError::Thread)?;
+        let shared = Shared { identity, store: store.clone(), clock, core: core.clone(), watchers, seed };
         let mut supervisor = Supervisor {
             peers: PeerSet::new(shared),
             announcements: Announcements::default(),
@@ -130,6 +125,7 @@ impl Supervisor {
             limiter: Limiter::new(REFUSAL_BURST, REFUSAL_INTERVAL),
             config_path: options.config_path,
             announced: options.announced,
+            missing: options.missing,
             log: options.log,
             last_reload: None,
             router_id,

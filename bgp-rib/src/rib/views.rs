@@ -212,7 +212,7 @@ impl Rib {
         std::iter::successors(table.next_dest(from), after).find_map(|dest| self.view::<F>(dest))
     }
 
-    fn view<F: RibFamily>(&self, dest: DestId) -> Option<RouteView<'_>> {
+    pub(super) fn view<F: RibFamily>(&self, dest: DestId) -> Option<RouteView<'_>> {
         let table = &F::rib(&self.families).table;
         let paths = Some(table.paths(dest)).filter(|paths| !paths.is_empty())?;
         Some(RouteView {

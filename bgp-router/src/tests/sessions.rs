@@ -36,8 +36,21 @@ fn too_many_prefixes_end_the_session_and_take_all_routes_along() {
     rig.hear(source, &from_client(1, "10.3.0.0/16"));
     let cease = rig.sides[source].notification().unwrap();
     assert_eq!((cease.code, cease.subcode), (Notification::CEASE, cease::MAX_PREFIXES));
+    assert_eq!(cease.data, [0, 1, 1, 0, 0, 0, 2], "the family and the limit (RFC 4486 section 4)");
     assert!(rig.sides[source].closed && rig.sides[other].routes().is_empty());
     assert_eq!(rig.core.rib().path_count(Family::IPV4_UNICAST), 0);
+}
+
+#[test]
+fn each_family_may_reach_the_limit_by_itself() {
+    let mut rig = Rig::new();
+    let source = rig.up(PeerSettings { max_prefix: Some(1), ..client(1) });
+    rig.hear(source, &from_client(1, "10.1.0.0/16"));
+    let v6 = attributes(&[], &[PathAttribute::LocalPref(100)]);
+    rig.hear(source, &announce("fd01::/64", "fd00::1".parse().unwrap(), &v6));
+    assert!(!rig.sides[source].closed);
+    rig.hear(source, &announce("fd02::/64", "fd00::1".parse().unwrap(), &v6));
+    assert_eq!(rig.sides[source].notification().unwrap().data, [0, 2, 1, 0, 0, 0, 1]);
 }
 
 #[test]

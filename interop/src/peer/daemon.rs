@@ -112,6 +112,9 @@ fn render(node: &Node, setup: &Setup, socket: &str) -> String {
     }
     let prefixes: Vec<String> = setup.announcements.iter().map(|a| format!("\"{}\"", a.prefix)).collect();
     let _ = write!(text, "[announce]\nprefixes = [{}]\n", join(&prefixes, ", "));
+    if let Some(file) = &setup.announce_file {
+        let _ = writeln!(text, "file = \"{}\"", file.display());
+    }
     let _ = write!(text, "[api]\nsocket = \"{socket}\"\n[log]\nlevel = \"debug\"\n");
     text + &setup.extra
 }

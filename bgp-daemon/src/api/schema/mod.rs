@@ -18,7 +18,9 @@ pub use peers::{
 pub use query::{
     PeerRef, QueryError, RefreshDirection, RouteCollector, RouteQuery, RouteTarget, Scope, percent_encode,
 };
-pub use routes::{Announced, FibDiff, FibDiffRow, FibFault, PrefixesRequest, RouteRow, Routes};
+pub use routes::{
+    Announced, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, PrefixesRequest, RouteRow, Routes,
+};
 pub use status::{
     ChangeRow, EffectiveConfig, ErrorBody, ErrorDetail, LastReload, Readiness, ReloadReport, Status,
     TableSize,

@@ -117,6 +117,38 @@ impl Body for FibDiff {
     const SCHEMA: &'static str = "bgp.fib_diff/v1";
 }
 
+/// How operations of one kind on the kernel's routes ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FibOperation {
+    /// `add`, `replace` or `delete`.
+    pub op: String,
+    /// `ok`, `refused` (by the kernel) or `conflict` (a foreign route is in the way).
+    pub result: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// `bgp.fib/v1`: the kernel's routes that are ours, and what was done to them since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fib {
+    /// Our routes in the kernel, those of an earlier run included.
+    pub routes: u64,
+    /// Prefixes whose change is not carried out yet.
+    pub pending: u64,
+    /// What was done to single routes.
+    pub operations: Vec<FibOperation>,
+    /// Routes that somebody else had changed and that were put right.
+    pub repairs: u64,
+    /// How often all of the kernel's routes were read.
+    pub resyncs: u64,
+    /// How long the newest burst of changes took, in microseconds.
+    pub last_sync_us: u64,
+}
+
+impl Body for Fib {
+    const SCHEMA: &'static str = "bgp.fib/v1";
+}
+
 /// The body of `POST /v1/announce` and `/v1/withdraw`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ binary = _PATH if os.path.exists(_PATH) else None
 
 
 def version(run):
-    return run([binary, "--version"])
+    return run([binary, "--version"]) if binary else "given by --cmd"
 
 
 def render(c):

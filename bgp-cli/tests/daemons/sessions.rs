@@ -1,0 +1,113 @@
+//! Peers, routes and reload of a reflector and its clients.
+
+use std::fs;
+
+use crate::setup::Place;
+
+#[test]
+fn a_peer_that_is_down_is_listed_with_its_reason_until_it_is_up() {
+    let place = Place::new();
+    let speaker = place.speaker("node", &place.client(2, "10.0.0.2"));
+    let mut events = speaker.watch("peers");
+    events.until("connect -> active");
+    let refused = "refuses the connection: is BGP running there, and on this port?";
+    let down = speaker.ok("peers --down --no-header");
+    assert!(down.contains(" rr ") && down.contains(refused), "{down}");
+    assert_eq!(speaker.bgp("wait --established rr --timeout 100ms").code, 5);
+    assert!(speaker.ok("status").contains("ready         no\n"));
+
+    let reflector = place.reflector();
+    let up = speaker.ok("wait --established rr --timeout 60s");
+    assert!(up.contains("established"), "{up}");
+    assert_eq!(speaker.json("peers --down")["peers"], serde_json::json!([]));
+    reflector.ok(&format!("wait --established {} --timeout 60s", place.address(2)));
+}
+
+#[test]
+fn prefixes_come_and_go_by_command_and_by_reload() {
+    let place = Place::new();
+    let reflector = place.reflector();
+    let text = place.client(2, "10.0.0.2");
+    let speaker = place.speaker("node", &text);
+    speaker.ok("wait --all --timeout 60s");
+    let mut routes = reflector.watch("routes");
+
+    assert_eq!(speaker.ok("announce 10.244.1.0/26 10.244.2.0/26"), "2 of 2 prefixes announced\n");
+    assert_eq!(speaker.ok("announce 10.244.1.0/26"), "0 of 1 prefixes announced\n");
+    let from = place.address(2);
+    assert_eq!(routes.until("10.244.1.0/26"), format!("route 10.244.1.0/26 via {from} from {from} path -"));
+    assert_eq!(reflector.json("routes 10.244.1.0/26")["routes"][0]["from"], from.as_str());
+    assert_eq!(speaker.ok("withdraw 10.244.1.0/26"), "1 of 1 prefixes withdrawn\n");
+    assert_eq!(routes.until("10.244.1.0/26"), "withdraw 10.244.1.0/26");
+    assert_eq!(reflector.bgp("routes 10.244.1.0/26").code, 1);
+
+    place.configure("node", &format!("{text}[announce]\nprefixes = [\"10.244.3.0/26\"]\n"));
+    assert_eq!(speaker.ok("reload"), "announce + 10.244.3.0/26 (live)\n");
+    routes.until("route 10.244.3.0/26");
+    assert_eq!(speaker.ok("reload"), "nothing changed\n");
+    let configured = speaker.bgp("withdraw 10.244.3.0/26");
+    assert_eq!(configured.code, 4);
+    assert!(configured.err.contains("`announce.prefixes` of the configuration"), "{}", configured.err);
+
+    let file = place.configure("node", &format!("{text}[announce]\nprefixs = []\n"));
+    let refused = speaker.bgp("reload");
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("did you mean `prefixes`?"), "{}", refused.err);
+    assert!(refused.err.ends_with("hint: the running configuration stays in force\n"), "{}", refused.err);
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("64512", "64513")).unwrap();
+    assert_eq!(speaker.bgp("reload").code, 2);
+    reflector.ok("routes 10.244.3.0/26");
+}
+
+#[test]
+fn a_peer_is_taken_down_and_up_reset_and_refreshed() {
+    let place = Place::new();
+    let reflector = place.reflector();
+    let speaker = place.speaker("node", &place.client(2, "10.0.0.2"));
+    speaker.ok("wait --all --timeout 60s");
+    let client = place.address(2);
+    let mut at_reflector = reflector.watch("peers");
+    let mut at_speaker = speaker.watch("peers");
+
+    assert_eq!(speaker.ok("peer rr refresh"), "rr refresh\n");
+    assert_eq!(speaker.ok("peer rr down --reason maintenance"), "rr down\n");
+    let lost = at_reflector.until("established -> ");
+    assert!(lost.ends_with("peer sent Cease: Administrative Shutdown \"maintenance\""), "{lost}");
+    at_speaker.until("established -> idle");
+    let row = speaker.json("peers")["peers"][0].clone();
+    assert_eq!((&row["state"], &row["reason"]), (&"idle".into(), &"shut down".into()));
+    assert_eq!(speaker.bgp("peer rr refresh").code, 4, "there is no session");
+
+    assert_eq!(speaker.ok("peer rr up"), "rr up\n");
+    speaker.ok("wait --established rr --timeout 60s");
+    reflector.ok(&format!("wait --established {client} --timeout 60s"));
+    let refused = reflector.bgp(&format!("peer {client} down"));
+    assert_eq!(refused.code, 4);
+    assert!(refused.err.contains("would be let in again\nhint: "), "{}", refused.err);
+    reflector.ok(&format!("peer {client} reset --reason upgrade"));
+    let lost = at_speaker.until("established -> active");
+    assert!(lost.ends_with("peer sent Cease: Administrative Reset \"upgrade\""), "{lost}");
+    speaker.ok("wait --established rr --timeout 60s");
+    assert!(speaker.ok("peer rr --history").contains("Administrative Reset \"upgrade\""));
+    assert_eq!(speaker.bgp("peer nobody reset").code, 1);
+}
+
+#[test]
+fn two_clients_with_one_router_id_raise_an_alarm_while_both_are_up() {
+    let place = Place::new();
+    let reflector = place.reflector();
+    let mut events = reflector.watch("peers");
+    let first = place.speaker("first", &place.client(2, "10.0.0.7"));
+    first.ok("wait --all --timeout 60s");
+    let second = place.speaker("second", &place.client(3, "10.0.0.7"));
+    second.ok("wait --all --timeout 60s");
+    let alarm = events.until("alarm: ");
+    assert!(alarm.contains("both have the router id 10.0.0.7"), "{alarm}");
+    let alarms = reflector.json("status")["alarms"].clone();
+    let alarm = alarms[0].as_str().unwrap();
+    assert!(alarm.contains(&place.address(2)) && alarm.contains(&place.address(3)), "{alarms}");
+
+    second.ok("peer rr down");
+    events.until(&format!("{} removed", place.address(3)));
+    assert_eq!(reflector.json("status")["alarms"], serde_json::json!([]));
+}

@@ -19,6 +19,7 @@ pub mod core;
 pub mod import;
 pub mod message;
 mod peer;
+mod propagation;
 mod router;
 mod write_queue;
 

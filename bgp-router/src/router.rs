@@ -172,6 +172,8 @@ impl Router {
                 }
                 CoreOutput::Watch(next_hop) => self.outputs.push_back(RouterOutput::Watch(next_hop)),
                 CoreOutput::Unwatch(next_hop) => self.outputs.push_back(RouterOutput::Unwatch(next_hop)),
+                // The instants are the caller's: nothing is to be learned from them.
+                CoreOutput::Propagated(_) => {}
                 CoreOutput::Converged => self.outputs.push_back(RouterOutput::Converged),
                 CoreOutput::DuplicateRouterId { router_id, peers } => {
                     self.outputs.push_back(RouterOutput::DuplicateRouterId { router_id, peers });

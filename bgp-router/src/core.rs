@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
@@ -204,6 +205,13 @@ impl Core {
         if std::mem::take(&mut session.waiting) {
             self.transmit(peer);
         }
+    }
+
+    /// How far a peer is behind: how long ago the oldest routes were read that it has still to be sent or to take. Zero if
+    /// there are none, or for less than a tenth of a second.
+    #[must_use]
+    pub fn send_lag(&self, now: Instant, peer: PeerId) -> Duration {
+        self.propagation.lag(peer, now)
     }
 
     /// Sends a peer all its routes again.

@@ -80,6 +80,11 @@ impl Propagation {
         Some(took)
     }
 
+    /// How long ago the sampled routes were read that a peer has still to be sent or to take.
+    pub(crate) fn lag(&self, peer: PeerId, now: Instant) -> Duration {
+        self.probes.get(&peer).map_or(Duration::ZERO, |probe| now.saturating_since(probe.received))
+    }
+
     /// The peer's session ended.
     pub(crate) fn forget(&mut self, peer: PeerId) {
         self.probes.remove(&peer);
@@ -130,6 +135,8 @@ mod tests {
         propagation.begin(at(101), at(101));
         propagation.probe(SLOW, at(101));
         propagation.sent(SLOW, 1);
+        assert_eq!(propagation.lag(SLOW, at(151)), Duration::from_millis(150));
         assert_eq!(propagation.written(SLOW, 1, at(201)), Some(Duration::from_millis(200)));
+        assert_eq!(propagation.lag(SLOW, at(300)), Duration::ZERO);
     }
 }

@@ -212,6 +212,18 @@ impl NextHops {
         changed.then_some(id)
     }
 
+    /// Whether [`NextHops::poll_watch`] may have something to tell.
+    #[must_use]
+    pub fn has_watches(&self) -> bool {
+        !self.to_tell.is_empty()
+    }
+
+    /// Whether the state of every next hop in use is known.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.entries.iter().all(|entry| entry.users == 0 || entry.state != NextHopState::Unknown)
+    }
+
     /// What is known of `address`; `None` if no path uses it or nobody tracks next hops.
     #[must_use]
     pub fn state(&self, address: IpAddr) -> Option<NextHopState> {
@@ -281,6 +293,20 @@ mod tests {
         assert_eq!(hops.acquire(address()), (id, Some(5)));
         assert_eq!(hops.poll_watch(), None);
         assert_eq!(hops.state(address()), Some(UP));
+    }
+
+    #[test]
+    fn next_hops_are_settled_once_all_in_use_are_reported() {
+        let mut hops = tracked();
+        assert!(hops.is_settled() && !hops.has_watches());
+        let (id, _) = hops.acquire(address());
+        assert!(!hops.is_settled() && hops.has_watches());
+        hops.set(address(), NextHopState::Unreachable);
+        assert!(hops.is_settled());
+        let (other, _) = hops.acquire("::1".parse().unwrap());
+        hops.release(other);
+        hops.release(id);
+        assert!(hops.is_settled());
     }
 
     #[test]

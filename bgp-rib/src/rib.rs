@@ -215,6 +215,12 @@ impl Rib {
         self.next_hops.poll_watch()
     }
 
+    /// Whether [`Rib::poll_watch`] may have something to tell.
+    #[must_use]
+    pub fn has_watches(&self) -> bool {
+        self.next_hops.has_watches()
+    }
+
     /// When the next group turns its changes into messages; `None`: no group has any.
     #[must_use]
     pub fn next_flush(&self) -> Option<Instant> {

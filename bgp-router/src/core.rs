@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
-use bgp_core::{Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
+use bgp_core::{Asn, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
 use bgp_rib::{
     AttributeStore, Attrs, BestChange, FibChange, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch,
 };
@@ -18,14 +18,19 @@ use crate::propagation::Propagation;
 /// Octets of UPDATEs that may be on their way to one peer, between the group's journal and its socket.
 pub const WINDOW: usize = 256 * 1024;
 
-/// Sends that may be on their way to one peer: the bound of the channel that carries them.
+/// Sends that may be on their way to one peer.
 pub const SENDS: usize = 8;
+
+/// Messages that may wait for one peer: those of a session, with a reset for the limit and one for falling behind,
+/// and as many of the session before it, if the peer has not looked since that ended.
+pub const CHANNEL: usize = 2 * (SENDS + 2);
 
 #[derive(Debug)]
 struct Established {
     id: PeerId,
     address: IpAddr,
     router_id: RouterId,
+    asn: Asn,
     families: FamilySet,
     max_prefix: Option<u32>,
     octets: usize,
@@ -36,7 +41,7 @@ struct Established {
 
 impl Established {
     fn is_twin_of(&self, other: &Established) -> bool {
-        self.router_id == other.router_id
+        (self.router_id, self.asn) == (other.router_id, other.asn)
             && self.address != other.address
             && !self.families.intersection(other.families).is_empty()
     }
@@ -97,6 +102,11 @@ impl Core {
                 self.outputs.extend(took.map(CoreOutput::Propagated));
                 self.written(peer, octets, sends);
             }
+            ToCore::Limit(peer, max_prefix) => {
+                if let Some(session) = self.session(peer) {
+                    session.max_prefix = max_prefix;
+                }
+            }
             ToCore::Down(peer) => self.down(now, peer),
         }
     }
@@ -113,6 +123,7 @@ impl Core {
             id,
             address: info.address,
             router_id: info.router_id,
+            asn: info.asn,
             families: info.families,
             max_prefix: up.max_prefix,
             octets: 0,
@@ -128,7 +139,7 @@ impl Core {
     }
 
     /// Two speakers with one router id hide each other's routes from clients of a reflector (RFC 4456 section 8).
-    /// One that runs a session for each family is no such pair.
+    /// One that runs a session for each family is no such pair, nor are two in different AS (RFC 6286).
     fn warn_of_twins(&mut self, new: &Established) {
         // The lowest, so that no output follows the order of the map.
         if let Some(other) = self.sessions.values().filter(|s| s.is_twin_of(new)).map(|s| s.address).min() {
@@ -240,13 +251,6 @@ impl Core {
         self.store.insert(PeerKind::Internal, next_hop, &block, summary)
     }
 
-    /// Sets the limit of a live session; it is enforced from the next routes on.
-    pub fn set_max_prefix(&mut self, slot: u32, max_prefix: Option<u32>) {
-        if let Some(session) = self.sessions.get_mut(&slot) {
-            session.max_prefix = max_prefix;
-        }
-    }
-
     /// Withdraws a prefix of our own.
     pub fn withdraw_local(&mut self, now: Instant, prefix: Prefix) {
         self.rib.withdraw_local(now, prefix);
@@ -255,19 +259,43 @@ impl Core {
     /// The world says whether a next hop can be reached.
     pub fn next_hop_changed(&mut self, now: Instant, next_hop: IpAddr, state: NextHopState) {
         self.rib.next_hop_changed(now, next_hop, state);
+        self.check_awaited(now);
     }
 
-    /// Waits for the first End-of-RIB of all families from the peers in these slots, but not longer than until
-    /// `deadline`; then says [`CoreOutput::Converged`]. Until then routes that an earlier run left in the kernel
+    /// The next hop to watch, or to watch no longer. Report states with [`Core::next_hop_changed`]. What is not polled
+    /// coalesces.
+    pub fn poll_watch(&mut self) -> Option<Watch> {
+        self.rib.poll_watch()
+    }
+
+    /// Whether [`Core::poll_watch`] may have something to tell.
+    #[must_use]
+    pub fn has_watches(&self) -> bool {
+        self.rib.has_watches()
+    }
+
+    /// Waits for the first End-of-RIB of all families from the peers in these slots, and for the state of the next hops
+    /// that their routes use, but not longer than until `deadline`; then says [`CoreOutput::Converged`]. Until then routes that an earlier run left in the kernel
     /// are worth keeping (RFC 4724 section 4.1).
     pub fn await_end_of_rib(&mut self, now: Instant, slots: Vec<u32>, deadline: Instant) {
         self.awaited = Some(Awaited { slots, deadline });
         self.check_awaited(now);
     }
 
+    /// The peer in this slot is gone for good: it is not waited for. A session that it left behind ends.
+    pub fn forget(&mut self, now: Instant, slot: u32) {
+        if let Some(id) = self.sessions.get(&slot).map(|session| session.id) {
+            self.down(now, id);
+        }
+        if let Some(awaited) = &mut self.awaited {
+            awaited.slots.retain(|other| *other != slot);
+        }
+        self.check_awaited(now);
+    }
+
     fn check_awaited(&mut self, now: Instant) {
         let Some(awaited) = &self.awaited else { return };
-        let all = awaited.slots.iter().all(|slot| self.has_all(*slot));
+        let all = awaited.slots.iter().all(|slot| self.has_all(*slot)) && self.rib.next_hops().is_settled();
         if all || awaited.deadline <= now {
             self.awaited = None;
             self.outputs.push_back(CoreOutput::Converged);
@@ -317,18 +345,9 @@ impl Core {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
-        if let Some(peer) = self.rib.poll_reset() {
-            return Some(self.out_of_resources(peer));
-        }
-        match self.rib.poll_watch()? {
-            Watch::Start(next_hop) => Some(CoreOutput::Watch(next_hop)),
-            Watch::Stop(next_hop) => Some(CoreOutput::Unwatch(next_hop)),
-        }
-    }
-
-    fn out_of_resources(&mut self, peer: PeerId) -> CoreOutput {
+        let peer = self.rib.poll_reset()?;
         let text = "so far behind that resending would cost more than a new session";
-        CoreOutput::Peer(ToPeer::Reset(peer, Notification::cease(cease::OUT_OF_RESOURCES, text)))
+        Some(CoreOutput::Peer(ToPeer::Reset(peer, Notification::cease(cease::OUT_OF_RESOURCES, text))))
     }
 
     /// Moves chunks from the group to the peer, as far as its window allows.

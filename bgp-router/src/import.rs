@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use bgp_core::wire::{
-    AttributeBlock, Attributes, BlockUse, DecodeContext, Fault, Nlri, Notification, Treatment, UpdateView,
+    AttributeBlock, Attributes, BlockUse, DecodeContext, Fault, Malformed, Nlri, Notification, Treatment,
+    UpdateView,
 };
 use bgp_core::{AddressFamily, Family, PeerKind, Prefix, V4, V6};
 use bgp_rib::{AttributeStore, Attrs};
 
-use crate::config::{Identity, PeerSettings, Policy};
+use crate::config::{Identity, LocalAddresses, PeerSettings, Policy};
 use crate::message::{Batch, RouteChange};
 
 /// Why a route is not taken; a refused route withdraws the one it replaces.
@@ -101,13 +102,22 @@ pub struct Outcome {
     pub faults: Vec<Fault>,
 }
 
+/// An UPDATE after which the session cannot go on (RFC 7606).
+#[derive(Debug)]
+pub struct Fatal {
+    /// What to end the session with.
+    pub notification: Notification,
+    /// What was wrong.
+    pub faults: Vec<Fault>,
+}
+
 /// Turns the UPDATEs of one session into batches.
 pub struct Importer {
     identity: Identity,
     settings: PeerSettings,
     context: DecodeContext,
-    /// Our end of the session.
-    local: IpAddr,
+    /// Our addresses on the session's link.
+    local: LocalAddresses,
     store: AttributeStore,
     /// Where a block is made canonical; kept for its capacity.
     scratch: Vec<u8>,
@@ -133,7 +143,7 @@ impl Importer {
         identity: Identity,
         settings: PeerSettings,
         context: DecodeContext,
-        local: IpAddr,
+        local: LocalAddresses,
         store: AttributeStore,
     ) -> Importer {
         let counters = ImportCounters::default();
@@ -148,8 +158,8 @@ impl Importer {
     /// Adds the routes of one UPDATE to `batch`.
     ///
     /// # Errors
-    /// The NOTIFICATION to end the session with, where RFC 7606 leaves no other way.
-    pub fn update(&mut self, body: &[u8], batch: &mut Batch) -> Result<Outcome, Notification> {
+    /// Where RFC 7606 leaves no way but to end the session.
+    pub fn update(&mut self, body: &[u8], batch: &mut Batch) -> Result<Outcome, Fatal> {
         let outcome = self.read(body, batch);
         let worst = match &outcome {
             Ok(outcome) => strongest(&outcome.faults).map_or(Treatment::Accept, |fault| fault.treatment),
@@ -159,8 +169,11 @@ impl Importer {
         outcome
     }
 
-    fn read(&mut self, body: &[u8], batch: &mut Batch) -> Result<Outcome, Notification> {
-        let view = UpdateView::parse(body, &self.context).map_err(|malformed| malformed.notification)?;
+    fn read(&mut self, body: &[u8], batch: &mut Batch) -> Result<Outcome, Fatal> {
+        let view = UpdateView::parse(body, &self.context).map_err(|malformed| {
+            let Malformed { fault, notification } = *malformed;
+            Fatal { notification, faults: vec![fault] }
+        })?;
         if let Some(family) = view.end_of_rib() {
             return Ok(Outcome { end_of_rib: Some(family), faults: Vec::new() });
         }
@@ -195,7 +208,9 @@ impl Importer {
         }
         match strongest(&outcome.faults) {
             // A family alone is never disabled: the peer would not know, and its routes would linger there.
-            Some(fault) if fault.treatment >= Treatment::DisableFamily => Err(fault.notification(body)),
+            Some(fault) if fault.treatment >= Treatment::DisableFamily => {
+                Err(Fatal { notification: fault.notification(body), faults: outcome.faults })
+            }
             _ => Ok(outcome),
         }
     }
@@ -251,7 +266,7 @@ impl Importer {
         if self.settings.import == Policy::Reject {
             return Some(Refusal::Policy);
         }
-        if attrs.next_hop() == self.local {
+        if self.is_ours(attrs.next_hop()) {
             return Some(Refusal::NextHop);
         }
         let block = Attributes::new(attrs.block());
@@ -266,6 +281,15 @@ impl Importer {
         }
         let looped = self.identity.cluster_id.is_some_and(|own| block.cluster_list().any(|c| c == own));
         looped.then_some(Refusal::Cluster)
+    }
+
+    /// Whether we send, or would send, routes with this next hop ourselves.
+    fn is_ours(&self, next_hop: IpAddr) -> bool {
+        let ours = match next_hop {
+            IpAddr::V4(_) => [self.local.v4, self.settings.local_v4].map(|a| a.map(IpAddr::V4)),
+            IpAddr::V6(_) => [self.local.v6, self.settings.local_v6].map(|a| a.map(IpAddr::V6)),
+        };
+        next_hop == self.local.session || ours.contains(&Some(next_hop))
     }
 
     fn announce<F: AddressFamily>(

@@ -21,12 +21,14 @@ pub mod message;
 mod peer;
 mod propagation;
 mod router;
+#[cfg(test)]
+mod tests;
 mod write_queue;
 
 pub use crate::admission::{Admission, PeerTable, RangeSettings, Stranger};
 pub use crate::config::{Identity, LocalAddresses, PeerSettings, Policy};
 pub use crate::core::Core;
-pub use crate::import::{ImportCounters, Refusal};
+pub use crate::import::{Fatal, ImportCounters, Refusal};
 pub use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
 pub use crate::peer::{Peer, PeerEvent, PeerOutput};
 pub use crate::router::{Router, RouterOutput};

@@ -72,6 +72,8 @@ pub enum ToCore {
         /// When the last of them was written.
         at: Instant,
     },
+    /// From now on so many prefixes may be held, instead of what [`SessionUp::max_prefix`] said.
+    Limit(PeerId, Option<u32>),
     /// The session ended.
     Down(PeerId),
 }
@@ -100,10 +102,6 @@ impl ToPeer {
 pub enum CoreOutput {
     /// For a peer.
     Peer(ToPeer),
-    /// Watch this next hop and report its state with [`crate::Core::next_hop_changed`].
-    Watch(IpAddr),
-    /// No route uses this next hop any more.
-    Unwatch(IpAddr),
     /// So long a sample of routes took from the read of their UPDATE to the end of the write to one peer.
     Propagated(Duration),
     /// The peers that were waited for have sent their tables, or took too long.

@@ -9,7 +9,7 @@ use bgp_core::{FamilySet, Instant};
 use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
 
 use crate::config::{Identity, LocalAddresses, PeerSettings};
-use crate::import::{ImportCounters, Importer};
+use crate::import::{Fatal, ImportCounters, Importer};
 use crate::message::{Batch, SessionUp, ToCore, ToPeer};
 use crate::write_queue::{WriteQueue, Written};
 
@@ -42,7 +42,7 @@ pub enum PeerEvent {
     Down(DownReason),
     /// The session did not come up.
     Failed(DownReason),
-    /// An UPDATE had faults and the session went on (RFC 7606).
+    /// An UPDATE had faults (RFC 7606). If the session could not go on, that is told next.
     Malformed {
         /// The faults.
         faults: Vec<Fault>,
@@ -169,12 +169,17 @@ impl Peer {
 
     /// Treats the peer like this from now on: other routes are taken, other times count for the next connection.
     /// What the session agreed on, and its update group, stay until it ends.
-    pub fn reconfigure(&mut self, settings: PeerSettings) {
-        self.session.set_config(settings.session(&self.identity));
+    pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) {
+        self.session.set_config(now, settings.session(&self.identity));
         if let Some(established) = &mut self.established {
             established.importer.set_settings(settings.clone());
+            if settings.max_prefix != self.settings.max_prefix {
+                let limit = ToCore::Limit(established.id, settings.max_prefix);
+                self.outputs.push_back(PeerOutput::Core(limit));
+            }
         }
         self.settings = settings;
+        self.drain(now);
     }
 
     /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
@@ -190,7 +195,7 @@ impl Peer {
             RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
             connection.queue.push_control(message.into());
         }
-        self.session.sent(now, true);
+        self.session.queued(now);
         true
     }
 
@@ -243,15 +248,20 @@ impl Peer {
                     self.outputs.push_back(PeerOutput::Core(ToCore::EndOfRib(id, family)));
                 }
                 if !outcome.faults.is_empty() {
-                    let event = PeerEvent::Malformed { faults: outcome.faults, body: body.to_vec() };
-                    self.outputs.push_back(PeerOutput::Event(event));
+                    self.report(outcome.faults, body);
                 }
             }
-            Err(notification) => {
+            Err(Fatal { notification, faults }) => {
                 self.flush_batch(batch);
+                self.report(faults, body);
                 self.session.reset(now, notification);
             }
         }
+    }
+
+    fn report(&mut self, faults: Vec<Fault>, body: &[u8]) {
+        let event = PeerEvent::Malformed { faults, body: body.to_vec() };
+        self.outputs.push_back(PeerOutput::Event(event));
     }
 
     fn refresh(&mut self, refresh: RouteRefresh, batch: &mut Batch) {
@@ -287,7 +297,7 @@ impl Peer {
                 if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
                     connection.queue.push_updates(chunks);
                 }
-                self.session.sent(now, true);
+                self.session.queued(now);
             }
             ToPeer::Reset(_, notification) => self.session.reset(now, notification),
         }
@@ -405,7 +415,7 @@ impl Peer {
             add_path: FamilySet::EMPTY,
         };
         let importer =
-            Importer::new(self.identity, self.settings.clone(), context, local.session, self.store.clone());
+            Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
         self.established =
             Some(Established { id: self.id, connection, importer, written: Written::default() });
         self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));

@@ -22,10 +22,6 @@ pub enum RouterOutput {
     Close(u32, ConnectionId),
     /// Tell the operator.
     Event(u32, PeerEvent),
-    /// Watch this next hop.
-    Watch(IpAddr),
-    /// Watch it no longer.
-    Unwatch(IpAddr),
     /// The peers that were waited for have sent their tables, or took too long.
     Converged,
     /// Two peers say that they are the same router.
@@ -170,8 +166,6 @@ impl Router {
                         slot.to_peer.push_back(message);
                     }
                 }
-                CoreOutput::Watch(next_hop) => self.outputs.push_back(RouterOutput::Watch(next_hop)),
-                CoreOutput::Unwatch(next_hop) => self.outputs.push_back(RouterOutput::Unwatch(next_hop)),
                 // The instants are the caller's: nothing is to be learned from them.
                 CoreOutput::Propagated(_) => {}
                 CoreOutput::Converged => self.outputs.push_back(RouterOutput::Converged),

@@ -26,7 +26,7 @@
 //!     let net = Net::new()?;
 //!     let (a, b) = (net.node("a")?, net.node("b")?);
 //!     let _bird = Software::Bird.start(&a, &Setup::new(64512).neighbor(Neighbor::new(b.v4(), 64512)).announce("10.42.1.0/26"))?;
-//!     let frr = Software::Frr.start(&b, &Setup::new(64512).neighbor(Neighbor::new(a.v4(), 64512)))?;
+//!     let mut frr = Software::Frr.start(&b, &Setup::new(64512).neighbor(Neighbor::new(a.v4(), 64512)))?;
 //!     net.eventually("FRR has BIRD's route", || interop::ensure(frr.routes()?.len() == 1, || "no route yet"))
 //! }
 //! ```

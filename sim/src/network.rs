@@ -284,8 +284,6 @@ impl Network {
                     }
                     RouterOutput::Close(_, id) => closing.push(id.0),
                     RouterOutput::Event(..)
-                    | RouterOutput::Watch(_)
-                    | RouterOutput::Unwatch(_)
                     | RouterOutput::Converged
                     | RouterOutput::DuplicateRouterId { .. } => {}
                 }

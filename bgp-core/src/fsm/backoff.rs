@@ -47,6 +47,11 @@ impl Backoff {
         Backoff { base: base.clamp(SHORTEST, LONGEST), failures: 0 }
     }
 
+    /// Another first wait; the failures so far still count.
+    pub(super) fn set_base(&mut self, base: Duration) {
+        self.base = Backoff::new(base).base;
+    }
+
     pub(super) fn base(&self) -> Duration {
         self.base
     }

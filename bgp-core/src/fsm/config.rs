@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{Asn, Family, FamilySet, RouterId};
 
+/// The shortest default of the send hold time, in seconds, as RFC 9687 recommends.
+const SEND_HOLD: u64 = 480;
+
 /// How to speak to one peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionConfig {
@@ -28,8 +31,8 @@ pub struct SessionConfig {
     pub graceful_restart: bool,
     /// Offer messages of up to 65535 octets (RFC 8654).
     pub extended_message: bool,
-    /// After how many seconds a peer that takes nothing is dropped (RFC 9687), 0 for never; `None` is twice the
-    /// negotiated hold time.
+    /// After how many seconds a peer that takes nothing is dropped (RFC 9687), 0 for never; `None` is eight minutes or
+    /// twice the negotiated hold time, whichever is longer.
     pub send_hold_time: Option<u16>,
 }
 
@@ -54,7 +57,22 @@ impl SessionConfig {
 
     /// The send hold time that goes with a negotiated hold time; `None` if there is to be none.
     pub(super) fn send_hold(&self, hold_time: u16) -> Option<Duration> {
-        let seconds = self.send_hold_time.map_or(u64::from(hold_time) * 2, u64::from);
+        let default = || SEND_HOLD.max(u64::from(hold_time) * 2);
+        let seconds = self.send_hold_time.map_or_else(default, u64::from);
         (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_send_hold_time_is_eight_minutes_or_twice_a_longer_hold_time() {
+        let mut config = SessionConfig::new(Asn(64512), RouterId(1), None);
+        let seconds = |config: &SessionConfig, hold| config.send_hold(hold).map(|time| time.as_secs());
+        assert_eq!([0, 90, 300].map(|hold| seconds(&config, hold)), [Some(480), Some(480), Some(600)]);
+        config.send_hold_time = Some(0);
+        assert_eq!(seconds(&config, 90), None);
     }
 }

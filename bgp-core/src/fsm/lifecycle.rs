@@ -68,6 +68,27 @@ impl Session {
         self.connect(now);
     }
 
+    /// Connects, or sets the time for it, where a session that was passive until now would have begun to.
+    pub(super) fn begin_to_connect(&mut self, now: Instant) {
+        if !self.enabled || self.connecting || self.timers.is_set(Timer::ConnectRetry) {
+            return;
+        }
+        if self.is_idle() {
+            let wait = self.random.jitter(self.backoff.delay());
+            self.timers.set(Timer::ConnectRetry, now + wait);
+        } else {
+            self.retry(now);
+        }
+    }
+
+    /// The wait for the next attempt lasts no longer than it would if it began now. An attempt under way keeps its time.
+    pub(super) fn shorten_retry(&mut self, now: Instant) {
+        if let Some(due) = self.timers.due(Timer::ConnectRetry).filter(|_| !self.connecting) {
+            let wait = self.random.jitter(self.backoff.delay());
+            self.timers.set(Timer::ConnectRetry, due.min(now + wait));
+        }
+    }
+
     /// Waits before the next attempt. With `damp`, connections are refused for the first part of the wait (RFC 4271
     /// DampPeerOscillations).
     pub(super) fn pause(&mut self, now: Instant, damp: bool) {

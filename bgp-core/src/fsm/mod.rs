@@ -182,6 +182,17 @@ impl Session {
         }
     }
 
+    /// More octets wait to be written on the established connection. The time that the peer has for them runs from the
+    /// first one, not from the latest: only [`Self::sent`] gives it more.
+    pub fn queued(&mut self, now: Instant) {
+        let config = &self.config;
+        let Some(connection) = self.connections.iter_mut().find(|c| c.is_established()) else { return };
+        let hold = connection.negotiated().and_then(|negotiated| config.send_hold(negotiated.hold_time));
+        if let Some(hold) = hold.filter(|_| !connection.timers.is_set(Timer::SendHold)) {
+            connection.timers.set(Timer::SendHold, now + hold);
+        }
+    }
+
     /// An UPDATE of the user's went out: the next KEEPALIVE has time (RFC 4271 section 8.2.2, Established).
     pub fn update_written(&mut self, now: Instant) {
         let random = &mut self.random;
@@ -242,9 +253,18 @@ impl Session {
         negotiate::our_open(&self.config)
     }
 
-    /// Counts from the next connection on; what a session agreed on stays.
-    pub fn set_config(&mut self, config: SessionConfig) {
-        self.config = config;
+    /// Counts from the next connection on; what a session agreed on stays. A session that waits for the peer, and may
+    /// connect now, does so; a wait that would be shorter now is cut short.
+    pub fn set_config(&mut self, now: Instant, config: SessionConfig) {
+        let old = std::mem::replace(&mut self.config, config);
+        if old.connect_retry != self.config.connect_retry {
+            self.backoff.set_base(self.config.connect_retry);
+            self.shorten_retry(now);
+        }
+        if old.passive && !self.config.passive {
+            self.begin_to_connect(now);
+        }
+        self.report_state();
     }
 
     /// What the session was told at its start.

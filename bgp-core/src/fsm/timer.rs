@@ -55,7 +55,7 @@ impl Timers {
         self.0.iter().flatten().min().copied()
     }
 
-    fn due(&self, timer: Timer) -> Option<Instant> {
+    pub(super) fn due(&self, timer: Timer) -> Option<Instant> {
         self.0.get(timer as usize).copied().flatten()
     }
 

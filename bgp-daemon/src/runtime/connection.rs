@@ -32,6 +32,8 @@ pub(super) struct Connection {
     stream: TcpStream,
     /// The start of a message whose end has not come.
     tail: Vec<u8>,
+    /// Nothing more will be written.
+    finished: bool,
 }
 
 /// What a connection is ready for.
@@ -48,7 +50,24 @@ impl Connection {
         remote: SocketAddr,
         stream: TcpStream,
     ) -> Connection {
-        Connection { id, local, remote, stream, tail: Vec::new() }
+        Connection { id, local, remote, stream, tail: Vec::new(), finished: false }
+    }
+
+    /// Tells the peer that nothing more will come. A socket closed with unread input would answer with a reset, which
+    /// can overtake the NOTIFICATION before it: so the peer closes first, and what it still sends is read.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.finished, true) {
+            socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)?;
+        }
+        Ok(())
+    }
+
+    /// Whether only the peer's end is still awaited.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
     }
 
     /// Whether the socket holds input that has not been read.

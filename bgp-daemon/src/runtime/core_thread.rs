@@ -1,10 +1,10 @@
 //! The core on a thread of its own: RIB work, however long, never delays a session's KEEPALIVE.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::thread::JoinHandle;
 
-use bgp_rib::{AttributeStore, FibChange, NextHopState, RibConfig};
+use bgp_rib::{AttributeStore, FibChange, NextHopState, RibConfig, Watch};
 use bgp_router::{Core, CoreOutput, ToCore, ToPeer};
 use prometheus::Histogram;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -62,6 +62,15 @@ pub enum NextHopWatch {
     Stop(IpAddr),
 }
 
+impl From<Watch> for NextHopWatch {
+    fn from(watch: Watch) -> NextHopWatch {
+        match watch {
+            Watch::Start(address) => NextHopWatch::Start(address),
+            Watch::Stop(address) => NextHopWatch::Stop(address),
+        }
+    }
+}
+
 /// What whoever keeps the kernel's routes is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ForwardingChange {
@@ -106,7 +115,6 @@ impl CoreThread {
             inbox,
             peers: HashMap::new(),
             forwarding,
-            watches: VecDeque::new(),
             converged: false,
             watchers,
             propagation,
@@ -130,8 +138,6 @@ struct Run {
     inbox: mpsc::Receiver<CoreRequest>,
     peers: HashMap<u32, mpsc::Sender<ToPeer>>,
     forwarding: Option<ForwardingCore>,
-    /// Watches that found the channel full; bounded by the next hops in use.
-    watches: VecDeque<NextHopWatch>,
     /// [`ForwardingChange::Converged`] is to be told once no route change is left to tell.
     converged: bool,
     /// Who is told of routes and alarms.
@@ -174,8 +180,8 @@ impl Run {
                     }
                 }
                 Wake::Watches(permit) => {
-                    if let Some(watch) = self.watches.pop_front() {
-                        permit.send(watch);
+                    if let Some(watch) = self.core.poll_watch() {
+                        permit.send(watch.into());
                     }
                 }
                 Wake::Timer | Wake::Watchers => {}
@@ -199,7 +205,7 @@ impl Run {
             }
         };
         let has_routes = self.core.has_fib_changes() || self.converged;
-        let has_watches = !self.watches.is_empty();
+        let has_watches = self.core.has_watches();
         let forwarding = self.forwarding.as_mut();
         let world = async {
             let Some(ForwardingCore { routes, watches, next_hops }) = forwarding else {
@@ -235,6 +241,7 @@ impl Run {
             }
             CoreRequest::Detach(slot) => {
                 self.peers.remove(&slot);
+                self.core.forget(self.clock.now(), slot);
             }
             CoreRequest::With(act) => act(&mut self.core, self.clock),
         }
@@ -244,8 +251,6 @@ impl Run {
         while let Some(output) = self.core.poll() {
             match output {
                 CoreOutput::Peer(message) => self.send(message),
-                CoreOutput::Watch(next_hop) => self.watches.push_back(NextHopWatch::Start(next_hop)),
-                CoreOutput::Unwatch(next_hop) => self.watches.push_back(NextHopWatch::Stop(next_hop)),
                 CoreOutput::Propagated(took) => self.propagation.observe(took.as_secs_f64()),
                 CoreOutput::Converged => self.converged = true,
                 CoreOutput::DuplicateRouterId { router_id, peers } => {
@@ -278,7 +283,7 @@ impl Run {
             Err(TrySendError::Closed(_)) => {
                 self.peers.remove(&slot);
             }
-            // The core's window is smaller than the channel.
+            // The channel is as wide as what the core may send.
             Err(TrySendError::Full(_)) => tracing::error!(slot, "a peer's channel overflowed its window"),
         }
     }

@@ -23,8 +23,12 @@ use super::history::History;
 use super::status::{Octets, PeerStatus};
 use crate::net::{ConnectError, ConnectOptions, HostAddresses, connect};
 
-/// How long a NOTIFICATION may take to leave before its connection is closed all the same.
+/// How long a NOTIFICATION may take to leave, and the peer to close its end, before the connection is closed all the
+/// same.
 const LINGER: Duration = Duration::from_secs(2);
+
+/// Connections that may be on their way out at a time; of more the oldest is cut off.
+const CLOSING: usize = 4;
 
 /// What the supervisor tells a peer.
 #[derive(Debug)]
@@ -92,6 +96,8 @@ pub(crate) struct PeerTask {
     timer: Pin<Box<Sleep>>,
     octets: Octets,
     removed: bool,
+    /// The supervisor or the core is gone, so nobody is listened to any more.
+    abandoned: bool,
     /// A session has been up or tried: a dynamic peer without one has served its purpose.
     used: bool,
 }
@@ -131,6 +137,7 @@ impl PeerTask {
             timer: Box::pin(sleep_until(tokio::time::Instant::now())),
             octets: Octets::default(),
             removed: false,
+            abandoned: false,
             used: false,
         }
     }
@@ -166,7 +173,9 @@ impl PeerTask {
         let sockets = poll_fn(|cx| {
             for connection in connections {
                 let write = peer.queue(connection.id).is_some_and(|q| !q.is_empty());
-                if let Poll::Ready(ready) = connection.poll_ready(cx, reading, write) {
+                if let Poll::Ready(ready) =
+                    connection.poll_ready(cx, reading || connection.is_finished(), write)
+                {
                     return Poll::Ready((connection.id, ready));
                 }
             }
@@ -174,11 +183,11 @@ impl PeerTask {
         });
         tokio::select! {
             biased;
-            command = self.commands.recv() => Wake::Command(command),
+            command = self.commands.recv(), if !self.abandoned => Wake::Command(command),
             () = self.timer.as_mut() => Wake::Timer,
             result = when(&mut self.connecting) => Wake::Connected(result),
             permit = when(&mut self.reserving) => Wake::Core(permit),
-            message = self.inbox.recv() => Wake::Inbox(message),
+            message = self.inbox.recv(), if !self.abandoned => Wake::Inbox(message),
             (id, ready) = sockets => Wake::Socket(id, ready),
         }
     }
@@ -199,8 +208,8 @@ impl PeerTask {
         let now = self.clock.now();
         match wake {
             Wake::Command(Some(command)) => self.command(command),
-            // The supervisor is gone, and with it the daemon.
-            Wake::Command(None) => self.removed = true,
+            // The supervisor or the core is gone, and with it the daemon.
+            Wake::Command(None) | Wake::Inbox(None) => self.abandon(),
             Wake::Inbox(Some(message)) => {
                 self.peer.deliver(now, message);
                 // Take what else is there, then write once.
@@ -208,7 +217,6 @@ impl PeerTask {
                     self.peer.deliver(now, message);
                 }
             }
-            Wake::Inbox(None) => self.removed = true,
             Wake::Connected(result) => {
                 self.connecting = None;
                 self.connected(result);
@@ -235,7 +243,7 @@ impl PeerTask {
                 let _ = answer.send(self.peer.request_refresh(now, families));
             }
             PeerCommand::Status(answer) => {
-                let status = PeerStatus::of(&self.peer, &self.history, self.connections.first(), self.octets);
+                let status = PeerStatus::of(&self.peer, &self.history, self.connection(), self.octets);
                 let _ = answer.send(status);
             }
             PeerCommand::Reconfigure(change) => self.reconfigure(*change),
@@ -247,12 +255,33 @@ impl PeerTask {
         }
     }
 
+    /// The connection to show: the established one, or the latest that is not about to be closed.
+    fn connection(&self) -> Option<&Connection> {
+        let established = self.peer.session().negotiated().map(|negotiated| negotiated.connection);
+        let stays = |c: &&Connection| !self.closing.iter().any(|(closing, _)| *closing == c.id);
+        match established {
+            Some(id) => self.connections.iter().find(|c| c.id == id),
+            None => self.connections.iter().rfind(stays),
+        }
+    }
+
+    /// Ends the session and the task, for want of anybody to serve.
+    fn abandon(&mut self) {
+        self.abandoned = true;
+        if !self.removed {
+            self.removed = true;
+            self.connecting = None;
+            let cease = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, "");
+            self.peer.stop(self.clock.now(), cease);
+        }
+    }
+
     fn reconfigure(&mut self, change: Reconfigure) {
         let now = self.clock.now();
         let Reconfigure { settings, connect, name, refresh } = change;
         self.connect = connect;
         self.history.rename(name);
-        self.peer.reconfigure(settings);
+        self.peer.reconfigure(now, settings);
         let families = self.peer.settings().families;
         let established = self.peer.session().state() == State::Established;
         // Who cannot send its routes again has to begin anew, or old ones would stay.
@@ -301,7 +330,11 @@ impl PeerTask {
         let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
         match connection.write(self.clock, &mut self.peer) {
             Ok(octets) => self.octets.written += octets as u64,
-            Err(_) => self.drop_connection(id),
+            Err(_) => {
+                // The peer's last word, a NOTIFICATION perhaps, may still be there to read.
+                self.read(id);
+                self.drop_connection(id);
+            }
         }
     }
 
@@ -328,25 +361,26 @@ impl PeerTask {
         expired.into_iter().for_each(|id| self.drop_connection(id));
     }
 
-    /// Does all that the peer asks for, writes what can be written, and closes what is done.
+    /// Does all that the peer asks for, writes what can be written, and says that it is all where a connection is to be
+    /// closed.
     fn settle(&mut self) {
-        loop {
-            while let Some(output) = self.peer.poll() {
-                self.output(output);
+        self.poll_peer();
+        let ids: Vec<ConnectionId> = self.connections.iter().map(|c| c.id).collect();
+        ids.into_iter().for_each(|id| self.write(id));
+        let excess = self.closing.len().saturating_sub(CLOSING);
+        let mut gone: Vec<ConnectionId> = self.closing.iter().take(excess).map(|(id, _)| *id).collect();
+        for (id, _) in &self.closing {
+            let written = self.peer.queue(*id).is_none_or(bgp_router::WriteQueue::is_empty);
+            let connection = self.connections.iter_mut().find(|c| c.id == *id);
+            if written && connection.is_none_or(|c| c.finish().is_err()) {
+                gone.push(*id);
             }
-            let ids: Vec<ConnectionId> = self.connections.iter().map(|c| c.id).collect();
-            ids.into_iter().for_each(|id| self.write(id));
-            let done: Vec<ConnectionId> = self
-                .closing
-                .iter()
-                .filter(|(id, _)| self.peer.queue(*id).is_none_or(bgp_router::WriteQueue::is_empty))
-                .map(|(id, _)| *id)
-                .collect();
-            if done.is_empty() {
-                break;
-            }
-            done.into_iter().for_each(|id| self.drop_connection(id));
         }
+        gone.into_iter().for_each(|id| self.drop_connection(id));
+        self.poll_peer();
+    }
+
+    fn poll_peer(&mut self) {
         while let Some(output) = self.peer.poll() {
             self.output(output);
         }
@@ -376,7 +410,7 @@ impl PeerTask {
         match self.core.try_send(request) {
             Ok(()) => {}
             Err(TrySendError::Full(request)) => self.backlog.push_back(request),
-            Err(TrySendError::Closed(_)) => self.removed = true,
+            Err(TrySendError::Closed(_)) => self.abandon(),
         }
     }
 
@@ -384,8 +418,7 @@ impl PeerTask {
         self.reserving = None;
         let Some(permit) = permit else {
             self.backlog.clear();
-            self.removed = true;
-            return;
+            return self.abandon();
         };
         if let Some(request) = self.backlog.pop_front() {
             permit.send(request);

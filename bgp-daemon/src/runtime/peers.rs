@@ -1,6 +1,6 @@
 //! The peers that run: their tasks, and how to reach them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::num::NonZeroU8;
 
@@ -9,8 +9,8 @@ use bgp_core::wire::notification::cease;
 use bgp_rib::{AttributeStore, PeerId};
 use bgp_router::{Admission, Identity, Peer, PeerTable, Stranger, ToPeer};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tokio::task::{Id, JoinError, JoinSet};
+use tracing::{error, info};
 
 use super::clock::Clock;
 use super::core_thread::CoreRequest;
@@ -25,9 +25,6 @@ use crate::net::{Inbound, KeyError};
 
 /// Commands that may wait for a peer.
 const COMMANDS: usize = 16;
-
-/// Messages that may wait for a peer: what the core's window allows, and a reset.
-const INBOX: usize = bgp_router::core::SENDS + 2;
 
 /// What every peer is given.
 #[derive(Clone)]
@@ -68,13 +65,21 @@ pub(super) struct PeerSet {
     shared: Shared,
     table: PeerTable,
     running: BTreeMap<IpAddr, Running>,
-    tasks: JoinSet<(IpAddr, u32)>,
+    tasks: JoinSet<u32>,
+    /// Whose task each is.
+    addresses: HashMap<Id, IpAddr>,
+}
+
+/// A peer's task that ended, with the generation of its latest session if it could tell.
+pub(super) struct Ended {
+    task: Id,
+    generation: Result<u32, JoinError>,
 }
 
 impl PeerSet {
     pub(super) fn new(shared: Shared) -> PeerSet {
         let table = PeerTable::new(shared.seed);
-        PeerSet { shared, table, running: BTreeMap::new(), tasks: JoinSet::new() }
+        PeerSet { shared, table, running: BTreeMap::new(), tasks: JoinSet::new(), addresses: HashMap::new() }
     }
 
     /// Adds one entry of the configuration.
@@ -117,25 +122,33 @@ impl PeerSet {
             clock: shared.clock,
         };
         let (commands, command_inbox) = mpsc::channel(COMMANDS);
-        let (inbox_sender, inbox) = mpsc::channel::<ToPeer>(INBOX);
+        let (inbox_sender, inbox) = mpsc::channel::<ToPeer>(bgp_router::core::CHANNEL);
         // The core must know where to send before the peer can say that it is up.
         let _ = shared.core.send(CoreRequest::Attach(id.slot, inbox_sender)).await;
         let task = PeerTask::new(task, command_inbox, inbox, shared.core.clone());
-        self.tasks.spawn(async move { (address, task.run().await) });
+        let task = self.tasks.spawn(task.run());
+        self.addresses.insert(task.id(), address);
         self.running.insert(address, Running { config: entry.clone(), commands });
         Ok(())
     }
 
-    /// Waits for the next peer task that ends, and forgets it; pending while none runs.
-    pub(super) async fn reap(&mut self) {
-        match self.tasks.join_next().await {
-            Some(Ok((address, generation))) => self.forget(address, generation).await,
-            Some(Err(error)) => warn!("a peer's task failed: {error}"),
+    /// Waits for the next peer task that ends; pending while none runs. Nothing is lost if the wait is given up.
+    pub(super) async fn ended(&mut self) -> Ended {
+        match self.tasks.join_next_with_id().await {
+            Some(Ok((task, generation))) => Ended { task, generation: Ok(generation) },
+            Some(Err(error)) => Ended { task: error.id(), generation: Err(error) },
             None => std::future::pending().await,
         }
     }
 
-    async fn forget(&mut self, address: IpAddr, generation: u32) {
+    /// Forgets a peer whose task has ended.
+    pub(super) async fn forget(&mut self, ended: Ended) {
+        let Some(address) = self.addresses.remove(&ended.task) else { return };
+        let generation = ended.generation.unwrap_or_else(|failure| {
+            error!(peer = %address, "the peer's task failed: {failure}");
+            // Which sessions there were it took along; none had a number so high.
+            u32::MAX / 2
+        });
         self.running.remove(&address);
         self.shared.watchers.publish(Event::now(EventKind::PeerRemoved { address }));
         if let Some(slot) = self.table.remove(address, generation) {
@@ -195,12 +208,6 @@ impl PeerSet {
         self.running.iter().filter_map(configured).collect()
     }
 
-    /// The slots of the peers of an entry.
-    pub(super) fn slots_of(&self, selector: Selector) -> Vec<u32> {
-        let of = self.running.iter().filter(|(_, running)| running.config.selector == selector);
-        of.filter_map(|(address, _)| self.table.slot(*address)).collect()
-    }
-
     /// Treats the peers of an entry differently without ending their sessions.
     pub(super) async fn reconfigure(
         &mut self,
@@ -240,20 +247,40 @@ impl PeerSet {
         Ok(())
     }
 
-    /// Ends the peers of an entry that is no longer in the configuration, and waits for them.
-    pub(super) async fn remove(&mut self, selector: Selector, notification: &Notification) {
-        let addresses: Vec<IpAddr> = match selector {
-            Selector::Address(address) => vec![address],
-            Selector::Range(network) => bgp_core::Prefix::new(network.network(), network.prefix())
-                .map(|range| self.table.remove_range(range))
-                .unwrap_or_default(),
+    /// Ends the peers of entries that are no longer in the configuration, and waits for them.
+    pub(super) async fn remove(&mut self, selectors: &[Selector], notification: &Notification) {
+        for selector in selectors {
+            if let Selector::Range(network) = selector
+                && let Some(range) = bgp_core::Prefix::new(network.network(), network.prefix())
+            {
+                self.table.remove_range(range);
+            }
+        }
+        let is_of = |running: &Running| selectors.contains(&running.config.selector);
+        let leaving = self.running.iter().filter(|(_, r)| is_of(r)).map(|(address, _)| *address).collect();
+        self.end(leaving, notification).await;
+    }
+
+    /// Ends the members of ranges for whom `config` has another entry now, and waits for them: that entry takes them
+    /// when they come back.
+    pub(super) async fn remove_misplaced(&mut self, config: &Config, notification: &Notification) {
+        let is_misplaced = |address: IpAddr, running: &Running| {
+            let member = matches!(running.config.selector, Selector::Range(_));
+            member && config.peer_for(address).is_some_and(|e| e.selector != running.config.selector)
         };
+        let leaving = self.running.iter().filter(|(a, r)| is_misplaced(**a, r)).map(|(a, _)| *a).collect();
+        self.end(leaving, notification).await;
+    }
+
+    /// All at once, so that one that lingers costs its time only once.
+    async fn end(&mut self, addresses: Vec<IpAddr>, notification: &Notification) {
         for address in &addresses {
             info!(peer = %address, "removed");
             self.command(*address, PeerCommand::Remove(notification.clone())).await;
         }
         while addresses.iter().any(|a| self.running.contains_key(a)) {
-            self.reap().await;
+            let ended = self.ended().await;
+            self.forget(ended).await;
         }
     }
 
@@ -264,7 +291,8 @@ impl PeerSet {
             let _ = running.commands.send(PeerCommand::Remove(notification.clone())).await;
         }
         while !self.tasks.is_empty() {
-            self.reap().await;
+            let ended = self.ended().await;
+            self.forget(ended).await;
         }
     }
 

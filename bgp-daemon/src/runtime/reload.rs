@@ -7,13 +7,11 @@ use bgp_core::wire::notification::cease;
 use tracing::{info, warn};
 
 use super::announce::Source;
-use super::clock::Clock;
-use super::core_thread::CoreRequest;
 use super::supervisor::Supervisor;
 use crate::api::ControlError;
 use crate::api::schema::{Event, EventKind, ReloadReport};
-use crate::config::{Changes, Config, Impact, PeerChange, diff};
-use crate::net::FileWatch;
+use crate::config::{Changes, Config, Impact, PeerChange, Selector, diff};
+use crate::net::{FileWatch, KeyError};
 
 impl Supervisor {
     /// Reads the configuration again. On any error the running one stays as it is.
@@ -71,6 +69,13 @@ impl Supervisor {
         changes: &Changes,
         file: Option<Option<FileWatch>>,
     ) -> Result<(), ControlError> {
+        let refused = |error: String| ControlError::Refused { message: error, hint: None };
+        if let Err(error) = self.set_keys(&new) {
+            if let Err(error) = self.set_keys(&self.config) {
+                warn!("not all keys are as before: {error}");
+            }
+            return Err(refused(error.to_string()));
+        }
         if new.log.level != self.config.log.level
             && let Some(log) = &self.log
             && let Err(error) = log.set_level(&new.log.level)
@@ -78,16 +83,18 @@ impl Supervisor {
             warn!("{error}");
         }
         self.config = new;
-        let refused = |error: String| ControlError::Refused { message: error, hint: None };
-        self.set_keys().await.map_err(|error| refused(error.to_string()))?;
-        let deconfigured = Notification::cease(cease::PEER_DECONFIGURED, "removed from the configuration");
-        for selector in &changes.peers_removed {
-            self.peers.remove(*selector, &deconfigured).await;
-        }
-        for change in &changes.peers_changed {
-            self.change_peer(change).await.map_err(&refused)?;
-        }
         let config = self.config.clone();
+        let deconfigured = Notification::cease(cease::PEER_DECONFIGURED, "removed from the configuration");
+        self.peers.remove(&changes.peers_removed, &deconfigured).await;
+        let changed = Notification::cease(cease::CONFIGURATION_CHANGE, "configuration changed");
+        let resets = |change: &&PeerChange| change.impact() >= Impact::SessionReset;
+        let reset: Vec<Selector> =
+            changes.peers_changed.iter().filter(resets).map(|change| change.peer.selector).collect();
+        self.peers.remove(&reset, &changed).await;
+        self.peers.remove_misplaced(&config, &changed).await;
+        for change in &changes.peers_changed {
+            self.change_peer(&config, change).await.map_err(|error| refused(error.to_string()))?;
+        }
         for entry in &changes.peers_added {
             self.peers.add(&config, entry).await.map_err(|error| refused(error.to_string()))?;
         }
@@ -102,21 +109,11 @@ impl Supervisor {
         Ok(())
     }
 
-    async fn change_peer(&mut self, change: &PeerChange) -> Result<(), String> {
-        let config = self.config.clone();
-        let entry = &change.peer;
-        if change.impact() >= Impact::SessionReset {
-            let notification = Notification::cease(cease::CONFIGURATION_CHANGE, "configuration changed");
-            self.peers.remove(entry.selector, &notification).await;
-            return self.peers.add(&config, entry).await.map_err(|error| error.to_string());
+    async fn change_peer(&mut self, config: &Config, change: &PeerChange) -> Result<(), KeyError> {
+        match change.impact() {
+            // Its peers were ended.
+            impact if impact >= Impact::SessionReset => self.peers.add(config, &change.peer).await,
+            impact => self.peers.reconfigure(config, &change.peer, impact == Impact::Refresh).await,
         }
-        let refresh = change.impact() == Impact::Refresh;
-        self.peers.reconfigure(&config, entry, refresh).await.map_err(|error| error.to_string())?;
-        let max_prefix = entry.max_prefix;
-        for slot in self.peers.slots_of(entry.selector) {
-            let set = move |core: &mut bgp_router::Core, _: Clock| core.set_max_prefix(slot, max_prefix);
-            let _ = self.core.send(CoreRequest::With(Box::new(set))).await;
-        }
-        Ok(())
     }
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bgp_core::{Prefix, RouterId};
 use bgp_rib::AttributeStore;
-use bgp_router::{Identity, Stranger};
+use bgp_router::Identity;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use super::announce::{Announcements, Delta, Source};
 use super::clock::Clock;
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
-use super::peers::{PeerSet, Refused, Shared};
+use super::peers::{PeerSet, Shared};
 use super::settings;
 use crate::api::schema::LastReload;
 use crate::api::{Command, ControlHandle};
@@ -25,9 +25,9 @@ use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 /// After the start, routes that an earlier run left in the kernel wait at most so long for peers that do not come.
 const DEFERRAL: Duration = Duration::from_secs(120);
 
-/// Attempts that a stranger may make at once, and the time after which it may make one more.
-const STRANGER_BURST: u32 = 10;
-const STRANGER_INTERVAL: Duration = Duration::from_secs(1);
+/// Refusals of one source that are logged at once, and the time after which one more is.
+const REFUSAL_BURST: u32 = 10;
+const REFUSAL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +126,7 @@ impl Supervisor {
             peers: PeerSet::new(shared),
             announcements: Announcements::default(),
             file: config.announce.file.as_ref().map(FileWatch::new).transpose()?,
-            limiter: Limiter::new(STRANGER_BURST, STRANGER_INTERVAL),
+            limiter: Limiter::new(REFUSAL_BURST, REFUSAL_INTERVAL),
             config_path: options.config_path,
             announced: options.announced,
             missing: options.missing,
@@ -148,7 +148,7 @@ impl Supervisor {
     }
 
     async fn begin(&mut self) -> Result<(), StartError> {
-        self.set_keys().await?;
+        self.set_keys(&self.config)?;
         let prefixes = self.config.announce.prefixes.iter().copied().collect();
         self.announce(Source::Config, |set| *set = prefixes).await;
         let config = self.config.clone();
@@ -163,10 +163,10 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Gives the listener the keys of all entries.
-    pub(super) async fn set_keys(&mut self) -> Result<(), StartError> {
+    /// Gives the listener the keys of all entries of `config`.
+    pub(super) fn set_keys(&self, config: &Config) -> Result<(), StartError> {
         let mut keys: BTreeMap<Prefix, Key> = BTreeMap::new();
-        for entry in &self.config.peers {
+        for entry in &config.peers {
             let key = settings::key(entry).map_err(|e| StartError::Key(entry.selector, e))?;
             if let (Some(key), Some(prefix)) = (key, selected(entry.selector)) {
                 keys.insert(prefix, key);
@@ -209,7 +209,7 @@ impl Supervisor {
                 () = told_to_stop(&mut stop) => break,
                 Some(command) = self.commands.recv() => self.command(command).await,
                 inbound = accept(self.listener.as_ref()) => self.incoming(inbound).await,
-                () = self.peers.reap() => {}
+                ended = self.peers.ended() => self.peers.forget(ended).await,
                 told = next_announced(&mut self.file) => match told {
                     Ok(prefixes) => {
                         let delta = self.announce(Source::File, |set| set.clone_from(&prefixes)).await;
@@ -231,12 +231,11 @@ impl Supervisor {
     async fn incoming(&mut self, inbound: Inbound) {
         let address = inbound.peer.ip().to_canonical();
         let now = self.clock.now();
-        match self.peers.incoming(&self.config, inbound).await {
-            Ok(()) => {}
-            Err(Refused::Stranger(Stranger::Unknown)) if !self.limiter.allow(now, address) => {
-                debug!(%address, "connection refused, not for the first time");
-            }
-            Err(refused) => info!(%address, "connection refused: {refused}"),
+        let Err(refused) = self.peers.incoming(&self.config, inbound).await else { return };
+        if self.limiter.allow(now, address) {
+            info!(%address, "connection refused: {refused}");
+        } else {
+            debug!(%address, "connection refused, not for the first time: {refused}");
         }
     }
 }

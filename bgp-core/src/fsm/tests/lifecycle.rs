@@ -143,7 +143,8 @@ fn a_peer_that_takes_nothing_is_dropped_after_the_send_hold_time() {
 
 #[test]
 fn progress_restarts_the_send_hold_timer_and_the_last_octet_stops_it() {
-    let mut pair = Pair::established(SessionConfig { hold_time: 3, ..speaker(1) }, passive(2));
+    let config = SessionConfig { send_hold_time: Some(6), ..speaker(1) };
+    let mut pair = Pair::established(config, passive(2));
     for _ in 0..10 {
         pair.act(A, |session, now| session.sent(now, true));
         pair.run(seconds(5));

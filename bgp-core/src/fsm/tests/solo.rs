@@ -167,3 +167,58 @@ fn in_open_confirm_the_negotiated_hold_time_runs() {
     assert_eq!(said(&solo.outputs(), id), [Said::Notification(4, 0, vec![]), Said::Closed]);
     assert_eq!(solo.session.last_error(), Some(&DownReason::HoldTimerExpired));
 }
+
+#[test]
+fn a_passive_session_that_becomes_active_connects() {
+    let passive = SessionConfig { passive: true, ..speaker(1) };
+    let mut solo = Solo::new(passive);
+    assert_eq!((solo.session.state(), solo.session.next_timeout()), (State::Active, None));
+    solo.session.set_config(solo.now, speaker(1));
+    assert!(solo.outputs().iter().any(|o| matches!(o, Output::Connect)));
+    assert_eq!(solo.session.state(), State::Connect);
+}
+
+#[test]
+fn a_session_that_becomes_active_while_it_is_idle_or_up_connects_when_it_may() {
+    let passive = || SessionConfig { passive: true, ..speaker(1) };
+    let mut stopped = Solo::new(passive());
+    stopped.session.stop(stopped.now, shutdown());
+    stopped.session.set_config(stopped.now, speaker(1));
+    assert_eq!((stopped.session.state(), stopped.session.next_timeout()), (State::Idle, None));
+
+    let (mut up, id) = Solo::established(passive(), &speaker(2));
+    up.session.set_config(up.now, speaker(1));
+    assert!(!up.outputs().iter().any(|o| matches!(o, Output::Connect)));
+    up.session.disconnected(up.now, id);
+    up.later(seconds(6));
+    assert!(up.outputs().iter().any(|o| matches!(o, Output::Connect)));
+
+    let mut damped = Solo::new(passive());
+    let id = damped.up(Direction::Incoming);
+    damped.hear(id, &[0; 19]);
+    assert_eq!(damped.session.state(), State::Idle);
+    damped.session.set_config(damped.now, speaker(1));
+    damped.later(seconds(10));
+    assert!(damped.outputs().iter().any(|o| matches!(o, Output::Connect)));
+}
+
+#[test]
+fn a_shorter_connect_retry_cuts_the_wait_short() {
+    let slow = SessionConfig { connect_retry: seconds(100), ..speaker(1) };
+    let mut solo = Solo::new(slow.clone());
+    solo.session.connect_failed(solo.now);
+    assert!(solo.session.next_timeout().unwrap() >= solo.now + seconds(75));
+    solo.session.set_config(solo.now, SessionConfig { connect_retry: seconds(2), ..slow });
+    assert!(solo.session.next_timeout().unwrap() <= solo.now + seconds(4), "twice, after one failure");
+}
+
+#[test]
+fn what_waits_longer_does_not_put_the_send_hold_timer_off() {
+    let config = SessionConfig { send_hold_time: Some(20), hold_time: 0, ..speaker(1) };
+    let (mut solo, _) = Solo::established(config, &speaker(2));
+    solo.session.queued(solo.now);
+    solo.later(seconds(15));
+    solo.session.queued(solo.now);
+    solo.later(seconds(6));
+    assert_eq!(solo.session.last_error(), Some(&DownReason::SendHoldTimerExpired));
+}

@@ -1,0 +1,7 @@
+//! Peers and the core together, with the far ends of the connections played by hand.
+
+mod convergence;
+mod policy;
+mod pressure;
+mod rig;
+mod sessions;

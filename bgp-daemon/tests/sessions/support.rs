@@ -123,7 +123,7 @@ pub(crate) struct Node {
     changes: mpsc::Receiver<ForwardingChange>,
     /// What its FIB would hold.
     routes: BTreeSet<Prefix>,
-    _next_hops: mpsc::Sender<(IpAddr, bgp_daemon::rib::NextHopState)>,
+    _next_hops: mpsc::Sender<(IpAddr, bgp_rib::NextHopState)>,
 }
 
 impl Node {

@@ -33,6 +33,7 @@ fn snapshot(per_peer: PerPeer) -> MetricsSnapshot {
         }],
         rejected: vec![("as_loop", 1)],
         malformed: vec![("treat_as_withdraw", 1)],
+        send_lag: std::time::Duration::from_millis(250),
         queue_bytes: 77,
     };
     MetricsSnapshot {

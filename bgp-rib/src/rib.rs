@@ -221,6 +221,12 @@ impl Rib {
         self.next_hops.has_watches()
     }
 
+    /// When the next group turns its changes into messages; `None`: no group has any.
+    #[must_use]
+    pub fn next_flush(&self) -> Option<Instant> {
+        self.groups.next_flush()
+    }
+
     /// When [`Rib::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {

@@ -2,16 +2,18 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
 use bgp_core::{Asn, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
 use bgp_rib::{
-    AttributeStore, Attrs, BestChange, FibChange, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch,
+    AttributeStore, Attrs, BestChange, FibChange, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch,
 };
 use hashbrown::HashMap;
 
 use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
+use crate::propagation::Propagation;
 
 /// Octets of UPDATEs that may be on their way to one peer, between the group's journal and its socket.
 pub const WINDOW: usize = 256 * 1024;
@@ -52,6 +54,7 @@ pub struct Core {
     /// By slot. Never iterated, so its order is nobody's business.
     sessions: HashMap<u32, Established, foldhash::fast::FixedState>,
     outputs: VecDeque<CoreOutput>,
+    propagation: Propagation,
     /// Whose End-of-RIB the first convergence waits for, and until when; `None` once it is told.
     awaited: Option<Awaited>,
 }
@@ -68,7 +71,14 @@ impl Core {
     pub fn new(config: RibConfig, store: AttributeStore) -> Core {
         let hasher = foldhash::fast::FixedState::with_seed(config.seed);
         let sessions = HashMap::with_hasher(hasher);
-        Core { rib: Rib::new(config), store, sessions, outputs: VecDeque::new(), awaited: None }
+        Core {
+            rib: Rib::new(config),
+            store,
+            sessions,
+            outputs: VecDeque::new(),
+            propagation: Propagation::new(),
+            awaited: None,
+        }
     }
 
     /// The tables, to look at.
@@ -87,7 +97,11 @@ impl Core {
                 self.check_awaited(now);
             }
             ToCore::Refresh(peer, family) => self.rib.refresh_requested(peer, family),
-            ToCore::Written { peer, octets, sends } => self.written(peer, octets, sends),
+            ToCore::Written { peer, octets, sends, at } => {
+                let took = self.propagation.written(peer, sends, at);
+                self.outputs.extend(took.map(CoreOutput::Propagated));
+                self.written(peer, octets, sends);
+            }
             ToCore::Limit(peer, max_prefix) => {
                 if let Some(session) = self.session(peer) {
                     session.max_prefix = max_prefix;
@@ -118,6 +132,7 @@ impl Core {
         };
         self.warn_of_twins(&session);
         if let Some(old) = self.sessions.insert(id.slot, session) {
+            self.propagation.forget(old.id);
             self.rib.peer_down(now, old.id);
         }
         self.rib.peer_up(now, up.peer);
@@ -153,6 +168,7 @@ impl Core {
     fn down(&mut self, now: Instant, peer: PeerId) {
         if self.session(peer).is_some() {
             self.sessions.remove(&peer.slot);
+            self.propagation.forget(peer);
             self.rib.peer_down(now, peer);
         }
     }
@@ -160,8 +176,12 @@ impl Core {
     fn routes(&mut self, now: Instant, peer: PeerId, batch: &Batch) {
         let Some(session) = self.session(peer) else { return };
         let max_prefix = session.max_prefix;
+        let quiet = self.rib.next_flush().is_none();
         self.apply::<V4>(now, peer, batch, &batch.v4);
         self.apply::<V6>(now, peer, batch, &batch.v6);
+        if let Some(received) = batch.received.filter(|_| quiet && self.rib.next_flush().is_some()) {
+            self.propagation.begin(now, received);
+        }
         if let Some(max) = max_prefix
             && let Some(family) = self.family_over(peer, max)
         {
@@ -200,6 +220,13 @@ impl Core {
         if std::mem::take(&mut session.waiting) {
             self.transmit(peer);
         }
+    }
+
+    /// How far a peer is behind: how long ago the oldest routes were read that it has still to be sent or to take. Zero if
+    /// there are none, or for less than a tenth of a second.
+    #[must_use]
+    pub fn send_lag(&self, now: Instant, peer: PeerId) -> Duration {
+        self.propagation.lag(peer, now)
     }
 
     /// Sends a peer all its routes again.
@@ -301,7 +328,15 @@ impl Core {
 
     /// Time has come: the groups turn what changed into messages.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let flushes = self.rib.next_flush().is_some_and(|at| at <= now);
         self.rib.handle_timeout(now);
+        if flushes && let Some(received) = self.propagation.take_sample() {
+            for peer in self.sessions.values().map(|session| session.id) {
+                if self.rib.lag(peer).is_some_and(|lag| lag != Lag::default()) {
+                    self.propagation.probe(peer, received);
+                }
+            }
+        }
         self.check_awaited(now);
     }
 
@@ -330,6 +365,7 @@ impl Core {
             let mut chunks = Vec::new();
             let octets = self.rib.poll_transmit(peer, WINDOW - session.octets, &mut chunks);
             if octets == 0 {
+                self.propagation.sent(peer, session.sends);
                 return;
             }
             session.octets += octets;

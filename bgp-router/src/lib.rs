@@ -100,6 +100,7 @@ pub mod core;
 pub mod import;
 pub mod message;
 mod peer;
+mod propagation;
 mod router;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
 //! What the parts say to each other. Each part is driven alone; whoever runs them carries these.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bgp_core::wire::Notification;
-use bgp_core::{Family, PathId, RouterId, V4, V6};
+use bgp_core::{Family, Instant, PathId, RouterId, V4, V6};
 use bgp_rib::{Attrs, PeerId, PeerUp};
 use bytes::Bytes;
 
@@ -23,6 +24,8 @@ pub struct RouteChange<P> {
 pub struct Batch {
     /// The attribute sets that the changes point to.
     pub attributes: Vec<Attrs>,
+    /// When the first of them was read; `None` if that is not to be measured.
+    pub received: Option<Instant>,
     /// IPv4 routes.
     pub v4: Vec<RouteChange<<V4 as bgp_core::AddressFamily>::Prefix>>,
     /// IPv6 routes.
@@ -66,6 +69,8 @@ pub enum ToCore {
         octets: usize,
         /// How many sends ended with them.
         sends: usize,
+        /// When the last of them was written.
+        at: Instant,
     },
     /// From now on so many prefixes may be held, instead of what [`SessionUp::max_prefix`] said.
     Limit(PeerId, Option<u32>),
@@ -97,6 +102,8 @@ impl ToPeer {
 pub enum CoreOutput {
     /// For a peer.
     Peer(ToPeer),
+    /// So long a sample of routes took from the read of their UPDATE to the end of the write to one peer.
+    Propagated(Duration),
     /// The peers that were waited for have sent their tables, or took too long.
     Converged,
     /// Two peers say that they are the same router (RFC 6286 asks for ids that are unique in an AS).

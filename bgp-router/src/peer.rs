@@ -229,7 +229,7 @@ impl Peer {
     /// octets were used. The rest is the start of a message: give it again with more behind it.
     pub fn read(&mut self, now: Instant, id: ConnectionId, input: &[u8]) -> usize {
         let mut rest = input;
-        let mut batch = Batch::default();
+        let mut batch = Batch { received: Some(now), ..Batch::default() };
         while let Some(received) = self.session.receive(now, id, &mut rest) {
             match received {
                 Received::Update(body) => self.update(now, body, &mut batch),
@@ -284,7 +284,8 @@ impl Peer {
 
     fn flush_batch(&mut self, batch: &mut Batch) {
         if let (Some(established), false) = (&self.established, batch.is_empty()) {
-            let message = ToCore::Routes(established.id, std::mem::take(batch));
+            let next = Batch { received: batch.received, ..Batch::default() };
+            let message = ToCore::Routes(established.id, std::mem::replace(batch, next));
             self.outputs.push_back(PeerOutput::Core(message));
         }
     }
@@ -341,7 +342,7 @@ impl Peer {
         sum.sends += written.sends;
         if sum.sends > 0 && (!pending || sum.octets >= ACKNOWLEDGE) {
             let Written { octets, sends } = std::mem::take(sum);
-            let message = ToCore::Written { peer: established.id, octets, sends };
+            let message = ToCore::Written { peer: established.id, octets, sends, at: now };
             self.outputs.push_back(PeerOutput::Core(message));
         }
     }

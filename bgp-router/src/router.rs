@@ -166,6 +166,8 @@ impl Router {
                         slot.to_peer.push_back(message);
                     }
                 }
+                // The instants are the caller's: nothing is to be learned from them.
+                CoreOutput::Propagated(_) => {}
                 CoreOutput::Converged => self.outputs.push_back(RouterOutput::Converged),
                 CoreOutput::DuplicateRouterId { router_id, peers } => {
                     self.outputs.push_back(RouterOutput::DuplicateRouterId { router_id, peers });

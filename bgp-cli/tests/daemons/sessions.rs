@@ -111,3 +111,31 @@ fn two_clients_with_one_router_id_raise_an_alarm_while_both_are_up() {
     events.until(&format!("{} removed", place.address(3)));
     assert_eq!(reflector.json("status")["alarms"], serde_json::json!([]));
 }
+
+#[test]
+fn what_passes_through_the_reflector_is_measured() {
+    let place = Place::new();
+    let reflector = place.reflector();
+    let first = place.speaker("first", &place.client(2, "10.0.0.2"));
+    let second = place.speaker("second", &place.client(3, "10.0.0.3"));
+    first.ok("wait --all --timeout 60s");
+    second.ok("wait --all --timeout 60s");
+    let count = || reflector.metric("bgp_propagation_seconds_count").unwrap();
+    let mut routes = second.watch("routes");
+    let mut announced = 0;
+    // Samples are some time apart, and the session's first routes may be in one.
+    while count() < 2.0 {
+        let prefix = format!("10.244.{announced}.0/26");
+        first.ok(&format!("announce {prefix}"));
+        routes.until(&prefix);
+        announced += 1;
+    }
+    let sum = reflector.metric("bgp_propagation_seconds_sum").unwrap();
+    assert!(sum > 0.0 && sum < 60.0, "{sum}");
+    first.ok("peer rr down");
+    let series = format!(
+        "bgp_peer_notifications_total{{peer=\"{}\",direction=\"sent\",code=\"cease\"}}",
+        place.address(1)
+    );
+    assert_eq!(first.metric(&series), Some(1.0));
+}

@@ -1,6 +1,7 @@
 //! Daemons on loopback addresses of their own, so that tests run beside each other.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -134,6 +135,15 @@ impl Daemon {
     /// A document, as JSON.
     pub(crate) fn json(&self, words: &str) -> serde_json::Value {
         serde_json::from_str(&self.ok(&format!("{words} --json"))).unwrap()
+    }
+
+    /// The value of a series of `/metrics`.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: bgp\r\nconnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// Watches, from now on.

@@ -146,6 +146,8 @@ fn detailed(out: &mut Families, peer: &PeerMetrics) {
         out.gauge("bgp_peer_last_change_timestamp_seconds", help, &only_peer, number(time.0) / 1000.0);
     }
     out.gauge("bgp_peer_queue_bytes", "Octets waiting to be written", &only_peer, number(peer.queue_bytes));
+    let help = "How long ago the oldest routes were read that the peer has not taken yet";
+    out.gauge("bgp_peer_send_lag_seconds", help, &only_peer, peer.send_lag.as_secs_f64());
     for (direction, bytes) in [("received", peer.bytes_received), ("sent", peer.bytes_sent)] {
         let labels = [("peer", address.as_str()), ("direction", direction)];
         out.counter("bgp_peer_bytes_total", "Octets of messages", &labels, number(bytes));

@@ -1,6 +1,7 @@
 //! What the daemon hands over for a scrape.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::api::schema::{PeerType, SessionState, TableSize, Timestamp};
 use crate::config::PerPeer;
@@ -70,6 +71,8 @@ pub struct PeerMetrics {
     pub rejected: Vec<(&'static str, u64)>,
     /// UPDATEs that were wrong, by how they were treated.
     pub malformed: Vec<(&'static str, u64)>,
+    /// How long ago the oldest routes were read that it has not taken yet.
+    pub send_lag: Duration,
     /// Octets waiting to be written.
     pub queue_bytes: u64,
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use bgp_core::Prefix;
 use futures::{FutureExt, StreamExt};
 use inotify::{EventMask, EventOwned, EventStream, Inotify, WatchDescriptor, WatchMask};
+use tokio::task::JoinHandle;
 
 pub use content::AnnounceFileError;
 use trail::Trail;
@@ -41,6 +42,8 @@ pub struct FileWatch {
     told: Option<Announced>,
     /// Whether the file may say something else than was told.
     stale: bool,
+    /// The read under way. Dropping the future that waits for it must not begin it anew: a long one would never end.
+    reading: Option<JoinHandle<Result<BTreeSet<Prefix>, AnnounceFileError>>>,
 }
 
 /// What a watch is for: a directory with names of interest, or the file itself, without.
@@ -71,7 +74,7 @@ impl FileWatch {
         let path = std::path::absolute(path).map_err(failed)?;
         let events =
             Inotify::init().and_then(|inotify| inotify.into_event_stream([0; 4096])).map_err(failed)?;
-        Ok(FileWatch { path, events, watched: BTreeMap::new(), told: None, stale: true })
+        Ok(FileWatch { path, events, watched: BTreeMap::new(), told: None, stale: true, reading: None })
     }
 
     /// What the file says: at once when asked for the first time, then whenever that has changed. An error is told
@@ -101,9 +104,13 @@ impl FileWatch {
 
     /// Follows the path, then reads what is there: a change after the first is told by an event.
     async fn look(&mut self) -> Announced {
-        self.follow()?;
+        if self.reading.is_none() {
+            self.follow()?;
+        }
         let path = self.path.clone();
-        let read = tokio::task::spawn_blocking(move || content::read(&path)).await;
+        let begin = || tokio::task::spawn_blocking(move || content::read(&path));
+        let read = self.reading.get_or_insert_with(begin).await;
+        self.reading = None;
         let read = read.unwrap_or_else(|error| Err(content::failed(&self.path, &io::Error::other(error))));
         read.map(Arc::new)
     }

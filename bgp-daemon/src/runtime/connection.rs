@@ -10,6 +10,8 @@ use bgp_core::fsm::ConnectionId;
 use bgp_router::Peer;
 use tokio::net::TcpStream;
 
+use super::clock::Clock;
+
 /// Octets taken from a socket at a time: enough to amortise the call, small enough that no peer holds up the
 /// others.
 const READ: usize = 128 * 1024;
@@ -114,7 +116,7 @@ impl Connection {
     ///
     /// # Errors
     /// The connection failed.
-    pub(super) fn write(&mut self, now: Instant, peer: &mut Peer) -> io::Result<usize> {
+    pub(super) fn write(&mut self, clock: Clock, peer: &mut Peer) -> io::Result<usize> {
         let mut total = 0;
         loop {
             let Some(queue) = peer.queue(self.id) else { return Ok(total) };
@@ -127,7 +129,7 @@ impl Connection {
             match self.stream.try_write_vectored(slices) {
                 Ok(count) => {
                     total += count;
-                    peer.wrote(now, self.id, count);
+                    peer.wrote(clock.now(), self.id, count);
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(total),
                 Err(e) => return Err(e),

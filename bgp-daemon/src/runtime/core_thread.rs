@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use bgp_rib::{AttributeStore, FibChange, NextHopState, RibConfig, Watch};
 use bgp_router::{Core, CoreOutput, ToCore, ToPeer};
+use prometheus::Histogram;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::sleep_until;
 
@@ -104,6 +105,7 @@ impl CoreThread {
         clock: Clock,
         forwarding: Option<ForwardingCore>,
         watchers: EventBus,
+        propagation: Histogram,
     ) -> std::io::Result<(CoreThread, mpsc::Sender<CoreRequest>)> {
         let (requests, inbox) = mpsc::channel(INBOX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -115,6 +117,7 @@ impl CoreThread {
             forwarding,
             converged: false,
             watchers,
+            propagation,
         };
         let thread =
             std::thread::Builder::new().name("rib".into()).spawn(move || runtime.block_on(run.run()))?;
@@ -139,6 +142,8 @@ struct Run {
     converged: bool,
     /// Who is told of routes and alarms.
     watchers: EventBus,
+    /// How long routes take from the read to the end of the write.
+    propagation: Histogram,
 }
 
 enum Wake {
@@ -246,6 +251,7 @@ impl Run {
         while let Some(output) = self.core.poll() {
             match output {
                 CoreOutput::Peer(message) => self.send(message),
+                CoreOutput::Propagated(took) => self.propagation.observe(took.as_secs_f64()),
                 CoreOutput::Converged => self.converged = true,
                 CoreOutput::DuplicateRouterId { router_id, peers } => {
                     let message = rows::duplicate_router_id(router_id, peers);
@@ -309,8 +315,10 @@ mod tests {
         let (_next_hops, next_hops) = mpsc::channel(16);
         let forwarding = ForwardingCore { routes, watches, next_hops };
         let (store, clock) = (AttributeStore::new(1), Clock::start());
+        let propagation = crate::metrics::propagation(&prometheus::Registry::new()).unwrap();
         let (_thread, requests) =
-            CoreThread::spawn(config(), store, clock, Some(forwarding), EventBus::default()).unwrap();
+            CoreThread::spawn(config(), store, clock, Some(forwarding), EventBus::default(), propagation)
+                .unwrap();
         let act = async |act: Act| requests.send(CoreRequest::With(act)).await.unwrap();
         // Each is looked at before the next is sent, since the answer comes over the same inbox.
         let pending = async || {

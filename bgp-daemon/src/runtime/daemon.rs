@@ -27,7 +27,7 @@ impl Daemon {
         let (stop, stopped) = watch::channel(None);
         let (stop_api, api_stopped) = watch::channel(false);
         let routes = options.routes.take().unwrap_or_default();
-        let metrics = options.metrics.take().unwrap_or_default();
+        let metrics = options.metrics.get_or_insert_default().clone();
         let server = ApiServer::bind(&config.api.socket, config.api.listen).await?;
         let supervisor = Supervisor::start(config, options, control.clone(), inbox).await?;
         let mut tasks = JoinSet::new();

@@ -328,7 +328,7 @@ impl PeerTask {
 
     fn write(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
-        match connection.write(self.clock.now(), &mut self.peer) {
+        match connection.write(self.clock, &mut self.peer) {
             Ok(octets) => self.octets.written += octets as u64,
             Err(_) => {
                 // The peer's last word, a NOTIFICATION perhaps, may still be there to read.

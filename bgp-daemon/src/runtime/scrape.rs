@@ -1,6 +1,9 @@
 //! What `/metrics` shows, gathered for one scrape.
 
+use std::time::Duration;
+
 use bgp_core::Family;
+use bgp_rib::PeerId;
 use bgp_router::Refusal;
 
 use super::control::PeerState;
@@ -13,6 +16,10 @@ use crate::metrics::{FamilyMetrics, MetricsSnapshot, PeerMetrics, ReloadMetrics}
 impl Supervisor {
     pub(super) async fn metrics(&self) -> Result<MetricsSnapshot, ControlError> {
         let peers = self.peer_states().await?;
+        let ids: Vec<PeerId> = peers.iter().map(|(_, status, _)| status.id).collect();
+        let lags: Vec<Duration> = self
+            .ask_core(|core, clock| ids.into_iter().map(|id| core.send_lag(clock.now(), id)).collect())
+            .await?;
         let sizes = self.table_sizes().await?;
         let started = Timestamp::from(self.clock.started());
         let reload = self.last_reload.as_ref();
@@ -20,7 +27,7 @@ impl Supervisor {
             daemon: self.config.daemon.name(),
             version: env!("CARGO_PKG_VERSION"),
             per_peer: self.config.metrics.per_peer,
-            peers: peers.iter().map(peer_metrics).collect(),
+            peers: peers.iter().zip(lags).map(|(peer, lag)| peer_metrics(peer, lag)).collect(),
             tables: sizes.tables,
             attribute_sets: self.store.len() as u64,
             update_groups: sizes.groups,
@@ -46,7 +53,7 @@ const NOTIFICATION_CODES: [&str; 9] = [
     "send_hold_timer",
 ];
 
-fn peer_metrics((config, status, counts): &PeerState) -> PeerMetrics {
+fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> PeerMetrics {
     let row = rows::peer_row(config, status, counts);
     let families = counts.iter().map(|(family, counts)| {
         let index = usize::from(*family == Family::IPV6_UNICAST);
@@ -91,6 +98,7 @@ fn peer_metrics((config, status, counts): &PeerState) -> PeerMetrics {
         families: families.collect(),
         rejected: Refusal::ALL.into_iter().map(Refusal::label).zip(status.import.refused).collect(),
         malformed: treatments.into_iter().zip(status.import.malformed).collect(),
+        send_lag,
         queue_bytes: status.queued as u64,
     }
 }

@@ -50,6 +50,9 @@ pub enum StartError {
     /// The announce file cannot be watched.
     #[error(transparent)]
     AnnounceFile(#[from] crate::net::AnnounceFileError),
+    /// The embedder's registry has a metric of ours already.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// No thread or runtime could be had.
     #[error("cannot start the RIB's thread: {0}")]
     Thread(std::io::Error),
@@ -114,8 +117,9 @@ impl Supervisor {
         let clock = Clock::start();
         let rib = settings::rib(&config, &identity, options.forwarding.is_some(), seed);
         let watchers = control.events().clone();
+        let propagation = crate::metrics::propagation(&options.metrics.unwrap_or_default())?;
         let (thread, core) =
-            CoreThread::spawn(rib, store.clone(), clock, options.forwarding, watchers.clone())
+            CoreThread::spawn(rib, store.clone(), clock, options.forwarding, watchers.clone(), propagation)
                 .map_err(StartError::Thread)?;
         let shared = Shared { identity, store: store.clone(), clock, core: core.clone(), watchers, seed };
         let mut supervisor = Supervisor {

@@ -4,7 +4,7 @@ use bgp_core::fsm::DownReason;
 use bgp_core::wire::header::write_message;
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{MessageType, Notification, PathAttribute, RouteRefresh};
-use bgp_core::{Asn, Family, FamilySet, RouterId};
+use bgp_core::{Asn, Family, FamilySet, Instant, RouterId};
 
 use super::rig::*;
 use crate::{Batch, CoreOutput, PeerEvent, PeerSettings, ToCore, ToPeer};
@@ -161,7 +161,7 @@ fn messages_of_an_earlier_session_change_nothing() {
     assert_ne!(rig.id(source), old);
     rig.late(ToCore::Routes(old, Batch::default()));
     rig.late(ToCore::EndOfRib(old, Family::IPV4_UNICAST));
-    rig.late(ToCore::Written { peer: old, octets: usize::MAX, sends: 9 });
+    rig.late(ToCore::Written { peer: old, octets: usize::MAX, sends: 9, at: Instant::ZERO });
     rig.late(ToCore::Limit(old, Some(0)));
     rig.late(ToCore::Down(old));
     assert_eq!(rig.sides[other].routes().len(), 1);

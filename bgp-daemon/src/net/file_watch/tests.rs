@@ -214,3 +214,20 @@ async fn watches_do_not_pile_up() {
     }
     assert_eq!(bench.watch.watched.len(), before);
 }
+
+#[tokio::test]
+async fn a_read_goes_on_when_nobody_waits_for_it_any_more() {
+    let mut bench = Bench::new("prefixes");
+    bench.write("prefixes", "10.0.0.0/8");
+    // A caller with something else to do at every turn, like a loop with a timer.
+    let told = async {
+        loop {
+            if let Some(told) = bench.watch.next().now_or_never() {
+                return told;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await.expect("the file is told").unwrap();
+    assert_eq!(told.len(), 1);
+}

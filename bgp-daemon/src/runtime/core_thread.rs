@@ -15,8 +15,9 @@ use super::rows;
 use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind};
 
-/// Messages that may wait for the core; a peer that finds it full stops reading its socket.
-const INBOX: usize = 512;
+/// Messages that may wait for the core; a peer that finds it full stops reading its socket. One may hold the routes of
+/// a whole read, so this bounds memory to some tens of megabytes.
+const INBOX: usize = 128;
 
 /// Messages handled before the groups' deadline and the peers are looked at again.
 const BURST: usize = 64;

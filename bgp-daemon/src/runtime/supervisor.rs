@@ -23,7 +23,7 @@ use crate::log::LogHandle;
 use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 
 /// After the start, routes that an earlier run left in the kernel wait at most so long for peers that do not come.
-const DEFERRAL: Duration = Duration::from_secs(120);
+const DEFERRAL: Duration = Duration::from_secs(90);
 
 /// Refusals of one source that are logged at once, and the time after which one more is.
 const REFUSAL_BURST: u32 = 10;

@@ -1,6 +1,7 @@
 //! Keeps the model true by the kernel's events.
 
 use crate::config::FibConfig;
+use crate::links::KernelLink;
 use crate::message::{self, AF_INET, KernelRoute, Message};
 use crate::mirror::Told;
 use crate::resolve::{LinkChange, Resolver};
@@ -112,7 +113,7 @@ impl Follower<'_> {
     }
 
     fn link(&mut self, message: Message<'_>) {
-        let Some(link) = message::parse_link(message.body) else { return };
+        let Some(link) = KernelLink::parse(message.body) else { return };
         let index = link.index;
         let change = match message.kind {
             libc::RTM_NEWLINK => self.resolver.link_changed(link),

@@ -1,11 +1,11 @@
-//! Requests to the kernel: batches of route changes, dumps.
+//! Requests to the kernel about routes: batches of changes, dumps.
 //!
 //! The kernel works through a request within the `send` call, and prepares the next part of a dump
 //! within `recv`: an answer is there as soon as it is looked for. So nothing here waits, and the
 //! socket needs no runtime.
 
 use crate::error::{FibError, KernelError};
-use crate::message::{self, AF_INET, KernelLink, KernelRoute, Message, Messages, RouteKey};
+use crate::message::{self, AF_INET, KernelRoute, Message, Messages, RouteKey};
 use crate::route::Forwarding;
 use crate::socket::{Netlink, Received};
 
@@ -165,43 +165,30 @@ impl Kernel {
         table: u32,
         each: &mut impl FnMut(KernelRoute),
     ) -> Result<Dumped, FibError> {
-        let result = self.dump(
-            "routes",
-            libc::RTM_GETROUTE,
-            |out| message::route_dump(out, family, table),
-            |message| {
-                // Strict checking needs Linux 4.20; an older kernel lists every table.
-                message::parse_route(message.body)
-                    .filter(|route| route.table == table)
-                    .into_iter()
-                    .for_each(&mut *each);
-            },
-        );
+        let result = self.dump(family, table, |message| {
+            // Strict checking needs Linux 4.20; an older kernel lists every table.
+            message::parse_route(message.body)
+                .filter(|route| route.table == table)
+                .into_iter()
+                .for_each(&mut *each);
+        });
         match result {
             Err(FibError::Dump { error, .. }) if error.errno == libc::ENOENT => Ok(Dumped::Whole),
             other => other,
         }
     }
 
-    /// Calls `each` for every network interface.
-    pub(crate) fn links(&mut self, each: &mut impl FnMut(KernelLink)) -> Result<Dumped, FibError> {
-        self.dump("links", libc::RTM_GETLINK, message::link_dump, |message| {
-            message::parse_link(message.body).into_iter().for_each(&mut *each);
-        })
-    }
-
     fn dump(
         &mut self,
-        what: &'static str,
-        kind: u16,
-        body: impl FnOnce(&mut Vec<u8>),
+        family: u8,
+        table: u32,
         mut each: impl FnMut(&Message<'_>),
     ) -> Result<Dumped, FibError> {
         self.seq = self.seq.wrapping_add(1);
         let mut request = Vec::new();
         let flags = (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16;
-        let start = message::begin(&mut request, kind, flags, self.seq);
-        body(&mut request);
+        let start = message::begin(&mut request, libc::RTM_GETROUTE, flags, self.seq);
+        message::route_dump(&mut request, family, table);
         message::finish(&mut request, start);
         self.send(&request)?;
         let mut dumped = Dumped::Whole;
@@ -215,7 +202,9 @@ impl Kernel {
                         match i32::from(message.kind) {
                             libc::NLMSG_DONE | libc::NLMSG_ERROR => {
                                 let error = message::parse_answer(&message);
-                                return error.map_or(Ok(dumped), |error| Err(FibError::Dump { what, error }));
+                                return error.map_or(Ok(dumped), |error| {
+                                    Err(FibError::Dump { what: "routes", error })
+                                });
                             }
                             _ => each(&message),
                         }

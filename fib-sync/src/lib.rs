@@ -11,7 +11,7 @@
 //! │     │               ▲          how next hops    ▲   (mirror)   │
 //! │     ▼               │          are reached      │              │
 //! │   kernel: batches,  └──────────── follow ───────┘              │
-//! │   dumps                             ▲                          │
+//! │   dumps; links                      ▲                          │
 //! │     │ ▲                           watch: others' changes       │
 //! └─────┼─┼─────────────────────────────▲──────────────────────────┘
 //!       ▼ │ rtnetlink requests          │ rtnetlink multicast
@@ -32,6 +32,10 @@
 //!   over links that run; routes follow when that changes.
 //! - Stopping leaves the routes in place. The next start adopts them: they stay until
 //!   [`FibSync::finish_adoption`], which removes those that were not desired again by then.
+//!
+//! Links are listed through the `rtnetlink` crate. It leaves out those of which it cannot decode some
+//! attribute (a newer kernel's, a name that is not UTF-8): a route over such a link says that it is up,
+//! and its events, of which only header and name are read, say the rest.
 //!
 //! Memory: one entry for each prefix that is desired or in the kernel as ours, equal targets stored once;
 //! a mirror of the foreign routes in the tables `main` and `local`; events not yet taken, at most one
@@ -67,6 +71,7 @@ mod event;
 mod follow;
 mod intern;
 mod kernel;
+mod links;
 mod message;
 mod mirror;
 mod resolve;

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::message::{KernelLink, KernelRoute};
+use crate::links::KernelLink;
+use crate::message::KernelRoute;
 use crate::mirror::{MirrorRoute, Told, Tries};
 use crate::route::{Forwarding, Hop};
 
@@ -46,6 +47,8 @@ pub(crate) struct Resolver {
     main: Tries,
     local: Tries,
     links: HashMap<u32, KernelLink>,
+    /// The links as they were known before all was read again.
+    former: HashMap<u32, KernelLink>,
     /// A multipath route lost a hop with its link: the kernel revives it when the link comes back.
     dormant_hops: bool,
     watched: HashMap<IpAddr, Watched>,
@@ -64,14 +67,27 @@ impl Resolver {
     pub(crate) fn clear(&mut self) {
         self.main = Tries::default();
         self.local = Tries::default();
-        self.links.clear();
+        self.former = std::mem::take(&mut self.links);
         self.dormant_hops = false;
         self.changed = true;
     }
 
     pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Told {
         self.changed = true;
+        self.presume_links(&route.forwarding);
         self.tries(route.table).map_or(Told::Exact, |tries| tries.add(route, replaces))
+    }
+
+    /// The kernel has routes only over links that are up, so one that could not be decoded hides none:
+    /// it is as events told last, or else running.
+    fn presume_links(&mut self, forwarding: &Forwarding) {
+        let Forwarding::Via(hops) = forwarding else { return };
+        for index in hops.iter().map(|hop| hop.interface).filter(|index| *index != 0) {
+            self.links.entry(index).or_insert_with(|| {
+                let former = self.former.remove(&index).filter(|link| link.up);
+                former.unwrap_or(KernelLink { index, name: String::new(), up: true, running: true })
+            });
+        }
     }
 
     pub(crate) fn route_removed(&mut self, route: &KernelRoute) -> Told {
@@ -109,7 +125,7 @@ impl Resolver {
     }
 
     pub(crate) fn interface_name(&self, index: u32) -> Option<&str> {
-        self.links.get(&index).map(|link| link.name.as_str())
+        self.links.get(&index).map(|link| link.name.as_str()).filter(|name| !name.is_empty())
     }
 
     fn tries(&mut self, table: u32) -> Option<&mut Tries> {
@@ -321,6 +337,25 @@ mod tests {
         assert_eq!(resolver.link_changed(link(1, false, false)), LinkChange::Down);
         assert_eq!(resolver.link_changed(link(1, true, true)), LinkChange::Other);
         assert_eq!(gateway(&resolver, "10.0.0.7"), None);
+    }
+
+    #[test]
+    fn a_link_that_could_not_be_decoded_hides_no_route_but_takes_its_routes_along() {
+        let mut resolver = resolver();
+        let _ = resolver.route_added(route("10.0.3.0/24", None, 3, 0), false);
+        assert_eq!(gateway(&resolver, "10.0.3.7"), Some(("10.0.3.7".into(), 3, 0)));
+        assert_eq!(resolver.interface_name(3), None);
+        assert_eq!(resolver.link_changed(link(3, true, false)), LinkChange::Other);
+        assert_eq!(gateway(&resolver, "10.0.3.7"), None);
+        resolver.clear();
+        let _ = resolver.route_added(route("10.0.3.0/24", None, 3, 0), false);
+        assert_eq!(gateway(&resolver, "10.0.3.7"), None);
+        let _ = resolver.route_added(route("10.0.4.0/24", None, 4, 0), false);
+        assert_eq!(resolver.link_removed(4), LinkChange::Down);
+        assert_eq!(gateway(&resolver, "10.0.4.7"), None);
+        // A nexthop object's route may name no link at all.
+        let _ = resolver.route_added(route("10.0.5.0/24", None, 0, 0), false);
+        assert_eq!(gateway(&resolver, "10.0.5.7"), None);
     }
 
     #[test]

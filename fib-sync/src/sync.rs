@@ -13,6 +13,7 @@ use crate::error::{FibError, KernelError};
 use crate::event::Event;
 use crate::follow::{Follower, Owner, classify, mirrored, own_forwarding};
 use crate::kernel::{Dumped, Kernel, Outcome};
+use crate::links::Links;
 use crate::message::{AF_INET, AF_INET6, KernelRoute, RouteKey};
 use crate::resolve::Resolver;
 use crate::route::{Route, canonical};
@@ -34,6 +35,7 @@ const MAX_CONFLICTS: usize = 1024;
 pub struct FibSync {
     config: FibConfig,
     kernel: Kernel,
+    links: Links,
     watch: Watch,
     table: Table,
     resolver: Resolver,
@@ -57,6 +59,7 @@ impl FibSync {
         let mut sync = Self {
             config,
             kernel,
+            links: Links::open()?,
             watch,
             table: Table::new(),
             resolver: Resolver::default(),
@@ -219,10 +222,10 @@ impl FibSync {
     }
 
     fn read_once(&mut self) -> Result<Dumped, FibError> {
-        let Self { config, kernel, table, resolver, .. } = self;
+        let Self { config, kernel, links, table, resolver, .. } = self;
         resolver.clear();
         table.begin_resync();
-        let mut dumped = kernel.links(&mut |link| {
+        let mut dumped = links.list(|link| {
             resolver.link_changed(link);
         })?;
         let mut tables = vec![libc::RT_TABLE_MAIN.into(), libc::RT_TABLE_LOCAL.into(), config.table];

@@ -201,38 +201,3 @@ fn parse_address(value: &[u8]) -> Option<IpAddr> {
         _ => None,
     }
 }
-
-/// A link as RTM_NEWLINK and RTM_DELLINK tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KernelLink {
-    pub(crate) index: u32,
-    pub(crate) name: String,
-    /// `IFF_UP`: an administrator wants it up.
-    pub(crate) up: bool,
-    /// `IFF_RUNNING`: it can carry packets.
-    pub(crate) running: bool,
-}
-
-/// Parses RTM_NEWLINK and RTM_DELLINK.
-pub(crate) fn parse_link(body: &[u8]) -> Option<KernelLink> {
-    let mut cursor = Cursor(body);
-    // struct ifinfomsg: family u8, pad u8, type u16, index i32, flags u32, change u32.
-    // The family is AF_UNSPEC for the link itself; bridges send AF_BRIDGE messages about their ports.
-    let [family, _, _, _] = cursor.take()?;
-    let index = cursor.u32()?;
-    let flags = cursor.u32()?;
-    let _change = cursor.u32()?;
-    if family != libc::AF_UNSPEC as u8 {
-        return None;
-    }
-    let name = Attributes(cursor.0)
-        .find(|(kind, _)| *kind == libc::IFLA_IFNAME)
-        .map(|(_, name)| String::from_utf8_lossy(name).trim_end_matches('\0').to_owned())
-        .unwrap_or_default();
-    Some(KernelLink {
-        index,
-        name,
-        up: flags & libc::IFF_UP as u32 != 0,
-        running: flags & libc::IFF_RUNNING as u32 != 0,
-    })
-}

@@ -74,11 +74,6 @@ pub(crate) fn route_dump(out: &mut Vec<u8>, family: u8, table: u32) {
     attribute(out, libc::RTA_TABLE, &table.to_ne_bytes());
 }
 
-/// The body of a request for all links: `struct ifinfomsg`, all zero.
-pub(crate) fn link_dump(out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0; 16]);
-}
-
 /// Appends `struct rtmsg`.
 fn route_header(out: &mut Vec<u8>, head: RouteHeader) {
     // A table number over a byte goes into RTA_TABLE alone.

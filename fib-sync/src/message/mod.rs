@@ -5,8 +5,8 @@
 mod decode;
 mod encode;
 
-pub(crate) use decode::{KernelLink, KernelRoute, Message, Messages, parse_answer, parse_link, parse_route};
-pub(crate) use encode::{RouteKey, add_flags, begin, delete_route, finish, link_dump, new_route, route_dump};
+pub(crate) use decode::{KernelRoute, Message, Messages, parse_answer, parse_route};
+pub(crate) use encode::{RouteKey, add_flags, begin, delete_route, finish, new_route, route_dump};
 
 const ALIGN: usize = 4;
 /// A hop's flag: the kernel does not check that its gateway is on a connected network.
@@ -75,7 +75,7 @@ mod tests {
                 let mut changed = out.clone();
                 changed[at] = value;
                 for message in Messages(&changed).take(1000) {
-                    let _ = (parse_route(message.body), parse_link(message.body), parse_answer(&message));
+                    let _ = (parse_route(message.body), parse_answer(&message));
                 }
             }
         }

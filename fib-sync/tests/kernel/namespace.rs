@@ -5,7 +5,9 @@
 //! no safe wrapper in the standard library; they take no pointers.
 #![allow(unsafe_code, reason = "unshare(2) and setresuid(2) for one thread have no safe wrapper")]
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -51,16 +53,19 @@ fn set_up_links() {
     }
 }
 
-fn run(arguments: &str) -> Output {
-    let output = Command::new("ip").args(arguments.split_whitespace()).output();
+fn run(arguments: &[u8]) -> Output {
+    let words = arguments.split(u8::is_ascii_whitespace).map(OsStr::from_bytes);
+    let output = Command::new("ip").args(words.filter(|word| !word.is_empty())).output();
     output.unwrap_or_else(|error| panic!("`ip` of iproute2 is needed (apt install iproute2): {error}"))
 }
 
-/// Runs `ip` with these arguments, and returns what it printed.
+/// Runs `ip` with these arguments, which need not be text, and returns what it printed.
 #[track_caller]
-pub(crate) fn ip(arguments: &str) -> String {
+pub(crate) fn ip(arguments: &(impl AsRef<[u8]> + ?Sized)) -> String {
+    let arguments = arguments.as_ref();
     let output = run(arguments);
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    let [command, error] = [arguments, &output.stderr].map(String::from_utf8_lossy);
+    assert!(output.status.success(), "ip {command}: {error}");
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -133,3 +133,37 @@ fn an_onlink_gateway_is_installed_onlink() {
         assert_eq!(fib.diff().unwrap(), []);
     });
 }
+
+#[test]
+fn a_link_that_rtnetlink_cannot_decode_is_used_all_the_same() {
+    in_namespace(|| async {
+        ip("link add name c type veth peer name c2");
+        ip("addr add 10.0.3.1/24 dev c");
+        ip("link set dev c2 up");
+        // Names are bytes to the kernel, text to rtnetlink.
+        ip(b"link set dev c up name c\xff");
+        let mut fib = open().await;
+        let neighbour = "10.0.3.2".parse().unwrap();
+        fib.watch(neighbour);
+        let mut interface = 0;
+        until(&mut fib, |event| match event {
+            Event::NextHop { resolution: Resolution::Reachable { interface: over, .. }, .. } => {
+                interface = *over;
+                true
+            }
+            _ => false,
+        })
+        .await;
+        // Its events tell its state, which outlives that all is read again.
+        ip("link set dev c2 down");
+        assert_eq!(resolution(&mut fib, neighbour).await, None);
+        assert_eq!(fib.interface_name(interface), Some("c\u{fffd}"));
+        ip("addr add 10.0.1.9/24 dev a");
+        ip("addr del 10.0.1.9/24 dev a");
+        let resyncs = fib.stats().resyncs;
+        while fib.stats().resyncs == resyncs {
+            assert_eq!(fib.flush().await.unwrap(), []);
+        }
+        assert_eq!(fib.interface_name(interface), Some("c\u{fffd}"));
+    });
+}

@@ -71,6 +71,7 @@ pub(crate) struct Forwarding {
 }
 
 enum Wake {
+    Stop,
     Change(Option<ForwardingChange>),
     Announced(bool),
     Watch(Option<NextHopWatch>),
@@ -107,11 +108,12 @@ impl Forwarding {
         Ok((Forwarding { fib, channels, blackhole, own, metrics, missing, complete: false }, ends))
     }
 
-    /// Runs until the daemon is gone. The routes stay in the kernel, for the next run to adopt.
-    pub(crate) async fn run(mut self) {
+    /// Runs until it is told to stop or the daemon is gone. The routes stay in the kernel, for the next run to adopt.
+    pub(crate) async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         loop {
             self.tell_progress();
             let wake = tokio::select! {
+                _ = &mut stopped => Wake::Stop,
                 change = self.channels.routes.recv() => Wake::Change(change),
                 changed = self.channels.announced.changed() => Wake::Announced(changed.is_ok()),
                 watch = self.channels.watches.recv() => Wake::Watch(watch),
@@ -130,7 +132,11 @@ impl Forwarding {
                     self.missing.send_replace(Some(NOT_KEPT));
                     return;
                 }
-                Wake::Change(None) | Wake::Announced(false) | Wake::Watch(None) | Wake::Question(None) => {
+                Wake::Stop
+                | Wake::Change(None)
+                | Wake::Announced(false)
+                | Wake::Watch(None)
+                | Wake::Question(None) => {
                     // What was told before the end still counts.
                     match self.fib.flush().await {
                         Ok(_) => {}

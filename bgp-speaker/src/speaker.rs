@@ -6,6 +6,7 @@ use bgp_daemon::config::Config;
 use bgp_daemon::log::LogHandle;
 use bgp_daemon::runtime::{Daemon, Options, StartError};
 use fib_sync::FibError;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::api;
@@ -29,7 +30,14 @@ pub enum SpeakerError {
 /// A running speaker.
 pub struct Speaker {
     daemon: Daemon,
-    forwarding: Option<JoinHandle<()>>,
+    forwarding: Option<Running>,
+}
+
+/// The task of the kernel's routes.
+struct Running {
+    task: JoinHandle<()>,
+    /// Told, or dropped, it ends.
+    stop: oneshot::Sender<()>,
 }
 
 impl Speaker {
@@ -58,8 +66,10 @@ impl Speaker {
             }
         };
         let daemon = Daemon::start(config, options).await?;
-        // It ends when the daemon drops its ends of the channels.
-        let forwarding = forwarding.map(|forwarding| tokio::spawn(forwarding.run()));
+        let forwarding = forwarding.map(|forwarding| {
+            let (stop, stopped) = oneshot::channel();
+            Running { task: tokio::spawn(forwarding.run(stopped)), stop }
+        });
         Ok(Speaker { daemon, forwarding })
     }
 
@@ -71,11 +81,13 @@ impl Speaker {
     /// Ends every session with a Cease that carries `text` (RFC 9003). Routes stay in the kernel, for the next
     /// start to adopt.
     pub async fn stop(self, text: &str) {
-        self.daemon.stop(text).await;
-        if let Some(forwarding) = self.forwarding
-            && let Err(error) = forwarding.await
-        {
-            tracing::error!("the task of the kernel's routes failed: {error}");
+        // First the kernel's side: the end of the sessions must not reach it as a withdrawal of every route.
+        if let Some(Running { task, stop }) = self.forwarding {
+            let _ = stop.send(());
+            if let Err(error) = task.await {
+                tracing::error!("the task of the kernel's routes failed: {error}");
+            }
         }
+        self.daemon.stop(text).await;
     }
 }

@@ -125,6 +125,7 @@ fn is_dropped_when_it_announces_too_much(router: Software) -> Result<()> {
     let within = [plain("10.42.1.0/26"), plain("10.42.1.64/26")];
     let beyond = [plain("10.42.2.0/26"), plain("10.42.2.64/26"), plain("10.42.2.128/26")];
     let mut peer_b = router.start(&b, &client(&rr, &within))?;
+    established(&net, peer_b.as_mut(), rr.v4())?;
     let _peer_a = router.start(&a, &client(&rr, &beyond))?;
     net.eventually("the limit is reached", || {
         let shown = middle.command(&["peer", &a.v4().to_string()])?.to_lowercase();

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnetwork::IpNetwork;
 
-use super::{AF_INET, AF_INET6, ALIGN, RTNH_F_ONLINK};
+use super::{AF_INET, AF_INET6, ALIGN, RTA_VIA, RTNH_F_ONLINK};
 use crate::error::KernelError;
 use crate::route::{Forwarding, Hop};
 
@@ -135,7 +135,7 @@ pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
             libc::RTA_TABLE => route.table = Cursor(value).u32()?,
             libc::RTA_OIF => single.interface = Cursor(value).u32()?,
             libc::RTA_GATEWAY => single.gateway = Some(parse_address(value)?),
-            libc::RTA_VIA => single.gateway = Some(parse_address(value.get(2..)?)?),
+            RTA_VIA => single.gateway = Some(parse_address(value.get(2..)?)?),
             libc::RTA_MULTIPATH => route.embellished |= parse_multipath(value, &mut hops)?,
             libc::RTA_PREFSRC | RTA_NH_ID | RTA_ENCAP | libc::RTA_FLOW | libc::RTA_SRC => {
                 route.embellished = true
@@ -175,7 +175,7 @@ fn parse_multipath(mut value: &[u8], hops: &mut Vec<Hop>) -> Option<bool> {
         for (attribute, value) in Attributes(value.get(8..len)?) {
             match attribute {
                 libc::RTA_GATEWAY => hop.gateway = Some(parse_address(value)?),
-                libc::RTA_VIA => hop.gateway = Some(parse_address(value.get(2..)?)?),
+                RTA_VIA => hop.gateway = Some(parse_address(value.get(2..)?)?),
                 RTA_ENCAP | libc::RTA_FLOW => embellished = true,
                 _ => {}
             }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
-use super::{AF_INET, AF_INET6, ALIGN, RTNH_F_ONLINK};
+use super::{AF_INET, AF_INET6, ALIGN, RTA_VIA, RTNH_F_ONLINK};
 use crate::route::{Forwarding, Hop};
 
 /// `NLA_F_NESTED`.
@@ -160,7 +160,7 @@ fn gateway(out: &mut Vec<u8>, route_is_v6: bool, gateway: Option<IpAddr>) {
         Some(IpAddr::V6(address)) if route_is_v6 => attribute(out, libc::RTA_GATEWAY, &address.octets()),
         // An IPv4 route through an IPv6 neighbour; the reverse is refused by the kernel.
         Some(address) => {
-            let start = begin_attribute(out, libc::RTA_VIA);
+            let start = begin_attribute(out, RTA_VIA);
             let family = if address.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET } as u16;
             out.extend_from_slice(&family.to_ne_bytes());
             match address {

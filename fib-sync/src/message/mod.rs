@@ -11,6 +11,8 @@ pub(crate) use encode::{RouteKey, add_flags, begin, delete_route, finish, new_ro
 const ALIGN: usize = 4;
 /// A hop's flag: the kernel does not check that its gateway is on a connected network.
 const RTNH_F_ONLINK: u32 = 4;
+/// A gateway of another family (`linux/rtnetlink.h`); libc knows it for glibc only.
+const RTA_VIA: u16 = 18;
 
 pub(crate) const AF_INET: u8 = libc::AF_INET as u8;
 pub(crate) const AF_INET6: u8 = libc::AF_INET6 as u8;

@@ -169,6 +169,17 @@ fn in_open_confirm_the_negotiated_hold_time_runs() {
 }
 
 #[test]
+fn without_a_hold_time_a_peer_that_never_confirms_is_still_given_up() {
+    let mut solo = Solo::new(SessionConfig { hold_time: 0, ..speaker(1) });
+    let id = solo.up(Direction::Outgoing);
+    solo.hear(id, &open_of(&speaker(2)));
+    assert_eq!(solo.session.state(), State::OpenConfirm);
+    assert_eq!(solo.session.next_timeout(), Some(solo.now + seconds(240)));
+    solo.hear(id, &keepalive());
+    assert_eq!((solo.session.state(), solo.session.next_timeout()), (State::Established, None));
+}
+
+#[test]
 fn a_passive_session_that_becomes_active_connects() {
     let passive = SessionConfig { passive: true, ..speaker(1) };
     let mut solo = Solo::new(passive);

@@ -43,11 +43,10 @@ impl Session {
         }
     }
 
-    /// Asks for a connection; one that became passive gives up an attempt under way. The retry timer also bounds the
-    /// attempt.
+    /// Asks for a connection. The retry timer also bounds the attempt.
     pub(super) fn connect(&mut self, now: Instant) {
-        self.connecting = !self.config.passive;
-        if self.connecting {
+        if !self.config.passive {
+            self.connecting = true;
             self.counters.connects += 1;
             self.outputs.push_back(Output::Connect);
             let wait = self.random.jitter(self.backoff.delay());

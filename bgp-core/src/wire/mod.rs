@@ -52,7 +52,9 @@ pub use encode::EncodeError;
 pub use fault::{Fault, FaultKind, Malformed, Treatment};
 pub use header::{Frame, MessageType, frame};
 pub use next_hop::NextHop;
-pub use nlri::{Destination, Destinations, LabelForm, Nlri, NlriError, NlriForm, encode_nlri};
+pub use nlri::{
+    Destination, Destinations, LabelForm, Nlri, NlriError, NlriForm, RouteDistinguisher, encode_nlri,
+};
 pub use notification::Notification;
 pub use open::Open;
 pub use refresh::RouteRefresh;

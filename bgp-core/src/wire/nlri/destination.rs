@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{NlriError, NlriForm, encode_nlri};
+use super::evpn::EvpnRoute;
+use super::flowspec::FlowSpec;
+use super::{NlriError, NlriForm, encode_nlri, encode_path_id};
 use crate::wire::cursor::Cursor;
 use crate::{AddressFamily, Family, PathId, Prefix, V4, V6};
 
@@ -11,6 +13,10 @@ use crate::{AddressFamily, Family, PathId, Prefix, V4, V6};
 pub enum Destination<'a> {
     /// A prefix of IPv4 or IPv6 unicast.
     Prefix(Prefix),
+    /// Which packets an action is meant for.
+    FlowSpec(FlowSpec<'a>),
+    /// A route of an Ethernet VPN.
+    Evpn(EvpnRoute<'a>),
     /// One of a family that has no form here.
     Opaque(&'a [u8]),
 }
@@ -21,6 +27,11 @@ impl<'a> Destination<'a> {
         match form.family {
             Family::IPV4_UNICAST => prefix::<V4>(cursor),
             Family::IPV6_UNICAST => prefix::<V6>(cursor),
+            Family::IPV4_FLOWSPEC
+            | Family::IPV6_FLOWSPEC
+            | Family::IPV4_VPN_FLOWSPEC
+            | Family::IPV6_VPN_FLOWSPEC => FlowSpec::read(cursor, form.family).map(Destination::FlowSpec),
+            Family::EVPN => EvpnRoute::read(cursor).map(Destination::Evpn),
             _ => {
                 let rest = cursor.take(cursor.len()).unwrap_or_default();
                 Ok(Destination::Opaque(rest))
@@ -33,6 +44,14 @@ impl<'a> Destination<'a> {
         match self {
             Destination::Prefix(Prefix::V4(prefix)) => encode_nlri::<V4>(out, path_id, prefix),
             Destination::Prefix(Prefix::V6(prefix)) => encode_nlri::<V6>(out, path_id, prefix),
+            Destination::FlowSpec(flow) => {
+                encode_path_id(out, path_id);
+                flow.encode(out);
+            }
+            Destination::Evpn(route) => {
+                encode_path_id(out, path_id);
+                route.encode(out);
+            }
             Destination::Opaque(octets) => out.extend_from_slice(octets),
         }
     }
@@ -52,6 +71,8 @@ impl fmt::Display for Destination<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Destination::Prefix(prefix) => prefix.fmt(f),
+            Destination::FlowSpec(flow) => flow.fmt(f),
+            Destination::Evpn(route) => route.fmt(f),
             Destination::Opaque(octets) => octets.iter().try_for_each(|octet| write!(f, "{octet:02x}")),
         }
     }

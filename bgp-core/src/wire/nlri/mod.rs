@@ -6,10 +6,14 @@
 //! relaying.
 
 mod destination;
+mod distinguisher;
+pub mod evpn;
+pub mod flowspec;
 
 use std::marker::PhantomData;
 
 pub use destination::{Destination, Destinations};
+pub use distinguisher::RouteDistinguisher;
 
 use super::cursor::Cursor;
 use crate::{AddressFamily, Family, PathId, V4, V6};
@@ -28,6 +32,12 @@ pub enum NlriError {
     /// The last prefix, or its path identifier, is cut off.
     #[error("the last prefix is cut off")]
     CutOff,
+    /// What its length covers is no flow specification.
+    #[error("{0}")]
+    FlowSpec(flowspec::FlowSpecError),
+    /// What its length covers is no route of an Ethernet VPN.
+    #[error("{0}")]
+    Evpn(evpn::EvpnError),
 }
 
 /// How the destinations of one field are written.
@@ -123,12 +133,16 @@ fn check_prefixes(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriErro
 
 /// Appends `prefix` to `out`, its path identifier before it if the session uses ADD-PATH.
 pub fn encode_nlri<F: AddressFamily>(out: &mut Vec<u8>, path_id: Option<PathId>, prefix: &F::Prefix) {
-    if let Some(PathId(id)) = path_id {
-        out.extend_from_slice(&id.to_be_bytes());
-    }
+    encode_path_id(out, path_id);
     let (len, octets) = F::to_wire(prefix);
     out.push(len);
     out.extend(octets.iter().take(usize::from(len.div_ceil(8))));
+}
+
+fn encode_path_id(out: &mut Vec<u8>, path_id: Option<PathId>) {
+    if let Some(PathId(id)) = path_id {
+        out.extend_from_slice(&id.to_be_bytes());
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub enum NumericField {
     IcmpCode = 8,
     /// The length of the IP packet in octets, its header included.
     PacketLength = 10,
-    /// The Diffserv code point, 0 to 63.
+    /// The Diffserv code point, 0 to 63; the upper two bits of a value mean nothing.
     Dscp = 11,
     /// The flow label, of IPv6 only.
     FlowLabel = 13,
@@ -36,7 +36,7 @@ pub enum NumericField {
 pub enum BitmaskField {
     /// The flags of TCP: octet 13 of its header, in a value of two octets also octet 12.
     TcpFlags = 9,
-    /// Which fragment it is: don't fragment 1, is a fragment 2, first 4, last 8.
+    /// Which fragment it is: don't fragment 1, is a fragment 2, first 4, last 8; the other bits mean nothing.
     Fragment = 12,
 }
 

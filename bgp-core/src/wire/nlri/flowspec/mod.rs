@@ -174,6 +174,17 @@ impl<'a> FlowSpec<'a> {
         Ok(FlowSpec::new(family, value)?)
     }
 
+    /// Its family.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        match (self.version, self.distinguisher) {
+            (IpVersion::V4, None) => Family::IPV4_FLOWSPEC,
+            (IpVersion::V6, None) => Family::IPV6_FLOWSPEC,
+            (IpVersion::V4, Some(_)) => Family::IPV4_VPN_FLOWSPEC,
+            (IpVersion::V6, Some(_)) => Family::IPV6_VPN_FLOWSPEC,
+        }
+    }
+
     /// The VPN it is for; `None` in the families that have no VPNs.
     #[must_use]
     pub fn distinguisher(&self) -> Option<RouteDistinguisher> {

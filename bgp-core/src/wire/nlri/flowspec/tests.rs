@@ -98,6 +98,13 @@ fn flow_labels_and_offsets_are_for_ipv6_only() {
 }
 
 #[test]
+fn bits_past_a_prefix_mean_nothing_but_are_passed_on() {
+    assert_shown(V4, &[4, 1, 9, 10, 0xff], "dst 10.128.0.0/9");
+    assert_shown(V6, &[8, 2, 9, 0, 0xfd, 0xff, 3, 0x81, 6], "src fd80::/9 proto =6");
+    assert_shown(V6, &[4, 2, 12, 8, 0xff], "src f0::/8-12");
+}
+
+#[test]
 fn a_length_in_two_octets_that_fits_into_one_is_written_in_one() {
     let (shown, written) = read(V4, &[0xf0, 3, 4, 0x81, 25]).unwrap();
     assert_eq!((shown[0].as_str(), written), ("port =25", vec![3, 4, 0x81, 25]));

@@ -161,6 +161,7 @@ proptest! {
         let flow = FlowSpec::new(family, &value).unwrap();
         let mut nlri = Vec::new();
         flow.encode(&mut nlri);
+        prop_assert_eq!(flow.family(), family);
         let (shown, written) = read(family, &nlri).unwrap();
         prop_assert_eq!((&shown[..], &written), (&[flow.to_string()][..], &nlri));
         components.sort_by_key(Owned::code);

@@ -53,6 +53,7 @@ pub use fault::{Fault, FaultKind, Malformed, Treatment};
 pub use header::{Frame, MessageType, frame};
 pub use next_hop::NextHop;
 pub use nlri::{Destination, Destinations, LabelForm, Nlri, NlriError, NlriForm, encode_nlri};
+pub use nlri::{Label, LabeledPrefix, Labels, RouteDistinguisher, RouteTargetMembership, VpnPrefix};
 pub use notification::Notification;
 pub use open::Open;
 pub use refresh::RouteRefresh;

@@ -1,5 +1,6 @@
 //! Tests that take the whole way of an UPDATE: both steps, all parts.
 
+mod destinations;
 mod known_attacks;
 mod properties;
 mod rfc7606;

@@ -13,6 +13,7 @@
 //!                                                   canonical block ─► Attributes (typed looks, no copy)
 //!                                                     │
 //!  bytes ◄─ encode::{announce, withdraw, end_of_rib} ◄┘
+//!                  {announce,withdraw}_destinations, of any family
 //! ```
 //!
 //! Step 2 is not needed where the same bytes were checked before. A fault in an UPDATE never stops at the first

@@ -95,6 +95,15 @@ impl<'a> Destination<'a> {
             Destination::Opaque(_) => true,
         }
     }
+
+    /// Whether it has the labels that its family asks for: without them it can't be announced.
+    pub(crate) fn has_labels(&self) -> bool {
+        match self {
+            Destination::Labeled(labeled) => !labeled.labels().is_empty(),
+            Destination::Vpn(vpn) => !vpn.labels().is_empty(),
+            _ => true,
+        }
+    }
 }
 
 fn either(prefix: Prefix, v4: Family, v6: Family) -> Family {

@@ -13,6 +13,7 @@
 //!                                                   canonical block ─► Attributes (typed looks, no copy)
 //!                                                     │
 //!  bytes ◄─ encode::{announce, withdraw, end_of_rib} ◄┘
+//!                  {announce,withdraw}_destinations, of any family
 //! ```
 //!
 //! Step 2 is not needed where the same bytes were checked before. A fault in an UPDATE never stops at the first
@@ -52,9 +53,8 @@ pub use encode::EncodeError;
 pub use fault::{Fault, FaultKind, Malformed, Treatment};
 pub use header::{Frame, MessageType, frame};
 pub use next_hop::NextHop;
-pub use nlri::{
-    Destination, Destinations, LabelForm, Nlri, NlriError, NlriForm, RouteDistinguisher, encode_nlri,
-};
+pub use nlri::{Destination, Destinations, LabelForm, Nlri, NlriError, NlriForm, encode_nlri};
+pub use nlri::{Label, LabeledPrefix, Labels, RouteDistinguisher, RouteTargetMembership, VpnPrefix};
 pub use notification::Notification;
 pub use open::Open;
 pub use refresh::RouteRefresh;

@@ -70,7 +70,7 @@ pub struct MpReach<'a> {
     /// The family of the destinations.
     pub family: Family,
     /// Where to send packets for them.
-    pub next_hop: NextHop<'a>,
+    pub next_hop: NextHop,
     /// The destinations as on the wire.
     pub nlri: &'a [u8],
     form: NlriForm,
@@ -354,7 +354,7 @@ impl<'a> Parser<'a, '_> {
         let Some(family) = self.mp_family(at, raw, &mut cursor)? else { return Ok(UNREADABLE) };
         let len = cursor.u8().unwrap_or_default();
         let extended = self.ctx.extended_next_hop.contains(family);
-        let next_hop = cursor.take(usize::from(len)).and_then(|o| NextHop::new(family, extended, o));
+        let next_hop = cursor.take(usize::from(len)).and_then(|o| NextHop::read(family, extended, o));
         let (Some(next_hop), Some(_reserved)) = (next_hop, cursor.u8()) else {
             self.disable(raw.code, at, FaultKind::NextHopLength { family, len });
             return Ok(UNREADABLE);

@@ -9,6 +9,32 @@ fn announcing(extra: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
+fn cve_2023_38407_labels_past_the_end_of_the_destinations_are_not_read() {
+    let families = [(Family::IPV4_LABELED, 4), (Family::IPV6_LABELED, 16), (Family::IPV4_VPN, 12)];
+    for (family, next_hop_len) in families.into_iter().chain([(Family::IPV6_VPN, 24)]) {
+        for (len, room) in
+            (0..=u8::MAX).flat_map(|len| (0..usize::from(len.div_ceil(8))).map(move |room| (len, room)))
+        {
+            let [_, afi] = family.afi.to_be_bytes();
+            let value = [
+                &[0, afi, family.safi, next_hop_len][..],
+                &vec![1; next_hop_len.into()],
+                &[0, len],
+                &vec![0; room],
+            ]
+            .concat();
+            let reach = [&[0x80, 14, u8::try_from(value.len()).unwrap()], &value[..]].concat();
+            let stack = FamilySet::EMPTY.with(family);
+            for multiple_labels in [FamilySet::EMPTY, stack] {
+                let ctx = DecodeContext { multiple_labels, ..DecodeContext::new(Internal, FamilySet::ALL) };
+                let outcome = receive(&body(&[], &[&reach, ORIGIN, AS_PATH], &[]), &ctx);
+                assert_eq!(outcome.treatment, DisableFamily, "{family}: {len} bits in {room} octets");
+            }
+        }
+    }
+}
+
+#[test]
 fn cve_2019_5892_and_2023_38802_an_unknown_attribute_however_odd_passes_through() {
     for code in [11, 13, 23, 40, 128, 255] {
         let odd = [0xe0, code, 4, 0xff, 0xff, 0, 1];

@@ -1,5 +1,7 @@
 //! Tests that take the whole way of an UPDATE: both steps, all parts.
 
+mod destinations;
+mod families;
 mod flow_and_evpn;
 mod known_attacks;
 mod properties;

@@ -107,7 +107,7 @@ fn reach<F: AddressFamily>(view: &UpdateView<'_>) -> Vec<(PathId, F::Prefix)> {
 }
 
 /// Each message's UPDATE body.
-fn bodies(mut bytes: &[u8], max_len: usize) -> Vec<&[u8]> {
+pub(super) fn bodies(mut bytes: &[u8], max_len: usize) -> Vec<&[u8]> {
     let mut bodies = Vec::new();
     while let Some(message) = frame(bytes, max_len).unwrap() {
         bodies.push(message.body);

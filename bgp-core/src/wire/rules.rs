@@ -4,11 +4,15 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::aigp::Aigp;
 use super::as_path::{AsPath, AsPathError, AsWidth};
 use super::attribute::{RawAttribute, flag};
 use super::code;
 use super::cursor::Cursor;
 use super::fault::{FaultKind, Treatment};
+use super::pmsi::PmsiTunnel;
+use super::prefix_sid::PrefixSid;
+use super::tunnel::TunnelEncapsulation;
 use super::typed::Origin;
 use super::update::DecodeContext;
 use crate::PeerKind;
@@ -114,7 +118,7 @@ type ValueCheck = fn(&[u8], &DecodeContext) -> Result<(), FaultKind>;
 type Row = (u8, &'static str, Class, Sender, Length, ValueCheck, Treatment, &'static str);
 
 #[rustfmt::skip]
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 22] = [
     (code::ORIGIN,                    "ORIGIN",                    WellKnown,             Anyone,           Exactly(1),       origin,         TreatAsWithdraw,  "RFC 7606 section 7.1"),
     (code::AS_PATH,                   "AS_PATH",                   WellKnown,             Anyone,           Any,              as_path,        TreatAsWithdraw,  "RFC 7606 section 7.2"),
     (code::NEXT_HOP,                  "NEXT_HOP",                  WellKnown,             Anyone,           Exactly(4),       next_hop,       TreatAsWithdraw,  "RFC 7606 section 7.3"),
@@ -130,8 +134,13 @@ const ROWS: [Row; 17] = [
     (code::EXTENDED_COMMUNITIES,      "EXTENDED_COMMUNITIES",      OptionalTransitive,    Anyone,           MultipleOf(8),    anything,       TreatAsWithdraw,  "RFC 7606 section 7.14"),
     (code::AS4_PATH,                  "AS4_PATH",                  OptionalTransitive,    TwoOctetSessions, AtLeast(6),       as4_path,       DiscardAttribute, "RFC 6793 section 6"),
     (code::AS4_AGGREGATOR,            "AS4_AGGREGATOR",            OptionalTransitive,    TwoOctetSessions, Exactly(8),       as4_aggregator, DiscardAttribute, "RFC 6793 section 6"),
+    (code::PMSI_TUNNEL,               "PMSI_TUNNEL",               OptionalTransitive,    Anyone,           AtLeast(5),       pmsi_tunnel,    TreatAsWithdraw,  "RFC 6514 section 5"),
+    (code::TUNNEL_ENCAPSULATION,      "TUNNEL_ENCAPSULATION",      OptionalTransitive,    InternalPeers,    AtLeast(4),       tunnels,        TreatAsWithdraw,  "RFC 9012 sections 11 and 13"),
     (code::IPV6_EXTENDED_COMMUNITIES, "IPV6_EXTENDED_COMMUNITIES", OptionalTransitive,    Anyone,           MultipleOf(20),   anything,       TreatAsWithdraw,  "RFC 7606 section 7.15"),
+    (code::AIGP,                      "AIGP",                      OptionalNonTransitive, InternalPeers,    AtLeast(3),       aigp,           DiscardAttribute, "RFC 7311 sections 3.2 and 3.3"),
     (code::LARGE_COMMUNITY,           "LARGE_COMMUNITY",           OptionalTransitive,    Anyone,           MultipleOf(12),   anything,       TreatAsWithdraw,  "RFC 8092 section 6"),
+    (code::ONLY_TO_CUSTOMER,          "ONLY_TO_CUSTOMER",          OptionalTransitive,    Anyone,           Exactly(4),       anything,       TreatAsWithdraw,  "RFC 9234 section 5"),
+    (code::PREFIX_SID,                "PREFIX_SID",                OptionalTransitive,    InternalPeers,    AtLeast(3),       prefix_sid,     DiscardAttribute, "RFC 8669 sections 4 and 6"),
 ];
 
 fn anything(_: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
@@ -180,6 +189,22 @@ fn aggregator(value: &[u8], ctx: &DecodeContext) -> Result<(), FaultKind> {
 
 fn as4_aggregator(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
     if value.starts_with(&[0; 4]) { Err(FaultKind::AsZero) } else { Ok(()) }
+}
+
+fn pmsi_tunnel(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
+    PmsiTunnel::check(value).map_err(FaultKind::Tlv)
+}
+
+fn tunnels(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
+    TunnelEncapsulation::check(value).map_err(FaultKind::Tlv)
+}
+
+fn aigp(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
+    Aigp::check(value).map_err(FaultKind::Tlv)
+}
+
+fn prefix_sid(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
+    PrefixSid::check(value).map_err(FaultKind::Tlv)
 }
 
 /// Whether a packet can be sent to `address`. Loopback counts: on one host it serves.

@@ -49,6 +49,8 @@ impl Rewrite {
             code::NEXT_HOP | code::MP_REACH_NLRI | code::MP_UNREACH_NLRI => false,
             code::AS4_PATH | code::AS4_AGGREGATOR => false,
             code::LOCAL_PREF => !self.leaves_as(),
+            // RFC 7311 section 3.3, RFC 9012 section 11, RFC 8669 section 5: not across the AS's border by default.
+            code::AIGP | code::TUNNEL_ENCAPSULATION | code::PREFIX_SID => !self.leaves_as(),
             // One that came from another AS stays in ours (RFC 4271 section 5.1.4).
             code::MULTI_EXIT_DISC => !self.leaves_as() || self.source == SourceKind::Local,
             code::ORIGINATOR_ID | code::CLUSTER_LIST => self.reflects(),

@@ -9,8 +9,8 @@ fn announcing(extra: &[&[u8]]) -> Vec<u8> {
 }
 
 #[test]
-fn cve_2019_5892_and_2023_38802_an_unknown_attribute_however_odd_passes_through() {
-    for code in [11, 13, 23, 40, 128, 255] {
+fn cve_2019_5892_an_unknown_attribute_however_odd_passes_through() {
+    for code in [11, 13, 28, 128, 255] {
         let odd = [0xe0, code, 4, 0xff, 0xff, 0, 1];
         let outcome = receive(&announcing(&[&odd]), &context(External));
         assert_eq!(outcome.treatment, Accept);
@@ -19,10 +19,25 @@ fn cve_2019_5892_and_2023_38802_an_unknown_attribute_however_odd_passes_through(
 }
 
 #[test]
-fn cve_2023_31490_and_2024_31948_a_prefix_sid_is_not_interpreted() {
-    let prefix_sid = [0xe0, 40, 3, 1, 0xff, 0xff];
-    let outcome = receive(&announcing(&[&prefix_sid]), &context(Internal));
-    assert_eq!((outcome.treatment, outcome.block.ends_with(&prefix_sid)), (Accept, true));
+fn cve_2023_38802_and_2024_44070_a_corrupt_tunnel_encapsulation_is_treated_as_withdraw() {
+    for odd in [&[0xc0, 23, 4, 0xff, 0xff, 0, 1][..], &[0xc0, 23, 6, 0, 8, 0, 2, 1, 200], &[0xc0, 23, 1, 0]] {
+        let outcome = receive(&announcing(&[odd]), &context(Internal));
+        assert_eq!(outcome.treatment, TreatAsWithdraw, "{odd:?}");
+    }
+}
+
+#[test]
+fn cve_2023_31490_and_2024_31948_a_malformed_prefix_sid_is_discarded() {
+    for odd in [
+        &[0xe0, 40, 3, 1, 0xff, 0xff][..],
+        &[0xc0, 40, 4, 1, 0, 1, 0],
+        &[0xc0, 40, 0],
+        &[0xc0, 40, 3, 3, 0, 0],
+    ] {
+        let outcome = receive(&announcing(&[odd]), &context(Internal));
+        let expected = (DiscardAttribute, [ORIGIN, AS_PATH, NEXT_HOP].concat());
+        assert_eq!((outcome.treatment, outcome.block), expected, "{odd:?}");
+    }
 }
 
 #[test]
@@ -32,9 +47,9 @@ fn cve_2023_41358_destinations_without_attributes_are_treated_as_withdraw() {
 }
 
 #[test]
-fn cve_2023_41359_a_short_aigp_is_dropped() {
+fn cve_2023_41359_a_short_aigp_is_discarded() {
     let outcome = receive(&announcing(&[&[0x80, 26, 1, 1]]), &context(Internal));
-    assert_eq!((outcome.treatment, outcome.block), (Accept, [ORIGIN, AS_PATH, NEXT_HOP].concat()));
+    assert_eq!((outcome.treatment, outcome.block), (DiscardAttribute, [ORIGIN, AS_PATH, NEXT_HOP].concat()));
 }
 
 #[test]

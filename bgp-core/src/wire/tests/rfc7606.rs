@@ -370,7 +370,7 @@ fn an_unknown_transitive_attribute_is_kept_and_marked_partial() {
 
 #[test]
 fn an_unknown_attribute_that_is_not_transitive_is_dropped_quietly() {
-    let outcome = receive(&with(&[0x80, 26, 3, 1, 0, 11]), &context(External));
+    let outcome = receive(&with(&[0x80, 99, 3, 1, 0, 11]), &context(External));
     assert_eq!((outcome.treatment, outcome.block), (Accept, [ORIGIN, AS_PATH, NEXT_HOP].concat()));
 }
 

@@ -151,6 +151,7 @@ impl FaultKind {
             FaultKind::Duplicate => "RFC 7606 section 3 g",
             FaultKind::NotFromFourOctet => "RFC 6793 section 4.1",
             FaultKind::AsZero => "RFC 7607 section 2",
+            FaultKind::AsPath(AsPathError::Confederation) => "RFC 5065 section 5",
             FaultKind::FamilyNotNegotiated(_) => "RFC 4760 section 8",
             FaultKind::Length { .. }
             | FaultKind::NotFromExternal

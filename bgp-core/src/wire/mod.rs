@@ -40,7 +40,7 @@ pub mod open;
 mod pmsi;
 mod prefix_sid;
 pub mod refresh;
-mod rules;
+pub mod rules;
 #[cfg(test)]
 mod tests;
 mod tlv;
@@ -64,7 +64,7 @@ pub use open::Open;
 pub use pmsi::{PmsiTunnel, PmsiTunnelType};
 pub use prefix_sid::{PrefixSid, PrefixSidTlv};
 pub use refresh::RouteRefresh;
-pub use rules::{Length, name as attribute_name};
+pub use rules::{Length, attribute_rules, fault_rules, name as attribute_name};
 pub use tlv::TlvError;
 pub use tunnel::{Tunnel, TunnelEncapsulation, TunnelSubTlv, TunnelTlv, TunnelType};
 pub use typed::{AsSegment, Origin, PathAttribute};

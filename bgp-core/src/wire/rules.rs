@@ -1,5 +1,10 @@
 //! RFC 7606 as one table: per attribute its flags, its length, who may send it, what its value must be, and what
-//! happens to the UPDATE if it is wrong.
+//! happens to the UPDATE if it is wrong. [`attribute_rules`] lists it; [`fault_rules`] adds what else can be wrong
+//! with one attribute's value, or with the UPDATE itself. Tests are made from each row of both.
+#![cfg_attr(doc, doc = "")]
+#![cfg_attr(doc, doc = include_str!("../../../docs/rfc7606.md"))]
+
+mod faults;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,12 +22,27 @@ use super::typed::Origin;
 use super::update::DecodeContext;
 use crate::PeerKind;
 
+pub use faults::{FaultRule, fault_rules};
+
 /// An attribute's Optional and Transitive flags (RFC 4271 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
+pub enum Class {
+    /// Every speaker knows it.
     WellKnown,
+    /// Those who don't know it pass it on.
     OptionalTransitive,
+    /// Those who don't know it drop it.
     OptionalNonTransitive,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Class::WellKnown => "well-known",
+            Class::OptionalTransitive => "optional transitive",
+            Class::OptionalNonTransitive => "optional non-transitive",
+        })
+    }
 }
 
 impl Class {
@@ -59,7 +79,7 @@ pub enum Length {
 }
 
 impl Length {
-    fn allows(self, len: usize, ctx: &DecodeContext) -> bool {
+    pub(crate) fn allows(self, len: usize, ctx: &DecodeContext) -> bool {
         match self {
             Length::Any => true,
             Length::Exactly(expected) => len == expected,
@@ -86,24 +106,44 @@ impl fmt::Display for Length {
 
 /// Whose attribute it is; from others it is discarded unread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sender {
+pub enum Sender {
+    /// Any peer's.
     Anyone,
+    /// Only those of peers in our AS.
     InternalPeers,
+    /// Only those of sessions with two-octet AS numbers.
     TwoOctetSessions,
 }
 
-/// One row.
-pub(crate) struct Rule {
-    pub(crate) name: &'static str,
-    pub(crate) class: Class,
-    pub(crate) from: Sender,
-    pub(crate) length: Length,
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Sender::Anyone => "anyone",
+            Sender::InternalPeers => "internal peers",
+            Sender::TwoOctetSessions => "sessions with two-octet AS numbers",
+        })
+    }
+}
+
+/// One row: what is asked of an attribute.
+#[derive(Debug)]
+pub struct Rule {
+    /// The type code.
+    pub code: u8,
+    /// The name, as its RFC writes it.
+    pub name: &'static str,
+    /// Its Optional and Transitive flags.
+    pub class: Class,
+    /// Who may send it; from others it is discarded.
+    pub from: Sender,
+    /// The length of its value.
+    pub length: Length,
     /// What else the value must be.
-    pub(crate) value: ValueCheck,
+    value: ValueCheck,
     /// What a fault of this attribute does.
-    pub(crate) malformed: Treatment,
+    pub malformed: Treatment,
     /// Where that is written.
-    pub(crate) section: &'static str,
+    pub section: &'static str,
 }
 
 use Class::{OptionalNonTransitive, OptionalTransitive, WellKnown};
@@ -223,7 +263,7 @@ static RULES: [Option<Rule>; 256] = {
     let mut at = 0;
     while at < ROWS.len() {
         let (code, name, class, from, length, value, malformed, section) = ROWS[at];
-        rules[code as usize] = Some(Rule { name, class, from, length, value, malformed, section });
+        rules[code as usize] = Some(Rule { code, name, class, from, length, value, malformed, section });
         at += 1;
     }
     rules
@@ -233,6 +273,11 @@ static RULES: [Option<Rule>; 256] = {
 #[inline]
 pub(crate) fn rule(code: u8) -> Option<&'static Rule> {
     RULES.get(usize::from(code))?.as_ref()
+}
+
+/// The rules of all attributes that are known here, by type code.
+pub fn attribute_rules() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().flatten()
 }
 
 /// The name of attribute `code`, if it is known.

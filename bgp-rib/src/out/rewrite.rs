@@ -284,6 +284,18 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_to_one_administration_is_reflected_but_does_not_go_to_ebgp() {
+        let aigp: &[u8] = &[0x80, 26, 11, 1, 0, 11, 0, 0, 0, 0, 0, 0, 0, 9];
+        let tunnels: &[u8] = &[0xc0, 23, 4, 0, 7, 0, 0];
+        let prefix_sid: &[u8] = &[0xc0, 40, 10, 1, 0, 7, 0, 0, 0, 0, 0, 0, 1];
+        let received = [ORIGIN, PATH, tunnels, aigp, prefix_sid];
+        check(SourceKind::Internal, TargetKind::External, &received, &[ORIGIN, OWN_PATH, NEXT_HOP]);
+        let sent =
+            [ORIGIN, PATH, NEXT_HOP, PREF_100, NEW_ORIGINATOR, NEW_CLUSTERS, tunnels, aigp, prefix_sid];
+        check(SourceKind::Client, TargetKind::Internal, &received, &sent);
+    }
+
+    #[test]
     fn ebgp_and_local_routes_go_to_ibgp_with_local_pref_and_without_reflection() {
         for source in [SourceKind::External, SourceKind::Local] {
             for target in [TargetKind::Internal, TargetKind::Client] {

@@ -3,6 +3,7 @@
 mod known_attacks;
 mod properties;
 mod rfc7606;
+mod values;
 
 use super::*;
 use crate::{Family, FamilySet, PeerKind};

@@ -44,8 +44,6 @@ pub enum Destination<'a> {
     FlowSpec(FlowSpec<'a>),
     /// A route of an Ethernet VPN (RFC 7432, RFC 9136).
     Evpn(EvpnRoute<'a>),
-    /// One of a family that has no form here.
-    Opaque(&'a [u8]),
 }
 
 impl<'a> Destination<'a> {
@@ -65,7 +63,7 @@ impl<'a> Destination<'a> {
             | Family::IPV4_VPN_FLOWSPEC
             | Family::IPV6_VPN_FLOWSPEC => Destination::FlowSpec(FlowSpec::read(cursor, form.family)?),
             Family::EVPN => Destination::Evpn(EvpnRoute::read(cursor)?),
-            _ => Destination::Opaque(cursor.take(cursor.len()).unwrap_or_default()),
+            unknown => return Err(NlriError::Family(unknown)),
         })
     }
 
@@ -81,7 +79,6 @@ impl<'a> Destination<'a> {
             Destination::RouteTarget(membership) => membership.encode(out),
             Destination::FlowSpec(flow) => flow.encode(out),
             Destination::Evpn(route) => route.encode(out),
-            Destination::Opaque(octets) => out.extend_from_slice(octets),
         }
     }
 
@@ -107,7 +104,6 @@ impl<'a> Destination<'a> {
             Destination::RouteTarget(_) => family == Family::ROUTE_TARGET,
             Destination::FlowSpec(flow) => family == flow.family(),
             Destination::Evpn(_) => family == Family::EVPN,
-            Destination::Opaque(_) => true,
         }
     }
 
@@ -137,7 +133,6 @@ impl fmt::Display for Destination<'_> {
             Destination::RouteTarget(membership) => membership.fmt(f),
             Destination::FlowSpec(flow) => flow.fmt(f),
             Destination::Evpn(route) => route.fmt(f),
-            Destination::Opaque(octets) => octets.iter().try_for_each(|octet| write!(f, "{octet:02x}")),
         }
     }
 }

@@ -59,6 +59,9 @@ pub enum NlriError {
     /// What its length covers is no route of an Ethernet VPN.
     #[error("{0}")]
     Evpn(evpn::EvpnError),
+    /// The family is none of [`Family::KNOWN`].
+    #[error("destinations of {0} can't be read")]
+    Family(Family),
 }
 
 /// How the destinations of one field are written.

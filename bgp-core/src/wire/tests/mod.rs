@@ -3,9 +3,9 @@
 mod destinations;
 mod families;
 mod flow_and_evpn;
-mod known_attacks;
 mod properties;
 mod rfc7606;
+mod values;
 
 use super::*;
 use crate::{Family, FamilySet, PeerKind};

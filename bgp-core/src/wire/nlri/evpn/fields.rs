@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use crate::wire::hex::{Colons, MacAddress};
+
 /// An Ethernet segment identifier: a type, then nine octets (RFC 7432 section 5). All zero for a site with one link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EthernetSegment(pub [u8; 10]);
@@ -20,7 +22,7 @@ impl fmt::Display for EthernetSegment {
                     (1, 0) => write!(f, "lacp/{mac}/{}", high << 8 | middle),
                     (2, 0) => write!(f, "bridge/{mac}/{}", high << 8 | middle),
                     (3, _) => write!(f, "mac/{mac}/{}", high << 16 | middle << 8 | low),
-                    _ => write_octets(f, &self.0),
+                    _ => Colons(&self.0).fmt(f),
                 }
             }
             [4, a, b, c, d, rest @ .., 0] => {
@@ -29,29 +31,9 @@ impl fmt::Display for EthernetSegment {
             [5, a, b, c, d, rest @ .., 0] => {
                 write!(f, "as/{}/{}", u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes(rest))
             }
-            _ => write_octets(f, &self.0),
+            _ => Colons(&self.0).fmt(f),
         }
     }
-}
-
-/// An address of Ethernet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MacAddress(pub [u8; 6]);
-
-/// Six octets in hexadecimal, as in `00:00:5e:00:53:01`.
-impl fmt::Display for MacAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_octets(f, &self.0)
-    }
-}
-
-fn write_octets(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
-    let mut separator = "";
-    octets.iter().try_for_each(|octet| {
-        write!(f, "{separator}{octet:02x}")?;
-        separator = ":";
-        Ok(())
-    })
 }
 
 /// The 24 bits that tell where a packet belongs. Which of the two readings counts is said by the route's encapsulation

@@ -20,10 +20,11 @@ mod write;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub use fields::{EthernetSegment, EvpnLabel, MacAddress};
+pub use fields::{EthernetSegment, EvpnLabel};
 
 use super::{NlriError, RouteDistinguisher};
 use crate::wire::cursor::Cursor;
+use crate::wire::hex::MacAddress;
 use crate::{Ipv4Prefix, Ipv6Prefix, Prefix};
 
 /// Bits of an Ethernet address.
@@ -91,7 +92,8 @@ impl PrefixVia {
 ///
 /// ```
 /// use bgp_core::wire::RouteDistinguisher;
-/// use bgp_core::wire::nlri::evpn::{EthernetSegment, EvpnLabel, EvpnRoute, MacAddress};
+/// use bgp_core::wire::MacAddress;
+/// use bgp_core::wire::nlri::evpn::{EthernetSegment, EvpnLabel, EvpnRoute};
 ///
 /// let route = EvpnRoute::MacIp {
 ///     distinguisher: RouteDistinguisher([0, 1, 10, 0, 0, 1, 0, 7]),

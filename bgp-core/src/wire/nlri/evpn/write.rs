@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{EthernetSegment, EvpnRoute, MAC_BITS};
+use crate::wire::hex::Hex;
 
 impl EvpnRoute<'_> {
     /// Appends the route as on the wire: type, length, and the rest by type. Of an unknown type at most 255 octets fit.
@@ -112,9 +113,7 @@ impl fmt::Display for EvpnRoute<'_> {
                 write_segment(f, segment)
             }
             EvpnRoute::Other { octets, .. } => {
-                f.write_str(":[")?;
-                octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
-                f.write_str("]")
+                write!(f, ":[{}]", Hex(octets))
             }
         }
     }

@@ -3,10 +3,10 @@
 #![no_main]
 
 use bgp_core::wire::{
-    AttributeBlock, Attributes, BlockUse, DecodeContext, Fault, Malformed, Notification, Summary, Treatment,
-    UpdateView,
+    AttributeBlock, Attributes, BlockUse, DecodeContext, Destination, Fault, Malformed, Notification,
+    Summary, Treatment, UpdateView,
 };
-use bgp_core::{V4, V6};
+use bgp_core::{Family, V4, V6};
 use fuzz::Script;
 use libfuzzer_sys::fuzz_target;
 
@@ -24,6 +24,10 @@ fn check_malformed(malformed: &Malformed, body: &[u8]) {
     assert_eq!(malformed.notification, malformed.fault.notification(body));
 }
 
+fn check_destination(destination: &Destination<'_>, family: Family) {
+    assert!(destination.is_of(family) && !destination.to_string().is_empty());
+}
+
 fn check_view(view: &UpdateView<'_>, body: &[u8]) {
     let strongest = view.faults().iter().map(|fault| fault.treatment).max().unwrap_or_default();
     assert_eq!(view.treatment(), strongest);
@@ -35,9 +39,11 @@ fn check_view(view: &UpdateView<'_>, body: &[u8]) {
     }
     if let Some(reach) = view.mp_reach() {
         let _ = (reach.nlri_of::<V4>().count(), reach.nlri_of::<V6>().count());
+        reach.destinations().for_each(|(_, destination)| check_destination(&destination, reach.family));
     }
     if let Some(unreach) = view.mp_unreach() {
         let _ = (unreach.nlri_of::<V4>().count(), unreach.nlri_of::<V6>().count());
+        unreach.destinations().for_each(|(_, destination)| check_destination(&destination, unreach.family));
     }
 }
 

@@ -1,12 +1,19 @@
-//! An UPDATE read a second time, in the plainest way: owned values, no views, no table of rules.
+//! An UPDATE read a second time, in the plainest way: owned octets, no views, no table of rules.
 //! [`PathAttribute::from_raw`] gives the attributes their types.
 
 use std::net::IpAddr;
 
 use bgp_core::wire::{
-    AsPath, AsSegment, AsWidth, Attributes, Community, PathAttribute, SegmentKind, Summary,
+    AsPath, AsSegment, AsWidth, Attributes, Community, Destination, LabelForm, NlriForm, PathAttribute,
+    SegmentKind, Summary,
 };
-use bgp_core::{Asn, Family, PathId, Prefix};
+use bgp_core::{Asn, Family, PathId};
+
+const LABELED: u8 = 4;
+const EVPN: u8 = 70;
+const VPN: u8 = 128;
+const FLOW: u8 = 133;
+const VPN_FLOW: u8 = 134;
 
 /// The three fields of an UPDATE.
 pub struct Fields<'a> {
@@ -44,30 +51,109 @@ fn counted(octets: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
 }
 
-/// Unicast destinations, if they can be read.
+/// Destinations: each with its path identifier as the octets that it is best written with. Of a route of an Ethernet
+/// VPN only the type, of a flow specification nothing. `None` if they can't be cut apart.
 #[must_use]
-pub fn prefixes(mut octets: &[u8], family: Family, add_path: bool) -> Option<Vec<(PathId, Prefix)>> {
+pub fn destinations(mut octets: &[u8], form: NlriForm) -> Option<Vec<(PathId, Vec<u8>)>> {
     let mut list = Vec::new();
     while !octets.is_empty() {
         let mut id = PathId(0);
-        if add_path {
-            id = PathId(u32::from_be_bytes(*octets.first_chunk()?));
-            octets = &octets[4..];
+        if form.add_path {
+            let (first, rest) = octets.split_first_chunk()?;
+            (id, octets) = (PathId(u32::from_be_bytes(*first)), rest);
         }
-        let len = octets[..].first().copied()?;
-        let (host, rest) = octets[1..].split_at_checked(usize::from(len).div_ceil(8))?;
-        list.push((id, Prefix::new(address(host, family)?, len)?));
+        let (destination, rest) = match form.family {
+            Family { safi: EVPN, .. } => evpn(octets)?,
+            Family { safi: FLOW | VPN_FLOW, .. } => flow(octets)?,
+            _ => counted_in_bits(octets, form)?,
+        };
+        list.push((id, destination));
         octets = rest;
     }
     Some(list)
 }
 
-/// The address that begins with these octets.
-fn address(octets: &[u8], family: Family) -> Option<IpAddr> {
-    let mut whole = [0; 16];
-    whole.get_mut(..octets.len())?.copy_from_slice(octets);
-    let [a, b, c, d, ..] = whole;
-    if family == Family::IPV4_UNICAST { Some([a, b, c, d].into()) } else { Some(whole.into()) }
+/// What [`destinations`] says of a destination that was read otherwise.
+#[must_use]
+pub fn best_written(destination: &Destination<'_>) -> Vec<u8> {
+    match destination {
+        Destination::Evpn(route) => vec![route.kind()],
+        Destination::FlowSpec(_) => Vec::new(),
+        other => {
+            let mut out = Vec::new();
+            other.encode(&mut out, None);
+            out
+        }
+    }
+}
+
+fn evpn(octets: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let [kind, len, rest @ ..] = octets else { return None };
+    Some((vec![*kind], rest.get(usize::from(*len)..)?))
+}
+
+/// The length takes two octets where the first four bits are set (RFC 8955 section 4.1).
+fn flow(octets: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let (len, rest) = match octets {
+        [high @ 0xf0..=0xff, low, rest @ ..] => (usize::from(high & 0x0f) << 8 | usize::from(*low), rest),
+        [len, rest @ ..] => (usize::from(*len), rest),
+        _ => return None,
+    };
+    Some((Vec::new(), rest.get(len..)?))
+}
+
+/// A length in bits, labels, a route distinguisher, and what is left is a prefix or a route target.
+fn counted_in_bits(octets: &[u8], form: NlriForm) -> Option<(Vec<u8>, &[u8])> {
+    let (&len, rest) = octets.split_first()?;
+    let (value, rest) = rest.split_at_checked(usize::from(len).div_ceil(8))?;
+    let mut before = Vec::new();
+    if matches!(form.family.safi, LABELED | VPN) {
+        before = labels(value, form.labels)?;
+    }
+    let distinguisher = if form.family.safi == VPN { 8 } else { 0 };
+    before.extend(value.get(before.len()..before.len() + distinguisher)?);
+    let bits = usize::from(len).checked_sub(8 * before.len())?;
+    let allowed = match form.family {
+        Family::ROUTE_TARGET => bits == 0 || (32..=96).contains(&bits),
+        family => bits <= if family.afi == 1 { 32 } else { 128 },
+    };
+    let mut host = value[before.len()..].to_vec();
+    if let (Some(last), used @ 1..) = (host.last_mut(), bits % 8) {
+        *last &= 0xff << (8 - used);
+    }
+    allowed.then(|| ([&[len][..], &before, &host].concat(), rest))
+}
+
+/// The labels, their bottom marked.
+fn labels(value: &[u8], form: LabelForm) -> Option<Vec<u8>> {
+    let mut labels = Vec::new();
+    for label in value.chunks_exact(3) {
+        labels.extend_from_slice(label);
+        match form {
+            LabelForm::Withdrawn => return Some(vec![0x80, 0, 0]),
+            LabelForm::Stack if label[2] & 1 == 0 => continue,
+            LabelForm::Stack | LabelForm::One => {
+                *labels.last_mut()? |= 1;
+                return Some(labels);
+            }
+        }
+    }
+    None
+}
+
+/// The addresses of a next hop: each behind a route distinguisher in a VPN, none for flow specifications.
+#[must_use]
+pub fn next_hop(family: Family, octets: &[u8]) -> Vec<IpAddr> {
+    let before = match family.safi {
+        FLOW | VPN_FLOW => return Vec::new(),
+        VPN => 8,
+        _ => 0,
+    };
+    if let Some(v4) = octets[before..].as_array::<4>() {
+        return vec![(*v4).into()];
+    }
+    let address = |octets: &[u8]| octets[before..].first_chunk::<16>().map(|v6| (*v6).into());
+    octets.chunks(before + 16).filter_map(address).collect()
 }
 
 /// The summary of typed attributes, each of them there once at most.

@@ -1,16 +1,7 @@
 //! An input as a script: each step takes from the front what it needs.
 
-use std::sync::LazyLock;
-
 use bgp_core::wire::DecodeContext;
 use bgp_core::{Family, FamilySet, PeerKind};
-
-/// The families that can be negotiated, in the order of [`FamilySet::iter`].
-static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
-    const AFIS: [u16; 4] = [1, 2, 25, 16388];
-    let all = AFIS.into_iter().flat_map(|afi| (0..=u8::MAX).map(move |safi| Family { afi, safi }));
-    all.collect::<FamilySet>().iter().collect()
-});
 
 /// Octets to be taken from the front. Those that are missing at the end read as zero.
 #[derive(Clone, Copy, Debug)]
@@ -61,26 +52,26 @@ impl<'a> Script<'a> {
         choices[usize::from(self.u8()) % choices.len()]
     }
 
-    /// Two octets: a bit for each family that can be negotiated, the lowest for the first.
+    /// Two octets: a bit for each of [`Family::KNOWN`], the lowest for the first.
     pub fn families(&mut self) -> FamilySet {
         let bits = self.u16();
-        FAMILIES
-            .iter()
-            .enumerate()
-            .filter(|(bit, _)| bits >> bit & 1 == 1)
-            .map(|(_, family)| *family)
-            .collect()
+        let known = Family::KNOWN.into_iter().enumerate();
+        known.filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, (family, _))| family).collect()
     }
 
-    /// Five octets: the lowest two bits of the first for peer and width of AS numbers (the others are the target's), then
-    /// the families, then those with path identifiers.
+    /// Five octets: bits of the first for an external peer, four-octet AS numbers, IPv6 next hops for IPv4 and several
+    /// labels (the others are the target's), then the families, then those with path identifiers.
     pub fn context(&mut self) -> DecodeContext {
         let bits = self.u8();
+        let bit = |bit: u8| bits >> bit & 1 == 1;
+        let all_if = |set| if set { FamilySet::ALL } else { FamilySet::EMPTY };
         DecodeContext {
-            kind: if bits & 1 == 1 { PeerKind::External } else { PeerKind::Internal },
-            four_octet_as: bits & 2 == 2,
+            kind: if bit(0) { PeerKind::External } else { PeerKind::Internal },
+            four_octet_as: bit(1),
             families: self.families(),
             add_path: self.families(),
+            extended_next_hop: all_if(bit(2)),
+            multiple_labels: all_if(bit(3)),
         }
     }
 }

@@ -18,7 +18,11 @@ fn any_context() -> impl Strategy<Value = DecodeContext> {
                 BOTH.into_iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, f)| f).collect()
             };
             let kind = if external { PeerKind::External } else { PeerKind::Internal };
-            DecodeContext { kind, four_octet_as, families: set(families), add_path: set(add_path) }
+            DecodeContext {
+                four_octet_as,
+                add_path: set(add_path),
+                ..DecodeContext::new(kind, set(families))
+            }
         },
     )
 }
@@ -27,7 +31,7 @@ fn any_context() -> impl Strategy<Value = DecodeContext> {
 fn rough_attribute() -> impl Strategy<Value = Vec<u8>> {
     let flags = prop_oneof![Just(0x40u8), Just(0x80), Just(0xc0), Just(0xe0), Just(0xd0), any::<u8>()];
     let value = prop_oneof![vec(any::<u8>(), 0..40), vec(0..4u8, 0..40), Just(MP_REACH[3..].to_vec())];
-    let code = prop_oneof![0..33u8, any::<u8>()];
+    let code = prop_oneof![0..41u8, any::<u8>()];
     let off_by_one = prop_oneof![3 => Just(0u16), 1 => Just(1)];
     (flags, code, value, off_by_one).prop_map(|(flags, code, value, off)| {
         let len = u16::try_from(value.len()).unwrap() + off;
@@ -93,7 +97,8 @@ fn attribute() -> impl Strategy<Value = PathAttribute> {
             nlri
         }),
         octets.clone().prop_map(|nlri| PathAttribute::MpUnreach { family: BOTH[1], nlri }),
-        (any::<u8>(), 33..=255u8, octets).prop_map(|(flags, code, value)| PathAttribute::Unknown {
+        values::compound(),
+        (any::<u8>(), 41..=255u8, octets).prop_map(|(flags, code, value)| PathAttribute::Unknown {
             flags: flags & 0xef,
             code,
             value
@@ -106,7 +111,7 @@ fn reach<F: AddressFamily>(view: &UpdateView<'_>) -> Vec<(PathId, F::Prefix)> {
 }
 
 /// Each message's UPDATE body.
-fn bodies(mut bytes: &[u8], max_len: usize) -> Vec<&[u8]> {
+pub(super) fn bodies(mut bytes: &[u8], max_len: usize) -> Vec<&[u8]> {
     let mut bodies = Vec::new();
     while let Some(message) = frame(bytes, max_len).unwrap() {
         bodies.push(message.body);
@@ -213,7 +218,7 @@ proptest! {
         let mut read = Vec::new();
         for body in bodies(&out, 4096) {
             let view = UpdateView::parse(body, &ctx).unwrap();
-            prop_assert_eq!(view.mp_reach().unwrap().next_hop, next_hop);
+            prop_assert_eq!(view.mp_reach().unwrap().next_hop.address(), Some(next_hop.into()));
             prop_assert_eq!(view.attributes().parts().concat(), attributes.clone());
             read.extend(reach::<V6>(&view).into_iter().map(|(_, prefix)| prefix));
         }

@@ -1,10 +1,31 @@
-//! Destinations on the wire: a length in bits, as many octets as it needs, and with ADD-PATH an identifier
-//! before them (RFC 4271 section 4.3, RFC 7911 section 3).
+//! Destinations on the wire: each in the form of its family, and with ADD-PATH an identifier before it (RFC 4271
+//! section 4.3, RFC 4760 section 5, RFC 7911 section 3).
+//!
+//! The two families that are routed have an iterator of their own, [`Nlri`], that yields prefixes and knows its family
+//! at compile time. [`Destinations`] reads any of [`Family::KNOWN`](crate::Family::KNOWN), for showing and for
+//! relaying.
+
+mod destination;
+mod distinguisher;
+mod entry;
+pub mod evpn;
+pub mod flowspec;
+mod label;
+mod labeled;
+mod route_target;
+mod vpn;
 
 use std::marker::PhantomData;
 
+pub use destination::{Destination, Destinations};
+pub use distinguisher::{ParseRouteDistinguisherError, RouteDistinguisher};
+pub use label::{Label, Labels};
+pub use labeled::LabeledPrefix;
+pub use route_target::RouteTargetMembership;
+pub use vpn::VpnPrefix;
+
 use super::cursor::Cursor;
-use crate::{AddressFamily, PathId};
+use crate::{AddressFamily, Family, PathId, V4, V6};
 
 /// Why destinations can't be read (RFC 7606 section 5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +41,54 @@ pub enum NlriError {
     /// The last prefix, or its path identifier, is cut off.
     #[error("the last prefix is cut off")]
     CutOff,
+    /// The length leaves no room for what stands before the prefix: labels, a route distinguisher, the origin AS of a
+    /// route target (RFC 8277 section 2, RFC 4364 section 4.3.4, RFC 4684 section 4).
+    #[error("length is {len}, at least {min} is needed")]
+    TooShort {
+        /// The length in bits as received.
+        len: u8,
+        /// The bits that are needed.
+        min: u16,
+    },
+    /// None of the labels is at the bottom of the stack (RFC 8277 section 2.3).
+    #[error("the label stack has no bottom")]
+    NoBottomOfStack,
+    /// What its length covers is no flow specification.
+    #[error("{0}")]
+    FlowSpec(flowspec::FlowSpecError),
+    /// What its length covers is no route of an Ethernet VPN.
+    #[error("{0}")]
+    Evpn(evpn::EvpnError),
+    /// The family is none of [`Family::KNOWN`].
+    #[error("destinations of {0} can't be read")]
+    Family(Family),
 }
 
-/// Destinations of one field, already known to be readable: iterating can't fail.
+/// How the destinations of one field are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NlriForm {
+    /// Their family.
+    pub family: Family,
+    /// Whether each has a path identifier before it (RFC 7911).
+    pub add_path: bool,
+    /// How many labels stand before a labeled or VPN prefix.
+    pub labels: LabelForm,
+}
+
+/// How many MPLS labels stand before a prefix (RFC 8277 section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelForm {
+    /// Just one, whatever its bottom-of-stack bit says: the multiple labels capability was not exchanged.
+    One,
+    /// As many as it takes to the bottom of the stack.
+    Stack,
+    /// Three octets that mean nothing: the prefix is withdrawn, with all that is bound to it (section 2.4). So it is
+    /// with several labels agreed, too: a peer that withdraws with a whole stack can't be told from one that
+    /// withdraws a longer prefix.
+    Withdrawn,
+}
+
+/// Unicast destinations of one field, already known to be readable: iterating can't fail.
 #[derive(Clone, Debug)]
 pub struct Nlri<'a, F> {
     cursor: Cursor<'a>,
@@ -36,7 +102,7 @@ impl<'a, F: AddressFamily> Nlri<'a, F> {
     /// # Errors
     /// If one is too long for the family or the last one is cut off.
     pub fn new(octets: &'a [u8], add_path: bool) -> Result<Nlri<'a, F>, NlriError> {
-        check(octets, add_path, F::MAX_LEN)?;
+        check_prefixes(octets, add_path, F::MAX_LEN)?;
         Ok(Nlri::checked(octets, add_path))
     }
 
@@ -64,9 +130,19 @@ impl<F: AddressFamily> Iterator for Nlri<'_, F> {
     }
 }
 
+/// Whether `octets` can be read as destinations of this form.
+#[inline]
+pub(crate) fn check(octets: &[u8], form: NlriForm) -> Result<(), NlriError> {
+    match form.family {
+        Family::IPV4_UNICAST => check_prefixes(octets, form.add_path, V4::MAX_LEN),
+        Family::IPV6_UNICAST => check_prefixes(octets, form.add_path, V6::MAX_LEN),
+        _ => Destinations::new(octets, form).map(drop),
+    }
+}
+
 /// Whether `octets` can be read as prefixes of at most `max` bits.
 #[inline]
-pub(crate) fn check(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriError> {
+fn check_prefixes(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriError> {
     let mut cursor = Cursor::new(octets);
     while !cursor.is_empty() {
         if add_path {
@@ -83,12 +159,16 @@ pub(crate) fn check(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriEr
 
 /// Appends `prefix` to `out`, its path identifier before it if the session uses ADD-PATH.
 pub fn encode_nlri<F: AddressFamily>(out: &mut Vec<u8>, path_id: Option<PathId>, prefix: &F::Prefix) {
-    if let Some(PathId(id)) = path_id {
-        out.extend_from_slice(&id.to_be_bytes());
-    }
+    encode_path_id(out, path_id);
     let (len, octets) = F::to_wire(prefix);
     out.push(len);
     out.extend(octets.iter().take(usize::from(len.div_ceil(8))));
+}
+
+fn encode_path_id(out: &mut Vec<u8>, path_id: Option<PathId>) {
+    if let Some(PathId(id)) = path_id {
+        out.extend_from_slice(&id.to_be_bytes());
+    }
 }
 
 #[cfg(test)]

@@ -11,20 +11,19 @@ use proptest::prelude::*;
 use super::*;
 use crate::{AddressFamily, Asn, ClusterId, PathId, RouterId, V4, V6};
 
+fn any_families() -> impl Strategy<Value = FamilySet> {
+    let known = Family::KNOWN.map(|(family, _)| family).to_vec();
+    prop::sample::subsequence(known, 0..=Family::KNOWN.len())
+        .prop_map(|families| families.into_iter().collect())
+}
+
 fn any_context() -> impl Strategy<Value = DecodeContext> {
-    (any::<bool>(), any::<bool>(), 0..4usize, 0..4usize).prop_map(
-        |(external, four_octet_as, families, add_path)| {
-            let set = |bits: usize| {
-                BOTH.into_iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, f)| f).collect()
-            };
-            let kind = if external { PeerKind::External } else { PeerKind::Internal };
-            DecodeContext {
-                four_octet_as,
-                add_path: set(add_path),
-                ..DecodeContext::new(kind, set(families))
-            }
-        },
-    )
+    let families = (any_families(), any_families(), any_families(), any_families());
+    (any::<bool>(), any::<bool>(), families).prop_map(|(external, four_octet_as, families)| {
+        let kind = if external { PeerKind::External } else { PeerKind::Internal };
+        let (families, add_path, extended_next_hop, multiple_labels) = families;
+        DecodeContext { kind, four_octet_as, families, add_path, extended_next_hop, multiple_labels }
+    })
 }
 
 /// Attributes that look like ones, with lengths that are often right.

@@ -38,7 +38,7 @@ fn cve_2024_31948_frr_a_prefix_sid_with_a_wrong_inner_length_is_discarded() {
 #[test]
 fn cve_2023_38802_frr_a_corrupt_tunnel_encapsulation_is_treated_as_withdraw() {
     for value in [&[0][..], &[0, 8], &[0, 8, 0], &[0, 8, 0, 4, 6], &[0xff; 20]] {
-        let outcome = from_outside(&announcing(&[&attribute(0xc0, 23, value)]));
+        let outcome = from_inside(&announcing(&[&attribute(0xc0, 23, value)]));
         assert_eq!(outcome.treatment, TreatAsWithdraw, "{value:?}");
     }
 }
@@ -46,7 +46,10 @@ fn cve_2023_38802_frr_a_corrupt_tunnel_encapsulation_is_treated_as_withdraw() {
 #[test]
 fn cve_2024_44070_frr_a_tunnel_longer_than_its_attribute_is_treated_as_withdraw() {
     let value = [&[0, 8, 0xff, 0xff][..], &[0; 40]].concat();
-    assert_eq!(from_outside(&announcing(&[&attribute(0xc0, 23, &value)])).treatment, TreatAsWithdraw);
+    let update = announcing(&[&attribute(0xc0, 23, &value)]);
+    assert_eq!(from_inside(&update).treatment, TreatAsWithdraw);
+    // From outside it has no business here, whatever is in it (RFC 9012 section 11).
+    assert_eq!(from_outside(&update).treatment, DiscardAttribute);
 }
 
 #[test]

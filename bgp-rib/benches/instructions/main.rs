@@ -6,6 +6,7 @@
     clippy::expect_used,
     reason = "the UPDATEs are made here: if one can't be read there is nothing to count"
 )]
+#![allow(clippy::indexing_slicing, reason = "in a program that takes no input")]
 #![allow(dead_code, unreachable_pub, reason = "the modules are shared with other programs")]
 
 #[path = "../../../bgp-core/benches/codec/paths.rs"]

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::net::IpAddr;
 
 use bgp_core::wire::{BlockUse, DecodeContext, Treatment, UpdateView, flag};
-use bgp_core::{Family, FamilySet, PeerKind};
+use bgp_core::{FamilySet, PeerKind};
 use bgp_rib::AttributeStore;
 
 thread_local! {
@@ -44,8 +44,7 @@ fn allocations<T>(f: impl FnOnce() -> T) -> (usize, T) {
 }
 
 fn context() -> DecodeContext {
-    let families = FamilySet::EMPTY.with(Family::IPV4_UNICAST);
-    DecodeContext { kind: PeerKind::Internal, four_octet_as: true, families, add_path: FamilySet::EMPTY }
+    DecodeContext::new(PeerKind::Internal, FamilySet::UNICAST)
 }
 
 /// The body of an UPDATE: all attributes that iBGP routes usually have, and two prefixes.

@@ -43,8 +43,7 @@ impl Shape {
 
 /// The session that the UPDATEs came over: internal, four-octet AS numbers, no path identifiers.
 pub fn context() -> DecodeContext {
-    let families = FamilySet::EMPTY.with(Family::IPV4_UNICAST);
-    DecodeContext { kind: PeerKind::Internal, four_octet_as: true, families, add_path: FamilySet::EMPTY }
+    DecodeContext::new(PeerKind::Internal, FamilySet::EMPTY.with(Family::IPV4_UNICAST))
 }
 
 fn message(random: &mut Random, sets: &[Vec<u8>], prefixes: RangeInclusive<u64>) -> Vec<u8> {

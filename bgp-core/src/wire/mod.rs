@@ -35,6 +35,7 @@ pub mod header;
 mod nlri;
 pub mod notification;
 pub mod open;
+pub mod orf;
 pub mod refresh;
 mod rules;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use header::{Frame, MessageType, frame};
 pub use nlri::{Nlri, NlriError, encode_nlri};
 pub use notification::Notification;
 pub use open::Open;
+pub use orf::Orf;
 pub use refresh::RouteRefresh;
 pub use rules::{Length, name as attribute_name};
 pub use typed::{AsSegment, Origin, PathAttribute};

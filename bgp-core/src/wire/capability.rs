@@ -8,7 +8,7 @@ mod encode;
 mod offered;
 mod parse;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use offered::Offered;
 

@@ -3,7 +3,7 @@
 //! ```text
 //!  bytes ─► header::frame ─► kind + body ─┬─► Open          (with its Capabilities)
 //!                                         ├─► Notification
-//!                                         ├─► RouteRefresh
+//!                                         ├─► RouteRefresh  (second look: its filters, Orf)
 //!                                         ├─► KEEPALIVE has no body
 //!                                         └─► UpdateView  step 1: where everything is, destinations readable
 //!                                               │

@@ -1,6 +1,7 @@
 //! Tests that take the whole way of an UPDATE: both steps, all parts.
 
 mod known_attacks;
+mod mutation;
 mod properties;
 mod rfc7606;
 

@@ -209,6 +209,10 @@ pub enum Role {
 }
 
 impl Role {
+    /// All assigned roles, in the order of their numbers.
+    pub const ALL: [Role; 5] =
+        [Role::Provider, Role::RouteServer, Role::RouteServerClient, Role::Customer, Role::Peer];
+
     /// The role numbered `code`.
     #[must_use]
     pub fn from_code(code: u8) -> Role {
@@ -235,18 +239,18 @@ impl Role {
         }
     }
 
-    /// Whether a session may have these two ends (RFC 9234 section 4.2, table 2).
+    /// The role that the other side must have (RFC 9234 section 4.2, table 2); none suits a value that is not
+    /// assigned.
     #[must_use]
-    pub fn suits(self, other: Role) -> bool {
-        use Role::{Customer, Peer, Provider, RouteServer, RouteServerClient};
-        matches!(
-            (self, other),
-            (Provider, Customer)
-                | (Customer, Provider)
-                | (RouteServer, RouteServerClient)
-                | (RouteServerClient, RouteServer)
-                | (Peer, Peer)
-        )
+    pub fn counterpart(self) -> Option<Role> {
+        match self {
+            Role::Provider => Some(Role::Customer),
+            Role::RouteServer => Some(Role::RouteServerClient),
+            Role::RouteServerClient => Some(Role::RouteServer),
+            Role::Customer => Some(Role::Provider),
+            Role::Peer => Some(Role::Peer),
+            Role::Other(_) => None,
+        }
     }
 }
 

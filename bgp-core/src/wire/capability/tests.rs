@@ -217,6 +217,14 @@ fn numbers_and_names_of_roles_and_modes_go_together() {
     assert_eq!(Capability::parse(9, &[5]).to_string(), "role 5");
 }
 
+// RFC 9234 section 4.2, table 2.
+#[test]
+fn roles_have_their_counterparts() {
+    let pairs = Role::ALL.map(|role| (role.code(), role.counterpart().unwrap().code()));
+    assert_eq!(pairs, [(0, 3), (1, 2), (2, 1), (3, 0), (4, 4)]);
+    assert_eq!(Role::Other(5).counterpart(), None);
+}
+
 /// Which bits of octet `at` of the value of capability `code` are not reserved.
 fn used_bits(code: u8, at: usize) -> u8 {
     match (code, at) {

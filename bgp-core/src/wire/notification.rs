@@ -42,6 +42,30 @@ pub mod open_error {
     pub const ROLE_MISMATCH: u8 = 11;
 }
 
+/// Subcodes of the UPDATE message error, code 3 (RFC 4271 section 6.3).
+pub mod update_error {
+    /// The attributes don't hold together.
+    pub const MALFORMED_ATTRIBUTE_LIST: u8 = 1;
+    /// An attribute is marked well-known but not known; the data is the attribute.
+    pub const UNRECOGNIZED_WELL_KNOWN: u8 = 2;
+    /// A mandatory attribute is missing; the data is its type code.
+    pub const MISSING_WELL_KNOWN: u8 = 3;
+    /// An attribute's flags are not as specified; the data is the attribute.
+    pub const ATTRIBUTE_FLAGS: u8 = 4;
+    /// An attribute's length is not one that it can have; the data is the attribute.
+    pub const ATTRIBUTE_LENGTH: u8 = 5;
+    /// ORIGIN has an undefined value; the data is the attribute.
+    pub const INVALID_ORIGIN: u8 = 6;
+    /// NEXT_HOP is no address of a host; the data is the attribute.
+    pub const INVALID_NEXT_HOP: u8 = 8;
+    /// Another attribute is wrong; the data is the attribute.
+    pub const OPTIONAL_ATTRIBUTE: u8 = 9;
+    /// The destinations can't be read.
+    pub const INVALID_NETWORK_FIELD: u8 = 10;
+    /// AS_PATH can't be read.
+    pub const MALFORMED_AS_PATH: u8 = 11;
+}
+
 /// Subcodes of the finite state machine error, code 5 (RFC 6608).
 pub mod fsm_error {
     /// A message that has no place in OpenSent.
@@ -118,7 +142,7 @@ impl Notification {
     pub const HEADER: u8 = 1;
     /// The OPEN is wrong; subcodes in [`open_error`].
     pub const OPEN: u8 = 2;
-    /// An UPDATE is wrong (RFC 4271 section 6.3).
+    /// An UPDATE is wrong; subcodes in [`update_error`].
     pub const UPDATE: u8 = 3;
     /// Nothing came for the hold time.
     pub const HOLD_TIMER_EXPIRED: u8 = 4;

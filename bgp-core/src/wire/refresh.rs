@@ -216,4 +216,26 @@ mod tests {
         assert!(RouteRefresh::parse(&[0, 1, 3, 1, 9]).is_ok());
         assert!(RouteRefresh::orf(&[0, 1, 3, 1, 9]).unwrap().is_none());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_typed_refresh_comes_back_as_it_was_encoded(afi: u16, safi: u8, subtype: u8) {
+            let refresh = RouteRefresh { family: Family { afi, safi }, subtype };
+            let mut bytes = Vec::new();
+            refresh.encode(&mut bytes);
+            let message = frame(&bytes, MAX_LEN).unwrap().unwrap();
+            proptest::prop_assert_eq!(RouteRefresh::parse(message.body), Ok(refresh));
+        }
+
+        #[test]
+        fn any_octets_are_read_or_answered_with_the_message(
+            body in proptest::collection::vec(proptest::prop_oneof![0..4u8, proptest::num::u8::ANY], 0..40),
+        ) {
+            let parsed = RouteRefresh::parse(&body).map(|_| ());
+            for refused in [parsed, RouteRefresh::orf(&body).map(|_| ())].into_iter().filter_map(Result::err) {
+                proptest::prop_assert_eq!((refused.code, refused.subcode), (7, 1));
+                proptest::prop_assert_eq!(&refused.data[19..], &body);
+            }
+        }
+    }
 }

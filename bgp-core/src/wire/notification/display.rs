@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Notification, cease, header_error, open_error};
+use super::{Notification, cease, header_error, open_error, update_error};
 use crate::Family;
 use crate::wire::attribute::{self, RawAttribute};
 use crate::wire::capability::Capability;
@@ -12,6 +12,16 @@ use crate::wire::rules;
 
 /// How many octets of data are shown.
 const SHOWN: usize = 32;
+
+/// The subcodes of an UPDATE message error whose data is the attribute.
+const ATTRIBUTE_AT_FAULT: [u8; 6] = [
+    update_error::UNRECOGNIZED_WELL_KNOWN,
+    update_error::ATTRIBUTE_FLAGS,
+    update_error::ATTRIBUTE_LENGTH,
+    update_error::INVALID_ORIGIN,
+    update_error::INVALID_NEXT_HOP,
+    update_error::OPTIONAL_ATTRIBUTE,
+];
 
 /// What the data says.
 enum Detail<'a> {
@@ -51,13 +61,6 @@ impl<'a> Detail<'a> {
 
     /// The data in the form that code and subcode give it, if it has that.
     fn formed(notification: &'a Notification) -> Option<Detail<'a>> {
-        const UNRECOGNIZED: u8 = 2;
-        const MISSING: u8 = 3;
-        const FLAGS: u8 = 4;
-        const LENGTH: u8 = 5;
-        const ORIGIN: u8 = 6;
-        const NEXT_HOP: u8 = 8;
-        const OPTIONAL: u8 = 9;
         let mut cursor = Cursor::new(&notification.data);
         let detail = match (notification.code, notification.subcode) {
             (Notification::HEADER, header_error::BAD_LENGTH) => Detail::Length(cursor.u16()?),
@@ -68,12 +71,12 @@ impl<'a> Detail<'a> {
             (Notification::OPEN, open_error::UNSUPPORTED_CAPABILITY) => {
                 return Capability::parse_all(&notification.data).map(Detail::Capabilities);
             }
-            (Notification::UPDATE, UNRECOGNIZED | FLAGS | LENGTH | ORIGIN | NEXT_HOP | OPTIONAL) => {
+            (Notification::UPDATE, update_error::MISSING_WELL_KNOWN) => Detail::Missing(cursor.u8()?),
+            (Notification::UPDATE, subcode) if ATTRIBUTE_AT_FAULT.contains(&subcode) => {
                 let mut rest = cursor.rest();
                 let attribute = attribute::next(&mut rest).ok()?;
                 return rest.is_empty().then_some(Detail::Attribute(attribute));
             }
-            (Notification::UPDATE, MISSING) => Detail::Missing(cursor.u8()?),
             (Notification::CEASE, cease::MAX_PREFIXES) => {
                 let family = Family { afi: cursor.u16()?, safi: cursor.u8()? };
                 Detail::Prefixes(family, cursor.u32()?)

@@ -36,7 +36,7 @@ pub(super) fn survivor(local: (RouterId, Asn), remote: (RouterId, Asn)) -> Direc
 pub(super) fn judge(this: Direction, other: Option<&Connection>, survivor: Direction) -> Verdict {
     let Some(other) = other else { return Verdict::Proceed };
     match &other.phase {
-        Phase::Established { negotiated, .. } if negotiated.peer_sends_end_of_rib => Verdict::Proceed,
+        Phase::Established { negotiated, .. } if negotiated.peer_sends_end_of_rib() => Verdict::Proceed,
         Phase::Established { .. } => Verdict::Refuse,
         _ if this == survivor => Verdict::Replace(other.id),
         Phase::OpenConfirm(_) => Verdict::Refuse,

@@ -30,7 +30,7 @@ impl Session {
                 *input = &[];
                 return None;
             };
-            match frame(input, connection.max_message_len()) {
+            match frame(input, connection.max_received_len()) {
                 Ok(None) => return None,
                 Err(notification) => self.refuse(now, id, notification),
                 Ok(Some(message)) => {
@@ -69,13 +69,19 @@ impl Session {
         }
     }
 
-    /// A request for a family that the session does not have is ignored (RFC 2918 section 4), and so are the markers
-    /// and subtypes of RFC 7313, which is not offered.
+    /// A request for a family that the session does not have is ignored (RFC 2918 section 4), and so are subtypes that
+    /// nobody has defined, and the markers of RFC 7313 unless both offered them.
     fn route_refresh<'a>(&mut self, now: Instant, id: ConnectionId, body: &[u8]) -> Option<Received<'a>> {
         match RouteRefresh::parse(body) {
             Ok(refresh) => {
-                let ours = self.negotiated()?.families.contains(refresh.family);
-                (ours && refresh.subtype == RouteRefresh::REQUEST).then_some(Received::RouteRefresh(refresh))
+                let negotiated = self.negotiated()?;
+                let known = match refresh.subtype {
+                    RouteRefresh::REQUEST => true,
+                    RouteRefresh::BEGIN | RouteRefresh::END => negotiated.enhanced_refresh,
+                    _ => false,
+                };
+                let ours = known && negotiated.families.contains(refresh.family);
+                ours.then_some(Received::RouteRefresh(refresh))
             }
             Err(notification) => {
                 self.refuse(now, id, notification);

@@ -35,6 +35,8 @@ pub mod open_error {
     pub const UNACCEPTABLE_HOLD_TIME: u8 = 6;
     /// A capability that we need is missing; the data lists what we need.
     pub const UNSUPPORTED_CAPABILITY: u8 = 7;
+    /// The roles of the two sides do not fit together (RFC 9234).
+    pub const ROLE_MISMATCH: u8 = 11;
 }
 
 /// Subcodes of the finite state machine error, code 5 (RFC 6608).

@@ -112,7 +112,7 @@ fn in_open_confirm_the_worse_connection_is_refused_and_the_better_one_replaces()
 
 #[test]
 fn without_graceful_restart_the_established_connection_stays_and_is_probed() {
-    let plain = |id| SessionConfig { graceful_restart: false, ..speaker(id) };
+    let plain = |id| SessionConfig { graceful_restart: None, ..speaker(id) };
     for (ours, theirs) in [(1, 2), (2, 1)] {
         let (mut solo, old) = Solo::established(plain(ours), &plain(theirs));
         let new = solo.up(Direction::Incoming);

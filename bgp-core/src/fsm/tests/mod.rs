@@ -3,6 +3,7 @@
 mod collisions;
 mod faults;
 mod lifecycle;
+mod negotiation;
 mod pair;
 mod random;
 mod solo;

@@ -17,6 +17,12 @@
 //! [`next_timeout`](Session::next_timeout) is asked anew. [`Output::Established`] and [`Output::Down`] alternate; what
 //! [`receive`](Session::receive) returns belongs to the session that the outputs before it established.
 //!
+//! What each event of RFC 4271 does in each state is in [`table`].
+//!
+//! However a peer rejects us, it is asked no more than 48 times in an hour: the wait doubles with each failure in a row,
+//! from at least a second up to two minutes, less a jitter of at most a quarter; only a session that lasted two minutes
+//! earns the short wait back.
+//!
 //! A session holds at most two connections, and a call adds a handful of outputs at most, whatever it is given.
 
 mod backoff;
@@ -30,6 +36,7 @@ mod negotiate;
 mod output;
 mod restart;
 mod role;
+pub mod table;
 #[cfg(test)]
 mod tests;
 mod timer;

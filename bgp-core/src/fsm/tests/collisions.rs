@@ -212,3 +212,14 @@ fn a_late_connection_of_ours_is_closed_once_the_session_is_established() {
     assert_eq!(said(&solo.outputs(), late), [Said::Closed]);
     assert_eq!(solo.session.negotiated().map(|agreed| agreed.connection), Some(old));
 }
+
+#[test]
+fn sessions_of_one_pair_of_nodes_over_two_addresses_never_collide() {
+    // IPv4 and IPv6 between the same two nodes: the same identifiers, a Session for each pair of addresses.
+    let mut pairs = [(); 2].map(|()| Pair::started(speaker(1), speaker(2)));
+    for pair in &mut pairs {
+        pair.run(seconds(300));
+        assert_eq!(pair.states(), [State::Established; 2]);
+        assert_eq!((pair.ups_and_downs(A), pair.ups_and_downs(B)), ((1, 0), (1, 0)));
+    }
+}

@@ -1,4 +1,7 @@
 //! Two connections to one peer: which one stays (RFC 4271 section 6.8, RFC 6286 section 2.3).
+//!
+//! A Session belongs to a pair of addresses, and only its own connections collide: sessions over IPv4 and IPv6 between
+//! the same two nodes live side by side.
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::config::SessionConfig;
 use super::negotiate::Negotiated;
 use super::output::{ConnectionId, Direction, State};
 use super::restart::PeerRestart;
@@ -33,13 +34,15 @@ pub(super) enum Phase {
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
     pub(super) direction: Direction,
+    /// What our OPEN says. The session's own configuration may have changed since.
+    pub(super) config: SessionConfig,
     pub(super) phase: Phase,
     pub(super) timers: Timers,
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, direction: Direction) -> Connection {
-        Connection { id, direction, phase: Phase::DelayOpen, timers: Timers::default() }
+    pub(super) fn new(id: ConnectionId, direction: Direction, config: SessionConfig) -> Connection {
+        Connection { id, direction, config, phase: Phase::DelayOpen, timers: Timers::default() }
     }
 
     pub(super) fn state(&self) -> State {

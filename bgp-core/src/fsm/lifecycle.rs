@@ -147,14 +147,13 @@ impl Session {
     }
 
     pub(super) fn send_open(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.find(id) else { return };
         let mut message = Vec::new();
-        our_open(&self.config).encode(&mut message);
+        our_open(&connection.config).encode(&mut message);
+        connection.phase = Phase::OpenSent;
+        connection.timers.stop(Timer::DelayOpen);
+        connection.timers.set(Timer::Hold, now + OPEN_HOLD);
         self.send(id, MessageType::Open, message);
-        if let Some(connection) = self.find(id) {
-            connection.phase = Phase::OpenSent;
-            connection.timers.stop(Timer::DelayOpen);
-            connection.timers.set(Timer::Hold, now + OPEN_HOLD);
-        }
     }
 
     pub(super) fn send(&mut self, id: ConnectionId, kind: MessageType, message: Vec<u8>) {

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::collision::{self, PATIENCE, Verdict};
-use super::connection::Phase;
+use super::connection::{Connection, Phase};
 use super::lifecycle::restart_keepalive;
 use super::negotiate::{Negotiated, negotiate};
 use super::output::{ConnectionId, DownReason, Output, Received};
@@ -91,8 +91,9 @@ impl Session {
     }
 
     fn peer_open(&mut self, now: Instant, id: ConnectionId, body: &[u8]) {
-        let Some(direction) = self.find(id).map(|connection| connection.direction) else { return };
-        let agreed = Open::parse(body).and_then(|open| negotiate(&self.config, id, direction, open));
+        let Some(connection) = self.find(id) else { return };
+        let (config, direction) = (&connection.config, connection.direction);
+        let agreed = Open::parse(body).and_then(|open| negotiate(config, id, direction, open));
         match agreed {
             Ok(negotiated) => self.suits(now, id, negotiated),
             Err(notification) => self.refuse(now, id, notification),
@@ -101,7 +102,7 @@ impl Session {
 
     /// The peer's OPEN suits us: our own goes if it has not yet, and the collision rules decide how it goes on.
     fn suits(&mut self, now: Instant, id: ConnectionId, negotiated: Negotiated) {
-        let config = &self.config;
+        let Some(Connection { config, .. }) = self.find(id) else { return };
         let survivor = collision::survivor(
             (config.router_id, config.local_as),
             (negotiated.peer_router_id, negotiated.peer_as),

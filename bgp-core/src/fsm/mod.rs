@@ -144,7 +144,7 @@ impl Session {
         if self.find(id).is_some() {
             return;
         }
-        let connection = Connection::new(id, direction);
+        let connection = Connection::new(id, direction, self.config.clone());
         let wanted = match direction {
             Direction::Outgoing => self.take_outgoing(),
             Direction::Incoming => self.make_room_for_incoming(),

@@ -111,7 +111,7 @@ pub(super) fn our_open(config: &SessionConfig) -> Open {
     }
     capabilities.extend(our_add_path(config));
     capabilities.extend(our_next_hops(config));
-    // RFC 9234 section 4.1: a role is told to other ASes only.
+    // RFC 9234 section 4: a role is told to other ASes only.
     let external = config.peer_as != Some(config.local_as);
     capabilities.extend(config.role.filter(|_| external).map(|role| Capability::Role(role as u8)));
     capabilities.extend(our_restart(config));
@@ -221,7 +221,7 @@ fn check(config: &SessionConfig, open: &Open) -> Result<(), u8> {
     // RFC 6286 section 2.1: an identifier is unique within an AS only.
     let ours = open.router_id == config.router_id && kind(config, open.asn) == PeerKind::Internal;
     match open {
-        // AS_TRANS stands for other numbers, it is nobody's own (RFC 6793 section 9).
+        // AS_TRANS stands for other numbers, it is nobody's own (RFC 6793).
         _ if other_as || matches!(open.asn, Asn(0) | Asn::TRANS) => Err(open_error::BAD_PEER_AS),
         _ if ours || open.router_id == RouterId(0) => Err(open_error::BAD_IDENTIFIER),
         Open { hold_time: 1 | 2, .. } => Err(open_error::UNACCEPTABLE_HOLD_TIME),

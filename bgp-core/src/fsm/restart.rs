@@ -19,14 +19,15 @@ use std::time::Duration;
 use super::config::SessionConfig;
 use super::output::DownReason;
 use crate::FamilySet;
-use crate::wire::capability::{GracefulRestart, LongLived};
+use crate::wire::capability::LongLived;
 use crate::wire::notification::cease;
 use crate::wire::{Capability, Notification};
 
 /// What a peer said of its restart, where both sides offered graceful restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRestart {
-    /// The R bit: the peer has restarted and does not wait for our End-of-RIB longer than it must.
+    /// The R bit: the peer has restarted. It waits for our routes and our End-of-RIB, so we must not wait for its own
+    /// before we send them.
     pub restarted: bool,
     /// The N bit of both sides: the routes outlive NOTIFICATIONs and the hold timer too (RFC 8538).
     pub notification: bool,
@@ -101,7 +102,7 @@ pub(super) fn our_restart(config: &SessionConfig) -> impl Iterator<Item = Capabi
     let restart = config.graceful_restart.clone();
     let long_lived = config.long_lived.clone().filter(|_| restart.is_some());
     restart
-        .map(|restart: GracefulRestart| Capability::GracefulRestart(restart))
+        .map(Capability::GracefulRestart)
         .into_iter()
         .chain(long_lived.map(Capability::LongLivedGracefulRestart))
 }

@@ -96,7 +96,7 @@ fn the_send_hold_time_can_be_set_and_switched_off() {
     assert!(stuck(with(0)).is_none());
 }
 
-// RFC 9687 section 3.3: the local system logs the error by its name. Whoever logs has it from here.
+// RFC 9687: the local system logs the error by its name. Whoever logs has it from here.
 #[test]
 fn the_end_of_the_send_hold_time_is_told_by_the_name_of_its_error() {
     let (_, _, solo) = stuck(speaker(1)).unwrap();

@@ -241,3 +241,19 @@ fn no_attempt_begins_before_the_pause_after_a_fault_is_over() {
         assert_eq!(solo.session.state(), State::Connect);
     }
 }
+
+#[test]
+fn what_counts_is_what_our_open_said() {
+    let offering = SessionConfig { enhanced_refresh: true, ..speaker(1) };
+    for delay_open in [None, Some(seconds(9))] {
+        let mut solo = Solo::new(SessionConfig { passive: true, delay_open, ..offering.clone() });
+        let id = solo.up(Direction::Incoming);
+        let other = SessionConfig { extended_message: false, hold_time: 0, ..speaker(1) };
+        solo.session.set_config(solo.now, other);
+        solo.hear(id, &open_of(&SessionConfig { router_id: crate::RouterId(2), ..offering.clone() }));
+        solo.hear(id, &keepalive());
+        let agreed = solo.session.negotiated().unwrap();
+        assert!(agreed.extended_message && agreed.enhanced_refresh);
+        assert_eq!(agreed.hold_time, 90);
+    }
+}

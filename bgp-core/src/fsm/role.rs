@@ -48,8 +48,8 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Role::Provider => "provider",
-            Role::RouteServer => "rs-server",
-            Role::RouteServerClient => "rs-client",
+            Role::RouteServer => "route-server",
+            Role::RouteServerClient => "route-server-client",
             Role::Customer => "customer",
             Role::Peer => "peer",
         })
@@ -81,6 +81,13 @@ pub(super) fn peer_role(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_is_shown_as_its_capability_shows_it() {
+        for role in Role::ALL {
+            assert_eq!(format!("role {role}"), Capability::Role(role as u8).to_string());
+        }
+    }
 
     #[test]
     fn only_counterparts_suit_each_other() {

@@ -87,12 +87,13 @@ impl Connection {
         }
     }
 
-    /// A whole message came. Before the OPENs are exchanged the time for them goes on.
+    /// A whole message came. Until both sides agreed, and where they agreed on no hold time until the peer confirms it,
+    /// the time for the OPENs goes on: a peer that is gone by then would else never be missed.
     pub(super) fn restart_hold(&mut self, now: Instant) {
         match self.negotiated().map(Negotiated::hold) {
             Some(Some(hold)) => self.timers.set(Timer::Hold, now + hold),
-            Some(None) => self.timers.stop(Timer::Hold),
-            None => (),
+            Some(None) if self.is_established() => self.timers.stop(Timer::Hold),
+            Some(None) | None => (),
         }
     }
 }

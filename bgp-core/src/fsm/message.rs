@@ -179,6 +179,7 @@ impl Session {
             }
         };
         connection.phase = Phase::Established { negotiated: negotiated.clone(), since: now };
+        connection.restart_hold(now);
         self.connecting = false;
         self.timers.stop(Timer::ConnectRetry);
         self.counters.established += 1;

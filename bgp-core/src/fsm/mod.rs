@@ -290,6 +290,8 @@ impl Session {
     /// connect now, does so; a wait that would be shorter now is cut short.
     pub fn set_config(&mut self, now: Instant, config: SessionConfig) {
         let old = std::mem::replace(&mut self.config, config);
+        // Nobody waits for an attempt of a passive session: if it becomes active again, it makes another.
+        self.connecting &= !self.config.passive;
         if old.connect_retry != self.config.connect_retry {
             self.backoff.set_base(self.config.connect_retry);
             self.shorten_retry(now);

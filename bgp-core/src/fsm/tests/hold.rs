@@ -15,10 +15,11 @@ fn proposed(hold_time: u16) -> (Solo, ConnectionId, Vec<Said>) {
 }
 
 #[test]
-fn a_hold_time_of_zero_runs_no_timer() {
+fn a_hold_time_of_zero_runs_no_timer_once_the_session_is_up() {
     let (mut solo, id, answer) = proposed(0);
     assert_eq!(answer, [Said::Keepalive]);
-    assert_eq!(solo.session.next_timeout(), None, "in OpenConfirm");
+    let opening = solo.now + seconds(240);
+    assert_eq!(solo.session.next_timeout(), Some(opening), "in OpenConfirm the time for the OPENs runs on");
     solo.hear(id, &keepalive());
     assert_eq!(
         solo.session.negotiated().map(|agreed| (agreed.hold_time, agreed.keepalive)),
@@ -28,6 +29,13 @@ fn a_hold_time_of_zero_runs_no_timer() {
     solo.outputs();
     solo.later(seconds(1_000_000));
     assert_eq!((solo.outputs(), solo.session.state()), (vec![], State::Established));
+}
+
+#[test]
+fn without_a_hold_time_a_peer_that_never_confirms_is_still_given_up() {
+    let (mut solo, id, _) = proposed(0);
+    solo.later(seconds(240));
+    assert_eq!(said(&solo.outputs(), id), [Said::Notification(4, 0, vec![]), Said::Closed]);
 }
 
 #[test]

@@ -179,6 +179,19 @@ fn a_passive_session_that_becomes_active_connects() {
 }
 
 #[test]
+fn an_attempt_that_a_passive_session_gave_up_is_made_again_when_it_becomes_active() {
+    let mut solo = Solo::new(speaker(1));
+    solo.session.set_config(solo.now, SessionConfig { passive: true, ..speaker(1) });
+    assert_eq!(solo.session.state(), State::Active);
+    solo.later(seconds(5));
+    assert_eq!(solo.session.next_timeout(), None);
+    solo.outputs();
+    solo.session.set_config(solo.now, speaker(1));
+    assert!(solo.outputs().contains(&Output::Connect));
+    assert!(solo.session.next_timeout().is_some());
+}
+
+#[test]
 fn a_session_that_becomes_active_while_it_is_idle_or_up_connects_when_it_may() {
     let passive = || SessionConfig { passive: true, ..speaker(1) };
     let mut stopped = Solo::new(passive());

@@ -8,10 +8,10 @@ BENCH ?= ../shared/bench
 TIME ?= 60
 FUZZ_TIME ?= 20
 
-.PHONY: help setup binaries demo test lint fuzz replay bench musl
+.PHONY: help setup binaries demo test lint instructions fuzz replay bench bench-codec musl
 
 help: ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## install what tests and demo need (Debian, root), where it is missing
 	interop/setup
@@ -28,7 +28,11 @@ lint: ## format, clippy, documentation
 	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --workspace --no-deps
 
-test: setup lint binaries ## everything: lints, documentation tests, unit tests, simulation, tests with BIRD, FRR and GoBGP, fuzzing
+instructions: ## what the codec's hot paths take, against bench/instructions.toml
+	bench/instructions
+
+# Everything: lints, documentation tests, unit tests, simulation, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.
+test: setup lint binaries instructions ## all tests, a fuzz target for FUZZ_TIME=20 seconds each
 	cargo test --locked --profile ci --workspace --doc
 	cargo nextest run --locked --cargo-profile ci --workspace
 	fuzz/run --time $(FUZZ_TIME)
@@ -46,6 +50,9 @@ bench: ## BENCH=dir: this route reflector beside BIRD, FRR, GoBGP and OpenBGPD (
 	cargo build --locked --release -p route-reflector
 	python3 $(BENCH)/run.py --adapter $(CURDIR)/bench/route-reflector.py --cmd $(abspath $(TARGET))/release/route-reflector \
 		--daemons route-reflector,bird,frr,gobgp,openbgpd --scenarios S1,S2,S3,S4 $(ARGS)
+
+bench-codec: ## the codec beside the BGP crates of crates.io (ARGS="--json FILE")
+	cargo run --locked --release --manifest-path bench/codec/Cargo.toml -- $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

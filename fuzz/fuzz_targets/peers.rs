@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bgp_core::wire::Notification;
+use bgp_core::wire::capability::GracefulRestart;
 use bgp_core::{Asn, Family, FamilySet, RouterId, SessionConfig};
 use fuzz::Script;
 use fuzz::network::Network;
@@ -18,7 +19,7 @@ fn config(script: &mut Script<'_>, router_id: u32) -> SessionConfig {
     let delay_open = bit(3).then(|| Duration::from_secs(u64::from(script.u8() % 32)));
     SessionConfig {
         passive: bit(0) && router_id == 1,
-        graceful_restart: bit(1),
+        graceful_restart: bit(1).then(GracefulRestart::default),
         extended_message: bit(2),
         hold_time: if bit(4) { 3 } else { 90 },
         families: FamilySet::EMPTY.with(Family::IPV4_UNICAST).with(Family::IPV6_UNICAST),

@@ -21,7 +21,7 @@ fn config(script: &mut Script<'_>) -> SessionConfig {
     let families = script.families();
     SessionConfig {
         passive: bit(0),
-        graceful_restart: bit(1),
+        graceful_restart: bit(1).then(GracefulRestart::default),
         extended_message: bit(2),
         hold_time: script.pick(&[0, 3, 90, u16::MAX]),
         connect_retry: Duration::from_secs(script.pick(&[0, 1, 5, 1000])),

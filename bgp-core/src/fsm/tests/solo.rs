@@ -11,7 +11,7 @@ use crate::wire::{Open, frame};
 pub(super) struct Solo {
     pub(super) session: Session,
     pub(super) now: Instant,
-    connections: u64,
+    pub(super) connections: u64,
 }
 
 /// What a session said on one connection.
@@ -169,17 +169,6 @@ fn in_open_confirm_the_negotiated_hold_time_runs() {
 }
 
 #[test]
-fn without_a_hold_time_a_peer_that_never_confirms_is_still_given_up() {
-    let mut solo = Solo::new(SessionConfig { hold_time: 0, ..speaker(1) });
-    let id = solo.up(Direction::Outgoing);
-    solo.hear(id, &open_of(&speaker(2)));
-    assert_eq!(solo.session.state(), State::OpenConfirm);
-    assert_eq!(solo.session.next_timeout(), Some(solo.now + seconds(240)));
-    solo.hear(id, &keepalive());
-    assert_eq!((solo.session.state(), solo.session.next_timeout()), (State::Established, None));
-}
-
-#[test]
 fn a_passive_session_that_becomes_active_connects() {
     let passive = SessionConfig { passive: true, ..speaker(1) };
     let mut solo = Solo::new(passive);
@@ -245,4 +234,39 @@ fn what_waits_longer_does_not_put_the_send_hold_timer_off() {
     solo.session.queued(solo.now);
     solo.later(seconds(6));
     assert_eq!(solo.session.last_error(), Some(&DownReason::SendHoldTimerExpired));
+}
+
+#[test]
+fn no_attempt_begins_before_the_pause_after_a_fault_is_over() {
+    let slow = SessionConfig { connect_retry: seconds(120), ..speaker(1) };
+    let fast = SessionConfig { connect_retry: seconds(1), ..speaker(1) };
+    let passive = SessionConfig { passive: true, ..slow.clone() };
+    for (before, after) in [(slow.clone(), fast), (passive, slow)] {
+        let mut solo = Solo::new(before);
+        let id = solo.up(Direction::Incoming);
+        solo.hear(id, b"x");
+        solo.session.set_config(solo.now, after);
+        solo.outputs();
+        while !solo.outputs().contains(&Output::Connect) {
+            let next = solo.session.next_timeout().unwrap();
+            solo.later(next - solo.now);
+        }
+        assert_eq!(solo.session.state(), State::Connect);
+    }
+}
+
+#[test]
+fn what_counts_is_what_our_open_said() {
+    let offering = SessionConfig { enhanced_refresh: true, ..speaker(1) };
+    for delay_open in [None, Some(seconds(9))] {
+        let mut solo = Solo::new(SessionConfig { passive: true, delay_open, ..offering.clone() });
+        let id = solo.up(Direction::Incoming);
+        let other = SessionConfig { extended_message: false, hold_time: 0, ..speaker(1) };
+        solo.session.set_config(solo.now, other);
+        solo.hear(id, &open_of(&SessionConfig { router_id: crate::RouterId(2), ..offering.clone() }));
+        solo.hear(id, &keepalive());
+        let agreed = solo.session.negotiated().unwrap();
+        assert!(agreed.extended_message && agreed.enhanced_refresh);
+        assert_eq!(agreed.hold_time, 90);
+    }
 }

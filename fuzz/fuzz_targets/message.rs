@@ -1,10 +1,11 @@
 //! One octet for the type, then the body of a message behind a sound header: it is framed if its length is allowed,
-//! and what was read of a NOTIFICATION or ROUTE-REFRESH, written and read again, is the same.
+//! and what was read of a NOTIFICATION or ROUTE-REFRESH, filters included, written and read again, is the same.
 #![no_main]
 
 use bgp_core::describe::{DescribeContext, describe};
 use bgp_core::wire::header::{HEADER_LEN, MAX_LEN, write_message};
 use bgp_core::wire::notification::header_error;
+use bgp_core::wire::orf::{OrfGroup, WhenToRefresh};
 use bgp_core::wire::{MessageType, Notification, RouteRefresh, frame};
 use fuzz::{Script, only_message};
 use libfuzzer_sys::fuzz_target;
@@ -26,6 +27,31 @@ fn route_refresh(body: &[u8]) {
         }
         Err(notification) => assert_eq!(notification.code, Notification::ROUTE_REFRESH),
     }
+    match RouteRefresh::orf(body) {
+        Ok(Some(orf)) => orf.groups().for_each(|group| filters(body, orf.when, &group)),
+        Ok(None) => {}
+        Err(notification) => assert_eq!(notification.code, Notification::ROUTE_REFRESH),
+    }
+}
+
+/// Filters that can be read come back from messages so short that they take several.
+fn filters(body: &[u8], when: WhenToRefresh, group: &OrfGroup<'_>) {
+    const SHORT: usize = 100;
+    let refresh = RouteRefresh::parse(body).expect("a request");
+    let Ok(entries) = group.prefixes(refresh.family) else { return };
+    let entries: Vec<_> = entries.collect();
+    let mut bytes = Vec::new();
+    let messages = refresh.encode_orf(&mut bytes, SHORT, when, group.orf_type, entries.iter().copied());
+    let (mut rest, mut read) = (&bytes[..], Vec::new());
+    for left in (0..messages).rev() {
+        let message = frame(rest, SHORT).expect("a sound header").expect("a whole message");
+        let orf = RouteRefresh::orf(message.body).expect("our own filters").expect("filters");
+        assert_eq!(orf.when, if left == 0 { when } else { WhenToRefresh::Defer });
+        read.extend(orf.groups().flat_map(|group| group.prefixes(refresh.family).expect("our own filters")));
+        rest = &rest[message.len..];
+    }
+    assert!(rest.is_empty());
+    assert_eq!(read, entries);
 }
 
 fuzz_target!(|input: &[u8]| {

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use bgp_core::fsm::{ConnectionId, Direction, Output, State};
-use bgp_core::wire::capability::GracefulRestart;
+use bgp_core::wire::capability::{GracefulRestart, Role, SendReceive};
 use bgp_core::wire::header::{write_keepalive, write_message};
 use bgp_core::wire::{Capability, MessageType, Notification, Open};
-use bgp_core::{Asn, Family, Instant, RouterId, SessionConfig};
+use bgp_core::{Asn, Family, FamilySet, Instant, RouterId, SessionConfig};
 use fuzz::{Script, Watched};
 use libfuzzer_sys::fuzz_target;
 
@@ -28,6 +28,11 @@ fn config(script: &mut Script<'_>) -> SessionConfig {
         delay_open: delay_open.map(Duration::from_secs),
         families: if families.is_empty() { families.with(Family::IPV4_UNICAST) } else { families },
         send_hold_time: script.pick(&[None, Some(0), Some(10)]),
+        enhanced_refresh: bit(4),
+        add_path_receive: if bit(5) { FamilySet::ALL } else { FamilySet::EMPTY },
+        add_path_send: if bit(5) { FamilySet::UNICAST } else { FamilySet::EMPTY },
+        role: bit(6).then_some(Role::Provider),
+        strict_role: bit(7),
         ..SessionConfig::new(LOCAL, RouterId(6), Some(LOCAL).filter(|_| bit(3)))
     }
 }
@@ -43,6 +48,10 @@ fn open(script: &mut Script<'_>) -> Vec<u8> {
         Capability::GracefulRestart(GracefulRestart::default()),
         Capability::ExtendedMessage,
         Capability::RouteRefresh,
+        Capability::EnhancedRouteRefresh,
+        Capability::AddPath(families.iter().map(|family| (family, SendReceive::Both)).collect()),
+        Capability::Role(Role::Customer),
+        Capability::LongLivedGracefulRestart(Vec::new()),
     ];
     let chosen = offered.into_iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
     capabilities.extend(chosen.map(|(_, capability)| capability));

@@ -199,7 +199,7 @@ impl Importer {
             self.announce(&judged, view.announced(), &mut batch.v4);
         }
         if let Some(reach) = view.mp_reach() {
-            let judged = self.judge(&view, BlockUse::MpReach, Some(reach.next_hop), batch, &mut outcome);
+            let judged = self.judge(&view, BlockUse::MpReach, reach.next_hop.address(), batch, &mut outcome);
             match reach.family {
                 Family::IPV4_UNICAST => self.announce(&judged, reach.nlri_of::<V4>(), &mut batch.v4),
                 Family::IPV6_UNICAST => self.announce(&judged, reach.nlri_of::<V6>(), &mut batch.v6),

@@ -415,10 +415,8 @@ impl Peer {
         let group = self.settings.group_key(&negotiated, &local);
         let up = SessionUp { peer: PeerUp { info, group }, max_prefix: self.settings.max_prefix };
         let context = DecodeContext {
-            kind: negotiated.kind,
             four_octet_as: negotiated.four_octet_as,
-            families: negotiated.families,
-            add_path: FamilySet::EMPTY,
+            ..DecodeContext::new(negotiated.kind, negotiated.families)
         };
         let importer =
             Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());

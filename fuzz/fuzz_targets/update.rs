@@ -11,7 +11,7 @@ fn context(bits: u8) -> DecodeContext {
         families.filter(|(_, bit)| bits >> bit & 1 == 1).map(|(family, _)| family).collect::<FamilySet>()
     };
     let kind = if bits & 1 == 1 { PeerKind::External } else { PeerKind::Internal };
-    DecodeContext { kind, four_octet_as: bits & 2 == 2, families: set(2), add_path: set(4) }
+    DecodeContext { four_octet_as: bits & 2 == 2, add_path: set(4), ..DecodeContext::new(kind, set(2)) }
 }
 
 /// A canonical block is its own canonical form.

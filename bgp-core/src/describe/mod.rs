@@ -31,16 +31,10 @@ pub struct DescribeContext {
     pub max_len: usize,
 }
 
-/// An internal session of today: both families, four-octet AS numbers, extended messages, no path identifiers.
+/// An internal session of today: all families, four-octet AS numbers, extended messages, no path identifiers.
 impl Default for DescribeContext {
     fn default() -> DescribeContext {
-        let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().collect();
-        let decode = DecodeContext {
-            kind: PeerKind::Internal,
-            four_octet_as: true,
-            families,
-            add_path: FamilySet::EMPTY,
-        };
+        let decode = DecodeContext::new(PeerKind::Internal, FamilySet::ALL);
         DescribeContext { decode, max_len: MAX_EXTENDED_LEN }
     }
 }

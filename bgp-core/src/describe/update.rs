@@ -1,14 +1,14 @@
 //! UPDATE: destinations, attributes, faults.
 
-use std::net::IpAddr;
+use std::fmt::Display;
 
 use super::Value;
 use crate::wire::header::HEADER_LEN;
 use crate::wire::{
-    AsPath, AsWidth, AttributeBlock, BlockUse, DecodeContext, Fault, Malformed, Nlri, PathAttribute,
+    AsPath, AsWidth, AttributeBlock, BlockUse, DecodeContext, Fault, Malformed, NlriForm, PathAttribute,
     RawAttribute, Treatment, UpdateView, attribute_name, flag,
 };
-use crate::{AddressFamily, PathId, V4, V6};
+use crate::{Family, PathId};
 
 type Fields = Vec<(&'static str, Value)>;
 
@@ -66,35 +66,35 @@ fn all_faults(view: &UpdateView<'_>, ctx: &DecodeContext) -> Vec<Fault> {
 }
 
 fn withdrawn(view: &UpdateView<'_>, ctx: &DecodeContext) -> Vec<Value> {
-    let mut list: Vec<Value> = routes(view.withdrawn(), None, ctx).collect();
+    let form = ctx.withdrawn(Family::IPV4_UNICAST);
+    let mut list: Vec<Value> = routes(view.withdrawn(), &Value::Null, form).collect();
     if let Some(unreach) = view.mp_unreach() {
-        list.extend(routes::<V4>(unreach.nlri_of(), None, ctx));
-        list.extend(routes::<V6>(unreach.nlri_of(), None, ctx));
+        list.extend(routes(unreach.destinations(), &Value::Null, ctx.withdrawn(unreach.family)));
     }
     list
 }
 
 fn announced(view: &UpdateView<'_>, ctx: &DecodeContext) -> Vec<Value> {
-    let next_hop = view.next_hop().map(IpAddr::V4);
-    let mut list: Vec<Value> = routes(view.announced(), next_hop, ctx).collect();
+    let next_hop = view.next_hop().map_or(Value::Null, Value::text);
+    let form = ctx.announced(Family::IPV4_UNICAST);
+    let mut list: Vec<Value> = routes(view.announced(), &next_hop, form).collect();
     if let Some(reach) = view.mp_reach() {
-        list.extend(routes::<V4>(reach.nlri_of(), Some(reach.next_hop), ctx));
-        list.extend(routes::<V6>(reach.nlri_of(), Some(reach.next_hop), ctx));
+        let next_hop = Value::text(reach.next_hop);
+        list.extend(routes(reach.destinations(), &next_hop, ctx.announced(reach.family)));
     }
     list
 }
 
-fn routes<F: AddressFamily>(
-    nlri: Nlri<'_, F>,
-    next_hop: Option<IpAddr>,
-    ctx: &DecodeContext,
+fn routes(
+    destinations: impl Iterator<Item = (PathId, impl Display)>,
+    next_hop: &Value,
+    form: NlriForm,
 ) -> impl Iterator<Item = Value> {
-    let add_path = ctx.add_path.contains(F::FAMILY);
-    nlri.map(move |(PathId(id), prefix)| {
+    destinations.map(move |(PathId(id), prefix)| {
         Value::Map(vec![
             ("prefix", Value::text(prefix)),
-            ("path_id", if add_path { id.into() } else { Value::Null }),
-            ("next_hop", next_hop.map_or(Value::Null, Value::text)),
+            ("path_id", if form.add_path { id.into() } else { Value::Null }),
+            ("next_hop", next_hop.clone()),
         ])
     })
 }

@@ -1,17 +1,16 @@
 //! UPDATE, first step: where everything is, and whether the destinations can be read (RFC 4271 section 4.3,
 //! RFC 4760). Attribute values are looked at in the second step, [`AttributeBlock::check`].
 
-use std::net::{IpAddr, Ipv6Addr};
-
 use super::as_path::AsWidth;
 use super::attribute::{self, Overrun, RawAttribute};
 use super::block::AttributeBlock;
 use super::code;
 use super::cursor::Cursor;
 use super::fault::{Fault, FaultKind, Malformed, Treatment};
-use super::nlri::{self, Nlri};
+use super::next_hop::NextHop;
+use super::nlri::{self, Destinations, LabelForm, Nlri, NlriForm};
 use super::rules;
-use crate::{AddressFamily, Family, FamilySet, PeerKind, V4, V6};
+use crate::{AddressFamily, Family, FamilySet, PeerKind, V4};
 
 /// What the session says about how an UPDATE is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +23,44 @@ pub struct DecodeContext {
     pub families: FamilySet,
     /// The families in which the sender puts path identifiers before its prefixes (RFC 7911).
     pub add_path: FamilySet,
+    /// The families of IPv4 whose next hop may be one of IPv6 (RFC 8950).
+    pub extended_next_hop: FamilySet,
+    /// The families in which the sender may put several labels before a prefix (RFC 8277).
+    pub multiple_labels: FamilySet,
 }
 
 impl DecodeContext {
+    /// A session for `families` with four-octet AS numbers and none of the other options.
+    #[must_use]
+    pub fn new(kind: PeerKind, families: FamilySet) -> DecodeContext {
+        DecodeContext {
+            kind,
+            four_octet_as: true,
+            families,
+            add_path: FamilySet::EMPTY,
+            extended_next_hop: FamilySet::EMPTY,
+            multiple_labels: FamilySet::EMPTY,
+        }
+    }
+
     /// How wide AS numbers are.
     #[must_use]
     pub fn as_width(&self) -> AsWidth {
         if self.four_octet_as { AsWidth::Four } else { AsWidth::Two }
+    }
+
+    /// How announced destinations of `family` are written.
+    #[must_use]
+    pub fn announced(&self, family: Family) -> NlriForm {
+        let stack = self.multiple_labels.contains(family);
+        let labels = if stack { LabelForm::Stack } else { LabelForm::One };
+        NlriForm { family, add_path: self.add_path.contains(family), labels }
+    }
+
+    /// How withdrawn destinations of `family` are written.
+    #[must_use]
+    pub fn withdrawn(&self, family: Family) -> NlriForm {
+        NlriForm { labels: LabelForm::Withdrawn, ..self.announced(family) }
     }
 }
 
@@ -39,21 +69,11 @@ impl DecodeContext {
 pub struct MpReach<'a> {
     /// The family of the destinations.
     pub family: Family,
-    /// Where to send packets for them; of two IPv6 addresses the global one.
-    pub next_hop: IpAddr,
-    /// The second of two IPv6 addresses (RFC 2545 section 3).
-    pub link_local: Option<Ipv6Addr>,
+    /// Where to send packets for them.
+    pub next_hop: NextHop<'a>,
     /// The destinations as on the wire.
     pub nlri: &'a [u8],
-    add_path: bool,
-}
-
-impl<'a> MpReach<'a> {
-    /// The destinations, if they are of family `F`; else none.
-    #[must_use]
-    pub fn nlri_of<F: AddressFamily>(&self) -> Nlri<'a, F> {
-        Nlri::checked(if F::FAMILY == self.family { self.nlri } else { &[] }, self.add_path)
-    }
+    form: NlriForm,
 }
 
 /// MP_UNREACH_NLRI of a negotiated family: destinations withdrawn (RFC 4760 section 4).
@@ -63,16 +83,27 @@ pub struct MpUnreach<'a> {
     pub family: Family,
     /// The destinations as on the wire.
     pub nlri: &'a [u8],
-    add_path: bool,
+    form: NlriForm,
 }
 
-impl<'a> MpUnreach<'a> {
-    /// The destinations, if they are of family `F`; else none.
-    #[must_use]
-    pub fn nlri_of<F: AddressFamily>(&self) -> Nlri<'a, F> {
-        Nlri::checked(if F::FAMILY == self.family { self.nlri } else { &[] }, self.add_path)
-    }
+macro_rules! destinations_of {
+    ($($field:ident),*) => {$(
+        impl<'a> $field<'a> {
+            /// The destinations, if they are of the unicast family `F`; else none.
+            #[must_use]
+            pub fn nlri_of<F: AddressFamily>(&self) -> Nlri<'a, F> {
+                Nlri::checked(if F::FAMILY == self.family { self.nlri } else { &[] }, self.form.add_path)
+            }
+
+            /// The destinations, of whatever family.
+            #[must_use]
+            pub fn destinations(&self) -> Destinations<'a> {
+                Destinations::checked(self.nlri, self.form)
+            }
+        }
+    )*};
 }
+destinations_of!(MpReach, MpUnreach);
 
 /// An UPDATE whose parts were found and whose destinations can be read; borrows the message, owns nothing.
 ///
@@ -81,7 +112,7 @@ impl<'a> MpUnreach<'a> {
 /// use bgp_core::{Family, FamilySet, PeerKind, V4};
 ///
 /// let families = FamilySet::EMPTY.with(Family::IPV4_UNICAST);
-/// let ctx = DecodeContext { kind: PeerKind::Internal, four_octet_as: true, families, add_path: FamilySet::EMPTY };
+/// let ctx = DecodeContext::new(PeerKind::Internal, families);
 /// let body = [0, 3, 16, 10, 1, 0, 0]; // withdraws 10.1.0.0/16
 /// let update = UpdateView::parse(&body, &ctx)?;
 /// let withdrawn: Vec<String> = update.withdrawn().map(|(_, prefix)| prefix.to_string()).collect();
@@ -105,9 +136,9 @@ impl<'a> UpdateView<'a> {
     /// Reads the `body` of an UPDATE, what follows the 19 octets of its header. Allocates only if there are faults.
     ///
     /// # Errors
-    /// If the session must be reset: the fields' lengths contradict each other, destinations can't be read, an MP
-    /// attribute comes twice or with wrong flags, or an attribute overruns and no destinations are left that could
-    /// be treated as withdrawn (RFC 7606 sections 3, 4, 5.2, 5.3).
+    /// If the session must be reset: the fields' lengths contradict each other, the destinations in its own fields
+    /// can't be read, an MP attribute comes twice or with wrong flags, or an attribute overruns and no destinations
+    /// are left that could be treated as withdrawn (RFC 7606 sections 3, 4, 5.2, 5.3).
     pub fn parse(body: &'a [u8], ctx: &DecodeContext) -> Result<UpdateView<'a>, Box<Malformed>> {
         Parser { body, ctx, faults: Vec::new() }
             .update()
@@ -191,11 +222,10 @@ impl<'a> Parser<'a, '_> {
         let announced = cursor.rest();
         let attributes_at = self.body.len() - announced.len() - attributes.len();
 
-        let add_path_v4 = self.ctx.add_path.contains(Family::IPV4_UNICAST);
-        nlri::check(withdrawn, add_path_v4, V4::MAX_LEN).map_err(|e| reset(0, 2, FaultKind::Nlri(e)))?;
+        let form = self.ctx.announced(Family::IPV4_UNICAST);
+        nlri::check(withdrawn, form).map_err(|e| reset(0, 2, FaultKind::Nlri(e)))?;
         let announced_at = attributes_at + attributes.len();
-        nlri::check(announced, add_path_v4, V4::MAX_LEN)
-            .map_err(|e| reset(0, announced_at, FaultKind::Nlri(e)))?;
+        nlri::check(announced, form).map_err(|e| reset(0, announced_at, FaultKind::Nlri(e)))?;
 
         let found = self.walk(attributes, attributes_at)?;
         let mp_reach = found.mp_reach.map(|(at, raw)| self.mp_reach(at, raw)).transpose()?;
@@ -225,7 +255,7 @@ impl<'a> Parser<'a, '_> {
         Ok(UpdateView {
             withdrawn: if v4 { withdrawn } else { &[] },
             announced: if v4 { announced } else { &[] },
-            add_path_v4,
+            add_path_v4: form.add_path,
             block: found.block,
             next_hop: found.next_hop,
             mp_reach: mp_reach.and_then(MpField::read),
@@ -305,40 +335,37 @@ impl<'a> Parser<'a, '_> {
         at: usize,
         raw: RawAttribute<'a>,
         cursor: &mut Cursor<'a>,
-    ) -> Result<Option<(Family, u8)>, Fault> {
+    ) -> Result<Option<Family>, Fault> {
         if let Some(rule) = rules::rule(raw.code) {
             rule.check(&raw, self.ctx).map_err(|(kind, _)| reset(raw.code, at, kind))?;
         }
         let (Some(afi), Some(safi)) = (cursor.u16(), cursor.u8()) else { return Ok(None) };
         let family = Family { afi, safi };
-        let max = match family {
-            Family::IPV4_UNICAST => V4::MAX_LEN,
-            _ => V6::MAX_LEN,
-        };
         if self.ctx.families.contains(family) {
-            return Ok(Some((family, max)));
+            return Ok(Some(family));
         }
         self.ignore_family(raw.code, at, family);
         Ok(None)
     }
 
     fn mp_reach(&mut self, at: usize, raw: RawAttribute<'a>) -> Result<MpField<MpReach<'a>>, Fault> {
+        const UNREADABLE: MpField<MpReach<'_>> = MpField::Ignored { reachable: true };
         let mut cursor = Cursor::new(raw.value);
-        let Some((family, max)) = self.mp_family(at, raw, &mut cursor)? else {
-            return Ok(MpField::Ignored { reachable: true });
-        };
+        let Some(family) = self.mp_family(at, raw, &mut cursor)? else { return Ok(UNREADABLE) };
         let len = cursor.u8().unwrap_or_default();
-        let next_hop = cursor.take(usize::from(len)).and_then(|octets| next_hop(family, octets));
-        let (Some((next_hop, link_local)), Some(_reserved)) = (next_hop, cursor.u8()) else {
-            let kind = FaultKind::NextHopLength { family, len };
-            self.faults.push(Fault { code: raw.code, kind, offset: at, treatment: Treatment::DisableFamily });
-            return Ok(MpField::Ignored { reachable: true });
+        let extended = self.ctx.extended_next_hop.contains(family);
+        let next_hop = cursor.take(usize::from(len)).and_then(|o| NextHop::new(family, extended, o));
+        let (Some(next_hop), Some(_reserved)) = (next_hop, cursor.u8()) else {
+            self.disable(raw.code, at, FaultKind::NextHopLength { family, len });
+            return Ok(UNREADABLE);
         };
-        let nlri = cursor.rest();
-        let add_path = self.ctx.add_path.contains(family);
-        nlri::check(nlri, add_path, max).map_err(|e| reset(raw.code, at, FaultKind::Nlri(e)))?;
-        if !rules::is_host(next_hop) {
-            let kind = FaultKind::NextHop(next_hop);
+        let (nlri, form) = (cursor.rest(), self.ctx.announced(family));
+        if let Err(error) = nlri::check(nlri, form) {
+            self.disable(raw.code, at, FaultKind::Nlri(error));
+            return Ok(UNREADABLE);
+        }
+        if let Some(address) = next_hop.address().filter(|address| !rules::is_host(*address)) {
+            let kind = FaultKind::NextHop(address);
             self.faults.push(Fault {
                 code: raw.code,
                 kind,
@@ -346,18 +373,24 @@ impl<'a> Parser<'a, '_> {
                 treatment: Treatment::TreatAsWithdraw,
             });
         }
-        Ok(MpField::Read(MpReach { family, next_hop, link_local, nlri, add_path }))
+        Ok(MpField::Read(MpReach { family, next_hop, nlri, form }))
     }
 
     fn mp_unreach(&mut self, at: usize, raw: RawAttribute<'a>) -> Result<MpField<MpUnreach<'a>>, Fault> {
+        const UNREADABLE: MpField<MpUnreach<'_>> = MpField::Ignored { reachable: false };
         let mut cursor = Cursor::new(raw.value);
-        let Some((family, max)) = self.mp_family(at, raw, &mut cursor)? else {
-            return Ok(MpField::Ignored { reachable: false });
-        };
-        let nlri = cursor.rest();
-        let add_path = self.ctx.add_path.contains(family);
-        nlri::check(nlri, add_path, max).map_err(|e| reset(raw.code, at, FaultKind::Nlri(e)))?;
-        Ok(MpField::Read(MpUnreach { family, nlri, add_path }))
+        let Some(family) = self.mp_family(at, raw, &mut cursor)? else { return Ok(UNREADABLE) };
+        let (nlri, form) = (cursor.rest(), self.ctx.withdrawn(family));
+        if let Err(error) = nlri::check(nlri, form) {
+            self.disable(raw.code, at, FaultKind::Nlri(error));
+            return Ok(UNREADABLE);
+        }
+        Ok(MpField::Read(MpUnreach { family, nlri, form }))
+    }
+
+    /// RFC 7606 section 5.3 and 7.11: what the attribute says of its family can't be read, all else can.
+    fn disable(&mut self, code: u8, offset: usize, kind: FaultKind) {
+        self.faults.push(Fault { code, kind, offset, treatment: Treatment::DisableFamily });
     }
 }
 
@@ -384,20 +417,6 @@ impl MpField<MpReach<'_>> {
             MpField::Ignored { reachable } => *reachable,
         }
     }
-}
-
-/// The addresses in an MP next hop, if its length is one that the family has.
-fn next_hop(family: Family, octets: &[u8]) -> Option<(IpAddr, Option<Ipv6Addr>)> {
-    let mut cursor = Cursor::new(octets);
-    let addresses = match (family, octets.len()) {
-        (Family::IPV4_UNICAST, 4) => (cursor.array::<4>()?.into(), None),
-        (Family::IPV6_UNICAST, 16) => (cursor.array::<16>()?.into(), None),
-        (Family::IPV6_UNICAST, 32) => {
-            (cursor.array::<16>()?.into(), Some(Ipv6Addr::from(cursor.array::<16>()?)))
-        }
-        _ => return None,
-    };
-    Some(addresses)
 }
 
 fn reset(code: u8, offset: usize, kind: FaultKind) -> Fault {

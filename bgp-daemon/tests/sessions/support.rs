@@ -257,12 +257,7 @@ impl Raw {
     /// Reads until so many prefixes were announced.
     pub(crate) async fn hears(&mut self, count: usize) {
         let families = FamilySet::EMPTY.with(V4::FAMILY).with(V6::FAMILY);
-        let context = DecodeContext {
-            kind: PeerKind::Internal,
-            four_octet_as: true,
-            families,
-            add_path: FamilySet::EMPTY,
-        };
+        let context = DecodeContext::new(PeerKind::Internal, families);
         let mut heard = 0;
         while heard < count {
             let (kind, body) = self.message().await.expect("the session goes on");

@@ -162,12 +162,7 @@ impl World {
 }
 
 fn believe(body: &[u8], believed: &mut Believed, ends: &mut FamilySet) {
-    let context = DecodeContext {
-        kind: PeerKind::Internal,
-        four_octet_as: true,
-        families: both(),
-        add_path: FamilySet::EMPTY,
-    };
+    let context = DecodeContext::new(PeerKind::Internal, both());
     let update = UpdateView::parse(body, &context).unwrap();
     *ends = update.end_of_rib().into_iter().fold(*ends, FamilySet::with);
     for (_, prefix) in update.withdrawn() {
@@ -181,7 +176,9 @@ fn believe(body: &[u8], believed: &mut Believed, ends: &mut FamilySet) {
         believed.insert(prefix.into(), checked.summary.next_hop.unwrap().into());
     }
     if let Some(mp) = update.mp_reach() {
-        believed.extend(mp.nlri_of::<V6>().map(|(_, prefix)| (Prefix::V6(prefix), mp.next_hop)));
+        believed.extend(
+            mp.nlri_of::<V6>().map(|(_, prefix)| (Prefix::V6(prefix), mp.next_hop.address().unwrap())),
+        );
     }
 }
 

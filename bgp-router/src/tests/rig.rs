@@ -300,7 +300,7 @@ impl Side {
     fn context(&self) -> DecodeContext {
         let external = self.peer.settings().peer_as != Some(OUR_AS);
         let kind = if external { PeerKind::External } else { PeerKind::Internal };
-        DecodeContext { kind, four_octet_as: true, families: both(), add_path: FamilySet::EMPTY }
+        DecodeContext::new(kind, both())
     }
 
     /// The routes that the far end holds now.

@@ -45,9 +45,8 @@ fn cve_2023_46752_and_2026_37458_a_bad_mp_reach_disables_or_resets() {
         let outcome = receive(&body(&[], &[&cut, ORIGIN, AS_PATH], &[]), &context(Internal));
         let expected = match len {
             0..5 => ResetSession,
-            5..21 => DisableFamily,
             21 => Accept, // nothing announced
-            _ => ResetSession,
+            _ => DisableFamily,
         };
         assert_eq!(outcome.treatment, expected, "{len}: {}", outcome.text());
     }

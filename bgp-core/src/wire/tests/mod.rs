@@ -23,12 +23,7 @@ pub(super) const MP_REACH: &[u8] = &[
 pub(super) const MP_UNREACH: &[u8] = &[0x80, 15, 8, 0, 2, 1, 32, 0x20, 0x01, 0x0d, 0xb8];
 
 pub(super) fn context(kind: PeerKind) -> DecodeContext {
-    DecodeContext {
-        kind,
-        four_octet_as: true,
-        families: BOTH.into_iter().collect(),
-        add_path: FamilySet::EMPTY,
-    }
+    DecodeContext::new(kind, FamilySet::UNICAST)
 }
 
 pub(super) fn two_octet(kind: PeerKind) -> DecodeContext {

@@ -15,7 +15,11 @@ fn any_context() -> impl Strategy<Value = DecodeContext> {
                 BOTH.into_iter().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, f)| f).collect()
             };
             let kind = if external { PeerKind::External } else { PeerKind::Internal };
-            DecodeContext { kind, four_octet_as, families: set(families), add_path: set(add_path) }
+            DecodeContext {
+                four_octet_as,
+                add_path: set(add_path),
+                ..DecodeContext::new(kind, set(families))
+            }
         },
     )
 }
@@ -210,7 +214,7 @@ proptest! {
         let mut read = Vec::new();
         for body in bodies(&out, 4096) {
             let view = UpdateView::parse(body, &ctx).unwrap();
-            prop_assert_eq!(view.mp_reach().unwrap().next_hop, next_hop);
+            prop_assert_eq!(view.mp_reach().unwrap().next_hop.address(), Some(next_hop.into()));
             prop_assert_eq!(view.attributes().parts().concat(), attributes.clone());
             read.extend(reach::<V6>(&view).into_iter().map(|(_, prefix)| prefix));
         }

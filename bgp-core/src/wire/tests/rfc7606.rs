@@ -160,7 +160,7 @@ fn s5_2_what_is_discarded_does_not_reset_an_update_that_only_withdraws() {
 }
 
 #[test]
-fn s5_3_destinations_that_cannot_be_read_reset() {
+fn s5_3_destinations_that_cannot_be_read_reset_or_disable_their_family() {
     let mandatory = [ORIGIN, AS_PATH, NEXT_HOP];
     for nlri in [&[33, 1, 2, 3, 4, 5][..], &[24, 1, 2], &[16, 10, 1, 8]] {
         let outcome = receive(&body(&[], &mandatory, nlri), &context(Internal));
@@ -173,8 +173,11 @@ fn s5_3_destinations_that_cannot_be_read_reset() {
         attribute
     };
     for attribute in [reach(&[129, 0]), reach(&[64, 0x20]), vec![0x80, 15, 5, 0, 2, 1, 129, 0]] {
-        let outcome = receive(&body(&[], &[&attribute, ORIGIN, AS_PATH], &[]), &context(Internal));
-        assert_eq!(outcome.notification, Some((3, 9, attribute)));
+        let update = body(&[], &[&attribute, ORIGIN, AS_PATH], &[]);
+        let outcome = receive(&update, &context(Internal));
+        assert_eq!(outcome.treatment, DisableFamily);
+        let notification = outcome.faults[0].notification(&update);
+        assert_eq!(notification, Notification::with_data(3, 9, attribute), "if it is reset nevertheless");
     }
 }
 

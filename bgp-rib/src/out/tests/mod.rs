@@ -73,12 +73,7 @@ impl Receiver {
     }
 
     fn update(&mut self, body: &[u8]) {
-        let context = DecodeContext {
-            kind: PeerKind::Internal,
-            four_octet_as: true,
-            families: families(),
-            add_path: FamilySet::EMPTY,
-        };
+        let context = DecodeContext::new(PeerKind::Internal, families());
         let update = UpdateView::parse(body, &context).unwrap();
         assert!(update.faults().is_empty(), "{:?}", update.faults());
         self.ends.extend(update.end_of_rib());
@@ -91,8 +86,9 @@ impl Receiver {
         let block = update.attributes().parts().concat();
         let v4 = update.announced().map(|(_, prefix)| (Prefix::V4(prefix), IpAddr::from([0, 0, 0, 0])));
         let v6 = update.mp_reach().into_iter();
-        let v6 =
-            v6.flat_map(|mp| mp.nlri_of::<V6>().map(move |(_, prefix)| (Prefix::V6(prefix), mp.next_hop)));
+        let v6 = v6.flat_map(|mp| {
+            mp.nlri_of::<V6>().map(move |(_, prefix)| (Prefix::V6(prefix), mp.next_hop.address().unwrap()))
+        });
         for (prefix, next_hop) in v4.chain(v6) {
             self.routes.insert(prefix, (block.clone(), next_hop));
             self.announced += 1;

@@ -1,10 +1,18 @@
-//! Destinations on the wire: a length in bits, as many octets as it needs, and with ADD-PATH an identifier
-//! before them (RFC 4271 section 4.3, RFC 7911 section 3).
+//! Destinations on the wire: each in the form of its family, and with ADD-PATH an identifier before it (RFC 4271
+//! section 4.3, RFC 4760 section 5, RFC 7911 section 3).
+//!
+//! The two families that are routed have an iterator of their own, [`Nlri`], that yields prefixes and knows its family
+//! at compile time. [`Destinations`] reads any of [`Family::KNOWN`](crate::Family::KNOWN), for showing and for
+//! relaying.
+
+mod destination;
 
 use std::marker::PhantomData;
 
+pub use destination::{Destination, Destinations};
+
 use super::cursor::Cursor;
-use crate::{AddressFamily, PathId};
+use crate::{AddressFamily, Family, PathId, V4, V6};
 
 /// Why destinations can't be read (RFC 7606 section 5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +30,29 @@ pub enum NlriError {
     CutOff,
 }
 
-/// Destinations of one field, already known to be readable: iterating can't fail.
+/// How the destinations of one field are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NlriForm {
+    /// Their family.
+    pub family: Family,
+    /// Whether each has a path identifier before it (RFC 7911).
+    pub add_path: bool,
+    /// How many labels stand before a labeled or VPN prefix.
+    pub labels: LabelForm,
+}
+
+/// How many MPLS labels stand before a prefix (RFC 8277 section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelForm {
+    /// Just one, whatever its bottom-of-stack bit says: the multiple labels capability was not exchanged.
+    One,
+    /// As many as it takes to the bottom of the stack.
+    Stack,
+    /// Three octets that mean nothing: the prefix is withdrawn.
+    Withdrawn,
+}
+
+/// Unicast destinations of one field, already known to be readable: iterating can't fail.
 #[derive(Clone, Debug)]
 pub struct Nlri<'a, F> {
     cursor: Cursor<'a>,
@@ -36,7 +66,7 @@ impl<'a, F: AddressFamily> Nlri<'a, F> {
     /// # Errors
     /// If one is too long for the family or the last one is cut off.
     pub fn new(octets: &'a [u8], add_path: bool) -> Result<Nlri<'a, F>, NlriError> {
-        check(octets, add_path, F::MAX_LEN)?;
+        check_prefixes(octets, add_path, F::MAX_LEN)?;
         Ok(Nlri::checked(octets, add_path))
     }
 
@@ -64,9 +94,19 @@ impl<F: AddressFamily> Iterator for Nlri<'_, F> {
     }
 }
 
+/// Whether `octets` can be read as destinations of this form.
+#[inline]
+pub(crate) fn check(octets: &[u8], form: NlriForm) -> Result<(), NlriError> {
+    match form.family {
+        Family::IPV4_UNICAST => check_prefixes(octets, form.add_path, V4::MAX_LEN),
+        Family::IPV6_UNICAST => check_prefixes(octets, form.add_path, V6::MAX_LEN),
+        _ => Destinations::new(octets, form).map(drop),
+    }
+}
+
 /// Whether `octets` can be read as prefixes of at most `max` bits.
 #[inline]
-pub(crate) fn check(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriError> {
+fn check_prefixes(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriError> {
     let mut cursor = Cursor::new(octets);
     while !cursor.is_empty() {
         if add_path {

@@ -28,7 +28,7 @@ mod block;
 pub mod capability;
 pub mod code;
 pub mod community;
-mod cursor;
+pub(crate) mod cursor;
 pub mod encode;
 mod fault;
 pub mod header;

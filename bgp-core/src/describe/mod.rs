@@ -90,10 +90,11 @@ impl fmt::Display for Described {
             Some(kind) => writeln!(f, "{kind}, {} octets", self.length)?,
             None => writeln!(f, "no message, {} octets", self.length)?,
         }
-        let treatment = (!self.faults.is_empty()).then(|| ("treatment", Value::text(self.treatment())));
-        let wrong = treatment.into_iter().chain(self.what_is_wrong());
-        let mut fields = self.fields.iter().cloned().chain(wrong);
-        fields.try_for_each(|(name, value)| value.write_field(f, name, 1))
+        f.write_str(&Value::lines(&self.fields))?;
+        if !self.faults.is_empty() {
+            f.write_str(&Value::lines(&[("treatment", Value::text(self.treatment()))]))?;
+        }
+        f.write_str(&Value::lines(&self.what_is_wrong()))
     }
 }
 

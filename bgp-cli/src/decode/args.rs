@@ -15,8 +15,8 @@ pub(crate) struct DecodeArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// What the file is
-    #[arg(long, value_enum, default_value = "auto", conflicts_with = "hex")]
-    pub(super) format: FileFormat,
+    #[arg(long = "format", value_enum, default_value = "auto", conflicts_with = "hex")]
+    pub(super) file_format: FileFormat,
     /// The TCP port of BGP, in a pcap
     #[arg(long, default_value_t = 179)]
     pub(super) port: u16,

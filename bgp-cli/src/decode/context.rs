@@ -112,3 +112,85 @@ fn open_of(octets: &[u8]) -> Result<Open, String> {
         Err(wrong) => Err(wrong.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bgp_core::wire::Capability;
+    use bgp_core::wire::capability::AddPathMode;
+    use bgp_core::{Asn, RouterId};
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: DecodeArgs,
+    }
+
+    fn sessions(words: &str) -> Sessions {
+        let line =
+            Line::try_parse_from(["decode", "00"].into_iter().chain(words.split_whitespace())).unwrap();
+        Sessions::new(&line.args).unwrap()
+    }
+
+    fn end(last: u8, asn: Option<u32>) -> Endpoint {
+        Endpoint { address: Some([10, 0, 0, last].into()), port: Some(179), asn: asn.map(Asn) }
+    }
+
+    fn record(from: Endpoint, to: Endpoint, octets: Vec<u8>, hints: Hints) -> Record {
+        Record { number: 1, offset: 0, time: None, from, to, content: Content::Message { octets, hints } }
+    }
+
+    fn open(asn: u32, mode: AddPathMode) -> Vec<u8> {
+        let capabilities =
+            vec![Capability::FourOctetAs(Asn(asn)), Capability::AddPath(vec![(Family::IPV4_UNICAST, mode)])];
+        let mut octets = Vec::new();
+        Open { asn: Asn(asn), hold_time: 90, router_id: RouterId(1), capabilities }.encode(&mut octets);
+        octets
+    }
+
+    #[test]
+    fn two_opens_say_how_each_direction_is_read() {
+        let mut sessions = sessions("");
+        let (a, b) = (end(1, None), end(2, None));
+        let mut context =
+            |from, to, octets| sessions.context(&record(from, to, octets, Hints::default())).decode;
+        context(a, b, open(64512, AddPathMode::Send));
+        context(b, a, open(64513, AddPathMode::Receive));
+        let there = context(a, b, vec![]);
+        assert!(there.four_octet_as && there.add_path.contains(Family::IPV4_UNICAST));
+        assert_eq!(there.kind, PeerKind::External);
+        assert!(context(b, a, vec![]).add_path.is_empty());
+        assert_eq!(context(a, end(3, None), vec![]), DescribeContext::default().decode, "another session");
+    }
+
+    #[test]
+    fn what_the_file_tells_counts_more_than_opens_and_options_more_than_that() {
+        let (a, b) = (end(1, Some(64512)), end(2, Some(64512)));
+        let hints = Hints { four_octet_as: Some(false), add_path: Some(true) };
+        let mut plain = sessions("");
+        plain.context(&record(a, b, open(64512, AddPathMode::Receive), hints));
+        let context = plain.context(&record(a, b, vec![], hints)).decode;
+        assert!(!context.four_octet_as && context.add_path == FamilySet::ALL);
+        assert_eq!(context.kind, PeerKind::Internal);
+
+        let mut told = sessions("--external --two-octet-as --families evpn,ipv6 --add-path ipv6");
+        let hints = Hints { four_octet_as: Some(true), add_path: Some(false) };
+        let context = told.context(&record(a, b, vec![], hints)).decode;
+        let (families, paths): (Vec<_>, Vec<_>) =
+            (context.families.iter().collect(), context.add_path.iter().collect());
+        assert_eq!((families, paths), (vec![Family::IPV6_UNICAST, Family::EVPN], vec![Family::IPV6_UNICAST]));
+        assert!(!context.four_octet_as && context.kind == PeerKind::External);
+    }
+
+    #[test]
+    fn opens_beyond_the_bound_are_forgotten() {
+        let mut sessions = sessions("");
+        for port in 0..=u16::try_from(MAX_SENDERS).unwrap() {
+            let from = Endpoint { port: Some(port), ..end(1, None) };
+            sessions.context(&record(from, end(2, None), open(64512, AddPathMode::Both), Hints::default()));
+        }
+        assert_eq!(sessions.opens.len(), 1);
+    }
+}

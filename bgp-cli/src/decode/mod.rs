@@ -49,7 +49,7 @@ fn records<'a>(args: &DecodeArgs, words: &'a [u8]) -> Result<Records<'a>, CliErr
         Box::new(File::open(file).map_err(named)?)
     };
     let input = Input::new(reader).map_err(named)?;
-    let format = args.format.chosen().unwrap_or_else(|| input.detect());
+    let format = args.file_format.chosen().unwrap_or_else(|| input.detect());
     Ok(input.records(format, args.port))
 }
 

@@ -226,3 +226,84 @@ fn rfc3339(time: Duration) -> Option<String> {
     let seconds = Timestamp(time.as_secs().checked_mul(1000)?).to_string();
     Some(format!("{}.{:06}Z", seconds.strip_suffix(".000Z")?, time.subsec_micros()))
 }
+
+#[cfg(test)]
+mod tests {
+    use bgp_capture::{IndexedPeer, RibEntry};
+    use bgp_core::{Asn, Family, RouterId};
+    use serde_json::Value as Json;
+
+    use super::*;
+
+    /// The only row of a record that holds `content`, as text and as JSON.
+    fn shown(content: Content) -> (String, Json) {
+        let ends = Endpoint::default();
+        let time = Some(Duration::new(1_431_358_083, 250_001_999));
+        let record = Record { number: 3, offset: 40, time, from: ends, to: ends, content };
+        let rows = rows(record, &DescribeContext::default());
+        assert_eq!(rows.len(), 1);
+        (rows[0].to_text(7), serde_json::from_str(&rows[0].to_json(7)).unwrap())
+    }
+
+    #[test]
+    fn changes_of_state_have_names() {
+        let (text, json) = shown(Content::StateChange { old: 5, new: 99 });
+        assert_eq!(text, "#7 2015-05-11T15:28:03.250001Z STATE_CHANGE\n  old: openconfirm\n  new: 99\n");
+        assert_eq!(
+            (&json["old"], &json["new"], &json["faults"]),
+            (&"openconfirm".into(), &99.into(), &Json::Array(vec![]))
+        );
+    }
+
+    #[test]
+    fn a_route_of_a_table_is_told_as_its_update() {
+        let attributes = vec![0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 3, 4, 10, 0, 0, 1];
+        let (family, nlri) = (Family::IPV4_UNICAST, vec![16, 10, 1]);
+        let (text, json) =
+            shown(Content::RibEntry(RibEntry { sequence: 5, family, path_id: None, nlri, attributes }));
+        let expected =
+            "#7 2015-05-11T15:28:03.250001Z table: UPDATE, 40 octets\n  sequence: 5\n  announced:\n";
+        assert!(text.starts_with(expected), "{text}");
+        assert_eq!(
+            (&json["type"], &json["announced"][0]["nlri"]),
+            (&"RIB_ENTRY".into(), &"10.1.0.0/16".into())
+        );
+        assert_eq!((&json["offset"], &json["record"], &json["number"]), (&40.into(), &3.into(), &7.into()));
+    }
+
+    #[test]
+    fn the_peers_of_a_table_are_listed() {
+        let peer =
+            IndexedPeer { router_id: RouterId(1), address: "fd00::1".parse().unwrap(), asn: Asn(64512) };
+        let index = PeerIndex { collector: RouterId(9), view: "a\nb".to_owned(), peers: vec![peer] };
+        let (text, json) = shown(Content::PeerIndex(index));
+        assert!(
+            text.ends_with(
+                "  view: a\\nb\n  peers:\n    index 0, router_id 0.0.0.1, address fd00::1, asn 64512\n"
+            ),
+            "{text}"
+        );
+        assert_eq!(json["peers"][0]["asn"], 64512);
+    }
+
+    #[test]
+    fn octets_lost_are_counted_and_the_first_of_them_explained() {
+        let (text, json) = shown(Content::Lost { octets: 1000, head: b"GET /".to_vec() });
+        assert!(
+            text.contains("1000 octets lost\n  faults:\n    offset 0, treatment session reset"),
+            "{text}"
+        );
+        assert_eq!(
+            (&json["length"], &json["faults"][0]["section"]),
+            (&1000.into(), &"RFC 4271 section 6.1".into())
+        );
+        let (text, json) = shown(Content::Lost { octets: 1000, head: vec![] });
+        assert!(text.ends_with("Z 1000 octets lost\n") && json["length"] == 1000, "{text}");
+    }
+
+    #[test]
+    fn times_are_shown_to_the_microsecond_as_far_as_they_can_be() {
+        assert_eq!(rfc3339(Duration::from_nanos(1_999)).unwrap(), "1970-01-01T00:00:00.000001Z");
+        assert_eq!(rfc3339(Duration::MAX), None);
+    }
+}

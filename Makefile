@@ -4,11 +4,14 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/ci
 DAEMONS := -p route-reflector -p bgp-speaker -p bgp-cli
 BENCH ?= ../shared/bench
+# Seconds for each fuzz target: TIME in `make fuzz`, FUZZ_TIME in `make test`.
+TIME ?= 60
+FUZZ_TIME ?= 20
 
-.PHONY: help setup binaries demo test lint replay bench musl
+.PHONY: help setup binaries demo test lint instructions fuzz replay bench bench-codec musl
 
 help: ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: ## install what tests and demo need (Debian, root), where it is missing
 	interop/setup
@@ -21,12 +24,21 @@ demo: setup binaries ## three nodes and a reflector in network namespaces, with 
 
 lint: ## format, clippy, documentation
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --workspace --no-deps
 
-test: setup lint binaries ## everything: lints, documentation tests, unit tests, simulation, tests with BIRD, FRR and GoBGP
+instructions: ## what the codec's hot paths take, against bench/instructions.toml
+	bench/instructions
+
+# Everything: lints, documentation tests, unit tests, simulation, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.
+test: setup lint binaries instructions ## all tests, a fuzz target for FUZZ_TIME=20 seconds each
 	cargo test --locked --profile ci --workspace --doc
 	cargo nextest run --locked --cargo-profile ci --workspace
+	fuzz/run --time $(FUZZ_TIME)
+
+fuzz: setup ## TIME=60: every fuzz target for so many seconds; a crash is an error and names the input
+	fuzz/run --time $(TIME)
 
 replay: setup binaries ## FILE=x.mrt.gz: a recorded table through the reflector to BIRD and a kernel, all compared
 	@test -n "$(FILE)" || { echo "make replay FILE=path/to/updates.mrt.gz"; exit 2; }
@@ -38,6 +50,9 @@ bench: ## BENCH=dir: this route reflector beside BIRD, FRR, GoBGP and OpenBGPD (
 	cargo build --locked --release -p route-reflector
 	python3 $(BENCH)/run.py --adapter $(CURDIR)/bench/route-reflector.py --cmd $(abspath $(TARGET))/release/route-reflector \
 		--daemons route-reflector,bird,frr,gobgp,openbgpd --scenarios S1,S2,S3,S4 $(ARGS)
+
+bench-codec: ## the codec beside the BGP crates of crates.io (ARGS="--json FILE")
+	cargo run --locked --release --manifest-path bench/codec/Cargo.toml -- $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

@@ -138,7 +138,7 @@ fn announced(entry: &RibEntry) -> Vec<(u32, String, String)> {
     let update = entry.to_update().unwrap();
     let families: FamilySet = [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().collect();
     let add_path = if entry.path_id.is_some() { families } else { FamilySet::EMPTY };
-    let ctx = DecodeContext { kind: PeerKind::Internal, four_octet_as: true, families, add_path };
+    let ctx = DecodeContext { add_path, ..DecodeContext::new(PeerKind::Internal, families) };
     let view = UpdateView::parse(&update[19..], &ctx).unwrap();
     let next_hop = view.next_hop().map(IpAddr::V4);
     let reach = view.mp_reach();

@@ -1,6 +1,6 @@
 //! What is to be known of a session to read its messages.
 
-use crate::wire::capability::AddPathMode;
+use crate::wire::capability::{AddPathMode, ExtendedNextHop, Offered};
 use crate::wire::header::{MAX_EXTENDED_LEN, MAX_LEN};
 use crate::wire::{Capability, DecodeContext, Open};
 use crate::{Family, FamilySet, PeerKind};
@@ -62,6 +62,7 @@ impl DescribeContext {
             families: sender.families.intersection(receiver.families),
             add_path: sender.sends_paths.intersection(receiver.receives_paths),
             extended_next_hop: sender.ipv6_next_hops.intersection(receiver.ipv6_next_hops),
+            multiple_labels: sender.several_labels.intersection(receiver.several_labels),
             ..self.decode
         };
         DescribeContext {
@@ -80,48 +81,39 @@ struct Offer {
     sends_paths: FamilySet,
     receives_paths: FamilySet,
     ipv6_next_hops: FamilySet,
+    several_labels: FamilySet,
 }
 
 impl Offer {
     fn of(open: &Open) -> Offer {
-        let mut offer = Offer {
-            four_octet_as: false,
-            extended_message: false,
-            families: FamilySet::EMPTY,
-            sends_paths: FamilySet::EMPTY,
-            receives_paths: FamilySet::EMPTY,
-            ipv6_next_hops: FamilySet::EMPTY,
+        let offered = Offered(&open.capabilities);
+        let has = |wanted: fn(&Capability) -> bool| open.capabilities.iter().any(wanted);
+        let families =
+            |wanted: &dyn Fn(Family) -> bool| FamilySet::ALL.iter().filter(|f| wanted(*f)).collect();
+        let paths = |wanted: fn(AddPathMode) -> bool| {
+            families(&|family| offered.add_path(family).is_some_and(wanted))
         };
-        let mut multiprotocol = false;
-        for capability in &open.capabilities {
-            match capability {
-                Capability::FourOctetAs(_) => offer.four_octet_as = true,
-                Capability::ExtendedMessage => offer.extended_message = true,
-                Capability::Multiprotocol(family) => {
-                    multiprotocol = true;
-                    offer.families = offer.families.with(*family);
-                }
-                Capability::AddPath(entries) => entries.iter().for_each(|entry| offer.paths(*entry)),
-                Capability::ExtendedNextHop(entries) => {
-                    let ipv6 = entries.iter().filter(|entry| entry.next_hop_afi == Family::IPV6_UNICAST.afi);
-                    offer.ipv6_next_hops =
-                        ipv6.fold(offer.ipv6_next_hops, |families, entry| families.with(entry.family));
-                }
-                _ => {}
-            }
-        }
         // RFC 4760 section 8: without the capability it is a session for IPv4.
-        if !multiprotocol {
-            offer.families = FamilySet::EMPTY.with(Family::IPV4_UNICAST);
+        let ipv4_only = !has(|capability| matches!(capability, Capability::Multiprotocol(_)));
+        Offer {
+            four_octet_as: offered.four_octet_as().is_some(),
+            extended_message: has(|capability| *capability == Capability::ExtendedMessage),
+            families: families(&|family| match ipv4_only {
+                true => family == Family::IPV4_UNICAST,
+                false => open.capabilities.contains(&Capability::Multiprotocol(family)),
+            }),
+            sends_paths: paths(AddPathMode::sends),
+            receives_paths: paths(AddPathMode::receives),
+            ipv6_next_hops: families(&|family| has_ipv6_next_hop(open, family)),
+            several_labels: families(&|family| offered.labels(family) > 1),
         }
-        offer
     }
+}
 
-    /// Of several entries for a family the last counts (RFC 7911 section 4).
-    fn paths(&mut self, (family, mode): (Family, AddPathMode)) {
-        let set =
-            |families: FamilySet, has| if has { families.with(family) } else { families.without(family) };
-        self.sends_paths = set(self.sends_paths, mode != AddPathMode::Receive);
-        self.receives_paths = set(self.receives_paths, mode != AddPathMode::Send);
-    }
+fn has_ipv6_next_hop(open: &Open, family: Family) -> bool {
+    let wanted = ExtendedNextHop { family, next_hop_afi: Family::IPV6_UNICAST.afi };
+    open.capabilities.iter().any(|capability| match capability {
+        Capability::ExtendedNextHop(entries) => entries.contains(&wanted),
+        _ => false,
+    })
 }

@@ -1,10 +1,14 @@
 //! What is wrong with a message, whatever its type.
 
 use super::Value;
+use crate::wire::capability::Offered;
 use crate::wire::header::HEADER_LEN;
 use crate::wire::notification::{header_error, open_error};
 use crate::wire::{Fault, FaultKind, Notification, Open, Treatment};
 use crate::{Asn, RouterId};
+
+/// Where an OPEN's optional parameters begin, with their length.
+const PARAMETERS: usize = HEADER_LEN + 9;
 
 /// Something wrong with a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,23 +57,25 @@ impl DescribedFault {
     /// parameters, which begin with their length.
     pub(super) fn in_open(notification: &Notification) -> DescribedFault {
         const VERSION: usize = HEADER_LEN;
-        const PARAMETERS: usize = HEADER_LEN + 9;
         let is_version = notification.subcode == open_error::UNSUPPORTED_VERSION;
         let offset = if is_version { VERSION } else { PARAMETERS };
         DescribedFault::reset(offset, "RFC 4271 section 6.2", notification)
     }
 
-    /// Numbers in an OPEN that no session can do with.
-    pub(super) fn of_numbers(open: &Open) -> Vec<(DescribedFault, Notification)> {
+    /// What an OPEN says that no session can do with.
+    pub(super) fn of_open(open: &Open) -> Vec<(DescribedFault, Notification)> {
+        let several_roles = Offered(&open.capabilities).role().is_err();
         let faults = [
-            (open.asn == Asn(0), open_error::BAD_PEER_AS, 1, "RFC 7607 section 2"),
-            (matches!(open.hold_time, 1 | 2), open_error::UNACCEPTABLE_HOLD_TIME, 3, "RFC 4271 section 6.2"),
-            (open.router_id == RouterId(0), open_error::BAD_IDENTIFIER, 5, "RFC 6286 section 2.2"),
+            (open.asn == Asn(0), open_error::BAD_PEER_AS, 20, "RFC 7607 section 2"),
+            (open.asn == Asn::TRANS, open_error::BAD_PEER_AS, 20, "RFC 6793"),
+            (matches!(open.hold_time, 1 | 2), open_error::UNACCEPTABLE_HOLD_TIME, 22, "RFC 4271 section 6.2"),
+            (open.router_id == RouterId(0), open_error::BAD_IDENTIFIER, 24, "RFC 6286 section 2.2"),
+            (several_roles, open_error::ROLE_MISMATCH, PARAMETERS, "RFC 9234 section 4.2"),
         ];
         let told = faults.into_iter().filter(|(is_wrong, ..)| *is_wrong);
-        told.map(|(_, subcode, at, section)| {
+        told.map(|(_, subcode, offset, section)| {
             let notification = Notification::new(Notification::OPEN, subcode);
-            (DescribedFault::reset(HEADER_LEN + at, section, &notification), notification)
+            (DescribedFault::reset(offset, section, &notification), notification)
         })
         .collect()
     }
@@ -77,6 +83,11 @@ impl DescribedFault {
     /// A ROUTE-REFRESH whose length does not suit it.
     pub(super) fn in_refresh(notification: &Notification) -> DescribedFault {
         DescribedFault::reset(16, "RFC 7313 section 5", notification)
+    }
+
+    /// Outbound route filters that are cut off, or reach over the end.
+    pub(super) fn in_filters(notification: &Notification) -> DescribedFault {
+        DescribedFault::reset(HEADER_LEN + 4, "RFC 5291 section 5", notification)
     }
 
     pub(super) fn to_value(&self) -> Value {

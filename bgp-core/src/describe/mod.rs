@@ -23,6 +23,8 @@ pub use context::DescribeContext;
 pub use fault::DescribedFault;
 pub use value::Value;
 
+use crate::Family;
+use crate::wire::orf::{Orf, OrfGroup};
 use crate::wire::{Capability, Frame, MessageType, Notification, Open, RouteRefresh, Treatment, frame};
 
 /// Named values in their order.
@@ -152,10 +154,7 @@ impl Parts {
                 Parts::sound(Notification::parse(message.body).map(notification).unwrap_or_default())
             }
             MessageType::Keepalive => Parts::default(),
-            MessageType::RouteRefresh => match RouteRefresh::parse(message.body) {
-                Ok(parsed) => Parts::sound(refresh(parsed)),
-                Err(wrong) => Parts::refused(message.body, DescribedFault::in_refresh(&wrong), wrong),
-            },
+            MessageType::RouteRefresh => refresh(message.body),
         }
     }
 
@@ -184,7 +183,7 @@ fn open(body: &[u8]) -> Parts {
         ("router_id", Value::text(open.router_id)),
         ("capabilities", Value::List(open.capabilities.iter().map(capability).collect())),
     ];
-    let (faults, notifications): (Vec<_>, Vec<_>) = DescribedFault::of_numbers(&open).into_iter().unzip();
+    let (faults, notifications): (Vec<_>, Vec<_>) = DescribedFault::of_open(&open).into_iter().unzip();
     Parts { fields, faults, notification: notifications.into_iter().next() }
 }
 
@@ -198,12 +197,40 @@ fn notification(notification: Notification) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn refresh(refresh: RouteRefresh) -> Vec<(&'static str, Value)> {
+fn refresh(body: &[u8]) -> Parts {
+    let refresh = match RouteRefresh::parse(body) {
+        Ok(refresh) => refresh,
+        Err(wrong) => return Parts::refused(body, DescribedFault::in_refresh(&wrong), wrong),
+    };
+    let orf = match RouteRefresh::orf(body) {
+        Ok(orf) => orf,
+        Err(wrong) => return Parts::refused(body, DescribedFault::in_filters(&wrong), wrong),
+    };
     let subtype = match refresh.subtype {
         RouteRefresh::REQUEST => Value::text("request"),
         RouteRefresh::BEGIN => Value::text("begin"),
         RouteRefresh::END => Value::text("end"),
         other => other.into(),
     };
-    vec![("family", Value::text(refresh.family)), ("subtype", subtype)]
+    let filters = |orf: &Orf<'_>| orf.groups().map(|group| filters(&group, refresh.family)).collect();
+    Parts::sound(vec![
+        ("family", Value::text(refresh.family)),
+        ("subtype", subtype),
+        ("when", orf.map_or(Value::Null, |orf| Value::text(orf.when))),
+        ("filters", Value::List(orf.as_ref().map(filters).unwrap_or_default())),
+    ])
+}
+
+/// Outbound route filters of one type; in hexadecimal if they can't be read.
+fn filters(group: &OrfGroup<'_>, family: Family) -> Value {
+    let (entries, unread, error) = match group.prefixes(family) {
+        Ok(entries) => (Value::texts(entries), Value::Null, Value::Null),
+        Err(error) => (Value::List(Vec::new()), Value::hex(group.entries), Value::text(error)),
+    };
+    Value::Map(vec![
+        ("orf_type", group.orf_type.into()),
+        ("entries", entries),
+        ("unread", unread),
+        ("error", error),
+    ])
 }

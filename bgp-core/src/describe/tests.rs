@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::Family;
-use crate::wire::capability::AddPathMode;
+use crate::wire::capability::{AddPathMode, Role};
 use crate::wire::header::MAX_LEN;
 use crate::wire::header::{write_keepalive, write_message};
+use crate::wire::orf::{AddressPrefix, MatchKind, PrefixEntry, WhenToRefresh};
 use crate::{Asn, FamilySet, PeerKind, RouterId};
 use proptest::prelude::*;
 
@@ -174,6 +175,8 @@ fn an_open_at_fault_is_told_with_its_place() {
     ]
     .map(|open| only_fault(&written(&open)).0);
     assert_eq!(places, [20, 22, 24]);
+    let roles = [Role::Provider, Role::Customer].map(Capability::Role).to_vec();
+    assert_eq!(only_fault(&written(&Open { capabilities: roles, ..sound.clone() })).0, 28);
     assert!(describe(&written(&sound), &DescribeContext::default())[0].is_sound());
 }
 
@@ -183,6 +186,28 @@ fn a_refresh_at_fault_is_told_with_its_place() {
     write_message(&mut bytes, MessageType::RouteRefresh, |out| out.extend([0, 1, 1, 1, 0]));
     let (offset, section, ..) = only_fault(&bytes);
     assert_eq!((offset, section), (16, "RFC 7313 section 5"));
+}
+
+#[test]
+fn outbound_route_filters_are_shown() {
+    let (family, kind) = (Family::IPV4_UNICAST, MatchKind::Permit);
+    let prefix = "10.0.0.0/8".parse().unwrap();
+    let filter = AddressPrefix { kind, sequence: 5, min_len: 16, max_len: 24, prefix };
+    let (mut bytes, entries) = (Vec::new(), [PrefixEntry::RemoveAll, PrefixEntry::Add(filter)]);
+    RouteRefresh { family, subtype: 0 }.encode_orf(
+        &mut bytes,
+        MAX_LEN,
+        WhenToRefresh::Immediate,
+        64,
+        entries,
+    );
+    let text = describe(&bytes, &DescribeContext::default())[0].to_string();
+    let filters =
+        "  when: immediate\n  filters:\n    orf_type 64, entries remove-all; add 5 permit 10.0.0.0/8";
+    assert!(text.contains(filters), "{text}");
+    let len = bytes.len() as u8 - 1;
+    (bytes[17], _) = (len, bytes.pop());
+    assert_eq!(only_fault(&bytes).0, 23);
 }
 
 #[test]

@@ -105,17 +105,18 @@ impl Value {
     }
 }
 
-/// On one line: lists separated by spaces, maps as `name value` separated by commas, what is empty left out.
+/// On one line: lists separated by spaces, by semicolons if their elements have spaces, maps as `name value` separated by commas, what is empty left out.
 impl Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Null => Ok(()),
             Value::Number(number) => number.fmt(f),
             Value::Text(text) => f.write_str(text),
-            Value::List(values) => values
-                .iter()
-                .enumerate()
-                .try_for_each(|(at, value)| write!(f, "{}{value}", if at == 0 { "" } else { " " })),
+            Value::List(values) => {
+                let texts: Vec<String> = values.iter().map(Value::to_string).collect();
+                let separator = if texts.iter().any(|text| text.contains(' ')) { "; " } else { " " };
+                f.write_str(&texts.join(separator))
+            }
             Value::Map(fields) => {
                 let fields = fields.iter().filter(|(_, value)| !value.is_empty());
                 fields.enumerate().try_for_each(|(at, (name, value))| {

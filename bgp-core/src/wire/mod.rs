@@ -36,6 +36,7 @@ mod next_hop;
 pub mod nlri;
 pub mod notification;
 pub mod open;
+mod plain;
 pub mod refresh;
 mod rules;
 #[cfg(test)]

@@ -124,6 +124,12 @@ fn attribute_value(raw: &RawAttribute<'_>, ctx: &DecodeContext) -> Value {
         PathAttribute::Communities(list) => Value::texts(list),
         PathAttribute::ExtendedCommunities(list) => Value::texts(list),
         PathAttribute::LargeCommunities(list) => Value::texts(list),
+        PathAttribute::PmsiTunnel(tunnel) => Value::text(tunnel),
+        PathAttribute::TunnelEncapsulation(tunnels) => Value::texts(tunnels),
+        PathAttribute::Ipv6ExtendedCommunities(list) => Value::texts(list),
+        PathAttribute::Aigp(tlvs) => Value::texts(tlvs),
+        PathAttribute::OnlyToCustomer(asn) => asn.0.into(),
+        PathAttribute::PrefixSid(tlvs) => Value::texts(tlvs),
         PathAttribute::MpReach { .. } | PathAttribute::MpUnreach { .. } | PathAttribute::Unknown { .. } => {
             Value::hex(raw.value)
         }

@@ -30,7 +30,17 @@ pub const EXTENDED_COMMUNITIES: u8 = 16;
 pub const AS4_PATH: u8 = 17;
 /// AS4_AGGREGATOR (RFC 6793 section 3).
 pub const AS4_AGGREGATOR: u8 = 18;
+/// PMSI Tunnel (RFC 6514 section 5).
+pub const PMSI_TUNNEL: u8 = 22;
+/// Tunnel Encapsulation (RFC 9012 section 2).
+pub const TUNNEL_ENCAPSULATION: u8 = 23;
 /// IPv6 Address Specific Extended Community (RFC 5701).
 pub const IPV6_EXTENDED_COMMUNITIES: u8 = 25;
+/// AIGP (RFC 7311 section 3).
+pub const AIGP: u8 = 26;
 /// LARGE_COMMUNITY (RFC 8092).
 pub const LARGE_COMMUNITY: u8 = 32;
+/// Only to Customer (RFC 9234 section 5).
+pub const ONLY_TO_CUSTOMER: u8 = 35;
+/// BGP Prefix-SID (RFC 8669 section 3).
+pub const PREFIX_SID: u8 = 40;

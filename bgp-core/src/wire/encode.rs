@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::attribute::flag;
 use super::code;
 use super::header::{HEADER_LEN, MessageType, write_message};
-use super::nlri::encode_nlri;
+use super::next_hop::NextHop;
+use super::nlri::{Destination, encode_nlri};
 use crate::{AddressFamily, Family, PathId, V4};
 
 /// The two length fields of an UPDATE.
@@ -22,6 +23,15 @@ pub enum EncodeError {
         /// The session's limit.
         max_len: usize,
     },
+    /// A destination is of another family than the message.
+    #[error("a destination is none of {0}")]
+    WrongFamily(Family),
+    /// A destination to announce has no label (RFC 8277 section 2).
+    #[error("a destination of {0} has no label")]
+    NoLabel(Family),
+    /// The family needs a next hop with an address.
+    #[error("{0} needs a next hop")]
+    NoNextHop(Family),
 }
 
 /// What stands around the prefixes of a message.
@@ -84,13 +94,30 @@ impl Envelope<'_> {
         max_len: usize,
         prefixes: impl Iterator<Item = (Option<PathId>, F::Prefix)>,
     ) -> Result<usize, EncodeError> {
+        self.pack_with(out, max_len, prefixes, |packed, (path_id, prefix)| {
+            encode_nlri::<F>(packed, path_id, &prefix);
+            Ok(())
+        })
+    }
+
+    /// The same for destinations that `encode` appends; its first error ends it.
+    fn pack_with<T>(
+        &self,
+        out: &mut Vec<u8>,
+        max_len: usize,
+        destinations: impl Iterator<Item = T>,
+        encode: impl Fn(&mut Vec<u8>, T) -> Result<(), EncodeError>,
+    ) -> Result<usize, EncodeError> {
         let start = out.len();
         let room = max_len.saturating_sub(self.len());
         let mut messages = 0;
         let mut packed = Vec::new();
-        for (path_id, prefix) in prefixes {
+        for destination in destinations {
             let full = packed.len();
-            encode_nlri::<F>(&mut packed, path_id, &prefix);
+            if let Err(error) = encode(&mut packed, destination) {
+                out.truncate(start);
+                return Err(error);
+            }
             let added = packed.len() - full;
             if added > room {
                 out.truncate(start);
@@ -184,6 +211,95 @@ pub fn withdraw<F: AddressFamily>(
     };
     // A prefix takes 21 octets at most: it always fits.
     envelope.pack::<F>(out, max_len, prefixes.into_iter()).unwrap_or_default()
+}
+
+/// Appends the UPDATEs that announce `destinations` of any family, all with the same attributes and next hop, to `out`;
+/// returns how many. They are packed as [`announce`] does it.
+///
+/// `attributes` is the block as it shall go out, without NEXT_HOP. All families go into MP_REACH_NLRI, IPv4 unicast
+/// too: so it has an IPv6 next hop (RFC 8950). Whether the peer takes that, and more than one label before a prefix
+/// (RFC 8277 section 2.1), is the caller's to know.
+///
+/// # Errors
+/// If a destination is of another family, has no label where its family asks for one, or does not fit into a message of
+/// its own, or if the family needs a next hop; `out` is then as it was.
+///
+/// ```
+/// use bgp_core::wire::{Destination, Label, Labels, VpnPrefix, code, encode, flag};
+/// use bgp_core::{Family, PathId};
+/// use std::net::IpAddr;
+///
+/// let stack = [Label::new(100).ok_or("over 20 bits")?.to_octets()];
+/// let vpn = VpnPrefix::new("64512:7".parse()?, Labels::new(&stack), "10.1.0.0/16".parse()?);
+/// let route = (None, Destination::Vpn(vpn.ok_or("over 255 bits")?));
+///
+/// let attributes = [flag::TRANSITIVE, code::ORIGIN, 1, 0, flag::TRANSITIVE, code::AS_PATH, 0];
+/// let next_hop = IpAddr::from([10, 0, 0, 1]).into();
+/// let mut out = Vec::new();
+/// encode::announce_destinations(&mut out, 4096, Family::IPV4_VPN, &attributes, next_hop, [route])?;
+/// assert_eq!(out.len(), 19 + 4 + (4 + 5 + 12 + 14) + 7);
+///
+/// encode::withdraw_destinations(&mut out, 4096, Family::IPV4_VPN, [route])?;
+/// assert!(out.ends_with(&[104, 0x80, 0, 0, 0, 0, 0xfc, 0, 0, 0, 0, 7, 10, 1]), "without its label");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn announce_destinations<'a>(
+    out: &mut Vec<u8>,
+    max_len: usize,
+    family: Family,
+    attributes: &[u8],
+    next_hop: NextHop,
+    destinations: impl IntoIterator<Item = (Option<PathId>, Destination<'a>)>,
+) -> Result<usize, EncodeError> {
+    const RESERVED: u8 = 0;
+    let mut octets = Vec::new();
+    if !next_hop.encode(&mut octets, family) {
+        return Err(EncodeError::NoNextHop(family));
+    }
+    let mut before = family_octets(family).to_vec();
+    before.extend(u8::try_from(octets.len()));
+    before.extend(octets);
+    before.push(RESERVED);
+    let place = Place::Mp { code: code::MP_REACH_NLRI, after: attributes };
+    let encode = |packed: &mut Vec<u8>, (path_id, destination): (_, Destination<'_>)| {
+        if !destination.has_labels() {
+            return Err(EncodeError::NoLabel(family));
+        }
+        encode_of(packed, family, path_id, destination)
+    };
+    Envelope { before: &before, place }.pack_with(out, max_len, destinations.into_iter(), encode)
+}
+
+/// Appends the UPDATEs that withdraw `destinations` of any family to `out`, without labels
+/// ([`Destination::withdrawn`]); returns how many. They are packed as [`withdraw`] does it, all into MP_UNREACH_NLRI.
+///
+/// # Errors
+/// If a destination is of another family, or does not fit into a message of its own; `out` is then as it was.
+pub fn withdraw_destinations<'a>(
+    out: &mut Vec<u8>,
+    max_len: usize,
+    family: Family,
+    destinations: impl IntoIterator<Item = (Option<PathId>, Destination<'a>)>,
+) -> Result<usize, EncodeError> {
+    let place = Place::Mp { code: code::MP_UNREACH_NLRI, after: &[] };
+    let encode = |packed: &mut Vec<u8>, (path_id, destination): (_, Destination<'_>)| {
+        encode_of(packed, family, path_id, destination.withdrawn())
+    };
+    let before = &family_octets(family);
+    Envelope { before, place }.pack_with(out, max_len, destinations.into_iter(), encode)
+}
+
+fn encode_of(
+    packed: &mut Vec<u8>,
+    family: Family,
+    path_id: Option<PathId>,
+    destination: Destination<'_>,
+) -> Result<(), EncodeError> {
+    if !destination.is_of(family) {
+        return Err(EncodeError::WrongFamily(family));
+    }
+    destination.encode(packed, path_id);
+    Ok(())
 }
 
 /// Appends the marker that all routes of `family` have been sent (RFC 4724 section 2).

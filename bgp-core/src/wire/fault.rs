@@ -7,6 +7,7 @@ use super::Notification;
 use super::as_path::AsPathError;
 use super::nlri::NlriError;
 use super::rules;
+use super::tlv::TlvError;
 use crate::Family;
 
 /// How an UPDATE is treated, from the mildest to the strongest (RFC 7606 section 2).
@@ -101,7 +102,7 @@ pub enum FaultKind {
     /// Not known here, yet marked as one that every speaker knows (RFC 4271 section 6.3).
     #[error("is unknown but marked well-known")]
     UnknownWellKnown,
-    /// Only internal peers may send it (RFC 7606 sections 7.5, 7.9, 7.10).
+    /// Only internal peers may send it (RFC 7606 sections 7.5, 7.9, 7.10; RFC 7311, RFC 8669, RFC 9012).
     #[error("came from an external peer")]
     NotFromExternal,
     /// Four-octet sessions have no use for it (RFC 6793 section 4.1).
@@ -113,6 +114,9 @@ pub enum FaultKind {
     /// AS_PATH or AS4_PATH can't be read (RFC 7606 section 7.2).
     #[error("{0}")]
     AsPath(AsPathError),
+    /// The elements that the value is made of can't be read.
+    #[error("{0}")]
+    Tlv(TlvError),
     /// AS number 0 (RFC 7607).
     #[error("holds AS number 0")]
     AsZero,
@@ -147,11 +151,13 @@ impl FaultKind {
             FaultKind::Duplicate => "RFC 7606 section 3 g",
             FaultKind::NotFromFourOctet => "RFC 6793 section 4.1",
             FaultKind::AsZero => "RFC 7607 section 2",
+            FaultKind::AsPath(AsPathError::Confederation) => "RFC 5065 section 5",
             FaultKind::FamilyNotNegotiated(_) => "RFC 4760 section 8",
             FaultKind::Length { .. }
             | FaultKind::NotFromExternal
             | FaultKind::Origin(_)
             | FaultKind::AsPath(_)
+            | FaultKind::Tlv(_)
             | FaultKind::NextHopLength { .. } => rules::rule(code).map_or("RFC 4271", |rule| rule.section),
         }
     }
@@ -176,7 +182,7 @@ impl FaultKind {
             FaultKind::Origin(_) => INVALID_ORIGIN,
             FaultKind::NextHop(_) => INVALID_NEXT_HOP,
             FaultKind::Nlri(_) if code == 0 => INVALID_NETWORK_FIELD,
-            FaultKind::Nlri(_) | FaultKind::NextHopLength { .. } => OPTIONAL_ATTRIBUTE,
+            FaultKind::Nlri(_) | FaultKind::NextHopLength { .. } | FaultKind::Tlv(_) => OPTIONAL_ATTRIBUTE,
             FaultKind::AsPath(_) | FaultKind::AsZero => MALFORMED_AS_PATH,
             _ => MALFORMED_ATTRIBUTE_LIST,
         }

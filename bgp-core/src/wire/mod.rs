@@ -13,6 +13,7 @@
 //!                                                   canonical block ─► Attributes (typed looks, no copy)
 //!                                                     │
 //!  bytes ◄─ encode::{announce, withdraw, end_of_rib} ◄┘
+//!                  {announce,withdraw}_destinations, of any family
 //! ```
 //!
 //! Step 2 is not needed where the same bytes were checked before. A fault in an UPDATE never stops at the first
@@ -22,6 +23,7 @@
 //! own, so that a wrong length can neither reach past its element nor stop a loop from advancing. What cannot be
 //! parsed comes back as the [`Notification`] to answer with.
 
+mod aigp;
 pub mod as_path;
 mod attribute;
 mod block;
@@ -32,31 +34,43 @@ mod cursor;
 pub mod encode;
 mod fault;
 pub mod header;
+mod hex;
 mod next_hop;
 pub mod nlri;
 pub mod notification;
 pub mod open;
 mod plain;
+mod pmsi;
+mod prefix_sid;
 pub mod refresh;
-mod rules;
+pub mod rules;
 #[cfg(test)]
 mod tests;
+mod tlv;
+mod tunnel;
 mod typed;
 mod update;
 
+pub use aigp::{Aigp, AigpTlv};
 pub use as_path::{AsPath, AsWidth, SegmentKind};
 pub use attribute::{Attributes, RawAttribute, flag};
 pub use block::{AttributeBlock, BlockUse, Checked, Summary};
 pub use capability::Capability;
-pub use community::{Community, ExtendedCommunity, LargeCommunity};
+pub use community::{Community, ExtendedCommunity, Ipv6ExtendedCommunity, LargeCommunity};
 pub use encode::EncodeError;
 pub use fault::{Fault, FaultKind, Malformed, Treatment};
 pub use header::{Frame, MessageType, frame};
+pub use hex::MacAddress;
 pub use next_hop::NextHop;
 pub use nlri::{Destination, Destinations, LabelForm, Nlri, NlriError, NlriForm, encode_nlri};
+pub use nlri::{Label, LabeledPrefix, Labels, RouteDistinguisher, RouteTargetMembership, VpnPrefix};
 pub use notification::Notification;
 pub use open::Open;
+pub use pmsi::{PmsiTunnel, PmsiTunnelType};
+pub use prefix_sid::{PrefixSid, PrefixSidTlv};
 pub use refresh::RouteRefresh;
-pub use rules::{Length, name as attribute_name};
+pub use rules::{Length, attribute_rules, fault_rules, name as attribute_name};
+pub use tlv::TlvError;
+pub use tunnel::{Tunnel, TunnelEncapsulation, TunnelSubTlv, TunnelTlv, TunnelType};
 pub use typed::{AsSegment, Origin, PathAttribute};
 pub use update::{DecodeContext, MpReach, MpUnreach, UpdateView};

@@ -1,24 +1,48 @@
 //! RFC 7606 as one table: per attribute its flags, its length, who may send it, what its value must be, and what
-//! happens to the UPDATE if it is wrong.
+//! happens to the UPDATE if it is wrong. [`attribute_rules`] lists it; [`fault_rules`] adds what else can be wrong
+//! with one attribute's value, or with the UPDATE itself. Tests are made from each row of both.
+#![cfg_attr(doc, doc = "")]
+#![cfg_attr(doc, doc = include_str!("../../../docs/rfc7606.md"))]
+
+mod faults;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::aigp::Aigp;
 use super::as_path::{AsPath, AsPathError, AsWidth};
 use super::attribute::{RawAttribute, flag};
 use super::code;
 use super::cursor::Cursor;
 use super::fault::{FaultKind, Treatment};
+use super::pmsi::PmsiTunnel;
+use super::prefix_sid::PrefixSid;
+use super::tunnel::TunnelEncapsulation;
 use super::typed::Origin;
 use super::update::DecodeContext;
 use crate::PeerKind;
 
+pub use faults::{FaultRule, fault_rules};
+
 /// An attribute's Optional and Transitive flags (RFC 4271 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
+pub enum Class {
+    /// Every speaker knows it.
     WellKnown,
+    /// Those who don't know it pass it on.
     OptionalTransitive,
+    /// Those who don't know it drop it.
     OptionalNonTransitive,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Class::WellKnown => "well-known",
+            Class::OptionalTransitive => "optional transitive",
+            Class::OptionalNonTransitive => "optional non-transitive",
+        })
+    }
 }
 
 impl Class {
@@ -55,7 +79,7 @@ pub enum Length {
 }
 
 impl Length {
-    fn allows(self, len: usize, ctx: &DecodeContext) -> bool {
+    pub(crate) fn allows(self, len: usize, ctx: &DecodeContext) -> bool {
         match self {
             Length::Any => true,
             Length::Exactly(expected) => len == expected,
@@ -82,24 +106,44 @@ impl fmt::Display for Length {
 
 /// Whose attribute it is; from others it is discarded unread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sender {
+pub enum Sender {
+    /// Any peer's.
     Anyone,
+    /// Only those of peers in our AS.
     InternalPeers,
+    /// Only those of sessions with two-octet AS numbers.
     TwoOctetSessions,
 }
 
-/// One row.
-pub(crate) struct Rule {
-    pub(crate) name: &'static str,
-    pub(crate) class: Class,
-    pub(crate) from: Sender,
-    pub(crate) length: Length,
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Sender::Anyone => "anyone",
+            Sender::InternalPeers => "internal peers",
+            Sender::TwoOctetSessions => "sessions with two-octet AS numbers",
+        })
+    }
+}
+
+/// One row: what is asked of an attribute.
+#[derive(Debug)]
+pub struct Rule {
+    /// The type code.
+    pub code: u8,
+    /// The name, as its RFC writes it.
+    pub name: &'static str,
+    /// Its Optional and Transitive flags.
+    pub class: Class,
+    /// Who may send it; from others it is discarded.
+    pub from: Sender,
+    /// The length of its value.
+    pub length: Length,
     /// What else the value must be.
-    pub(crate) value: ValueCheck,
+    value: ValueCheck,
     /// What a fault of this attribute does.
-    pub(crate) malformed: Treatment,
+    pub malformed: Treatment,
     /// Where that is written.
-    pub(crate) section: &'static str,
+    pub section: &'static str,
 }
 
 use Class::{OptionalNonTransitive, OptionalTransitive, WellKnown};
@@ -114,7 +158,7 @@ type ValueCheck = fn(&[u8], &DecodeContext) -> Result<(), FaultKind>;
 type Row = (u8, &'static str, Class, Sender, Length, ValueCheck, Treatment, &'static str);
 
 #[rustfmt::skip]
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 22] = [
     (code::ORIGIN,                    "ORIGIN",                    WellKnown,             Anyone,           Exactly(1),       origin,         TreatAsWithdraw,  "RFC 7606 section 7.1"),
     (code::AS_PATH,                   "AS_PATH",                   WellKnown,             Anyone,           Any,              as_path,        TreatAsWithdraw,  "RFC 7606 section 7.2"),
     (code::NEXT_HOP,                  "NEXT_HOP",                  WellKnown,             Anyone,           Exactly(4),       next_hop,       TreatAsWithdraw,  "RFC 7606 section 7.3"),
@@ -130,8 +174,13 @@ const ROWS: [Row; 17] = [
     (code::EXTENDED_COMMUNITIES,      "EXTENDED_COMMUNITIES",      OptionalTransitive,    Anyone,           MultipleOf(8),    anything,       TreatAsWithdraw,  "RFC 7606 section 7.14"),
     (code::AS4_PATH,                  "AS4_PATH",                  OptionalTransitive,    TwoOctetSessions, AtLeast(6),       as4_path,       DiscardAttribute, "RFC 6793 section 6"),
     (code::AS4_AGGREGATOR,            "AS4_AGGREGATOR",            OptionalTransitive,    TwoOctetSessions, Exactly(8),       as4_aggregator, DiscardAttribute, "RFC 6793 section 6"),
+    (code::PMSI_TUNNEL,               "PMSI_TUNNEL",               OptionalTransitive,    Anyone,           AtLeast(5),       pmsi_tunnel,    TreatAsWithdraw,  "RFC 6514 section 5"),
+    (code::TUNNEL_ENCAPSULATION,      "TUNNEL_ENCAPSULATION",      OptionalTransitive,    InternalPeers,    AtLeast(4),       tunnels,        TreatAsWithdraw,  "RFC 9012 sections 11 and 13"),
     (code::IPV6_EXTENDED_COMMUNITIES, "IPV6_EXTENDED_COMMUNITIES", OptionalTransitive,    Anyone,           MultipleOf(20),   anything,       TreatAsWithdraw,  "RFC 7606 section 7.15"),
+    (code::AIGP,                      "AIGP",                      OptionalNonTransitive, InternalPeers,    AtLeast(3),       aigp,           DiscardAttribute, "RFC 7311 sections 3.2 and 3.3"),
     (code::LARGE_COMMUNITY,           "LARGE_COMMUNITY",           OptionalTransitive,    Anyone,           MultipleOf(12),   anything,       TreatAsWithdraw,  "RFC 8092 section 6"),
+    (code::ONLY_TO_CUSTOMER,          "ONLY_TO_CUSTOMER",          OptionalTransitive,    Anyone,           Exactly(4),       anything,       TreatAsWithdraw,  "RFC 9234 section 5"),
+    (code::PREFIX_SID,                "PREFIX_SID",                OptionalTransitive,    InternalPeers,    AtLeast(3),       prefix_sid,     DiscardAttribute, "RFC 8669 sections 4 and 6"),
 ];
 
 fn anything(_: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
@@ -183,6 +232,22 @@ fn as4_aggregator(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
     if value.starts_with(&[0; 4]) { Err(FaultKind::AsZero) } else { Ok(()) }
 }
 
+fn pmsi_tunnel(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
+    PmsiTunnel::check(value).map_err(FaultKind::Tlv)
+}
+
+fn tunnels(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
+    TunnelEncapsulation::check(value).map_err(FaultKind::Tlv)
+}
+
+fn aigp(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
+    Aigp::check(value).map_err(FaultKind::Tlv)
+}
+
+fn prefix_sid(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
+    PrefixSid::check(value).map_err(FaultKind::Tlv)
+}
+
 /// Whether a packet can be sent to `address`. Loopback counts: on one host it serves.
 pub(crate) fn is_host(address: IpAddr) -> bool {
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
@@ -212,14 +277,19 @@ pub(crate) const fn row(code: u8) -> Rule {
     while ROWS[at].0 != code {
         at += 1;
     }
-    let (_, name, class, from, length, value, malformed, section) = ROWS[at];
-    Rule { name, class, from, length, value, malformed, section }
+    let (code, name, class, from, length, value, malformed, section) = ROWS[at];
+    Rule { code, name, class, from, length, value, malformed, section }
 }
 
 /// The rule for attribute `code`, if it is known.
 #[inline]
 pub(crate) fn rule(code: u8) -> Option<&'static Rule> {
     RULES.get(usize::from(code))?.as_ref()
+}
+
+/// The rules of all attributes that are known here, by type code.
+pub fn attribute_rules() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().flatten()
 }
 
 /// The name of attribute `code`, if it is known.

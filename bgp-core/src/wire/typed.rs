@@ -2,11 +2,15 @@
 
 use std::net::Ipv4Addr;
 
+use super::aigp::{Aigp, AigpTlv};
 use super::as_path::{AsPath, AsWidth, SegmentKind, push_segment};
 use super::attribute::{self, RawAttribute};
-use super::community::{Community, ExtendedCommunity, LargeCommunity};
+use super::community::{Community, ExtendedCommunity, Ipv6ExtendedCommunity, LargeCommunity};
 use super::cursor::Cursor;
+use super::pmsi::PmsiTunnel;
+use super::prefix_sid::{PrefixSid, PrefixSidTlv};
 use super::rules;
+use super::tunnel::{Tunnel, TunnelEncapsulation};
 use super::{code, flag};
 use crate::{Asn, ClusterId, Family, RouterId};
 
@@ -110,8 +114,20 @@ pub enum PathAttribute {
         /// Its router.
         router: RouterId,
     },
+    /// PMSI Tunnel.
+    PmsiTunnel(PmsiTunnel<'static>),
+    /// Tunnel Encapsulation.
+    TunnelEncapsulation(Vec<Tunnel>),
+    /// IPv6 Address Specific Extended Communities.
+    Ipv6ExtendedCommunities(Vec<Ipv6ExtendedCommunity>),
+    /// AIGP.
+    Aigp(Vec<AigpTlv<'static>>),
     /// LARGE_COMMUNITY.
     LargeCommunities(Vec<LargeCommunity>),
+    /// Only to Customer: the AS that first sent the route down or across (RFC 9234 section 5).
+    OnlyToCustomer(Asn),
+    /// BGP Prefix-SID.
+    PrefixSid(Vec<PrefixSidTlv<'static>>),
     /// Any other, or one whose value can't be read.
     Unknown {
         /// Its flags, the one for the extended length left out.
@@ -143,7 +159,13 @@ impl PathAttribute {
             PathAttribute::ExtendedCommunities(_) => code::EXTENDED_COMMUNITIES,
             PathAttribute::As4Path(_) => code::AS4_PATH,
             PathAttribute::As4Aggregator { .. } => code::AS4_AGGREGATOR,
+            PathAttribute::PmsiTunnel(_) => code::PMSI_TUNNEL,
+            PathAttribute::TunnelEncapsulation(_) => code::TUNNEL_ENCAPSULATION,
+            PathAttribute::Ipv6ExtendedCommunities(_) => code::IPV6_EXTENDED_COMMUNITIES,
+            PathAttribute::Aigp(_) => code::AIGP,
             PathAttribute::LargeCommunities(_) => code::LARGE_COMMUNITY,
+            PathAttribute::OnlyToCustomer(_) => code::ONLY_TO_CUSTOMER,
+            PathAttribute::PrefixSid(_) => code::PREFIX_SID,
             PathAttribute::Unknown { code, .. } => *code,
         }
     }
@@ -168,7 +190,8 @@ impl PathAttribute {
             PathAttribute::NextHop(address) => out.extend(address.octets()),
             PathAttribute::MultiExitDisc(n)
             | PathAttribute::LocalPref(n)
-            | PathAttribute::OriginatorId(RouterId(n)) => out.extend(n.to_be_bytes()),
+            | PathAttribute::OriginatorId(RouterId(n))
+            | PathAttribute::OnlyToCustomer(Asn(n)) => out.extend(n.to_be_bytes()),
             PathAttribute::AtomicAggregate => {}
             PathAttribute::Aggregator { asn, router } | PathAttribute::As4Aggregator { asn, router } => {
                 out.extend(asn.0.to_be_bytes());
@@ -177,6 +200,11 @@ impl PathAttribute {
             PathAttribute::Communities(list) => out.extend(list.iter().flat_map(|c| c.0.to_be_bytes())),
             PathAttribute::ClusterList(list) => out.extend(list.iter().flat_map(|c| c.0.to_be_bytes())),
             PathAttribute::ExtendedCommunities(list) => out.extend(list.iter().flat_map(|c| c.0)),
+            PathAttribute::Ipv6ExtendedCommunities(list) => out.extend(list.iter().flat_map(|c| c.0)),
+            PathAttribute::PmsiTunnel(tunnel) => tunnel.encode(out),
+            PathAttribute::TunnelEncapsulation(list) => list.iter().for_each(|tunnel| tunnel.encode(out)),
+            PathAttribute::Aigp(list) => list.iter().for_each(|tlv| tlv.encode(out)),
+            PathAttribute::PrefixSid(list) => list.iter().for_each(|tlv| tlv.encode(out)),
             PathAttribute::LargeCommunities(list) => {
                 out.extend(
                     list.iter().flat_map(|c| [c.global, c.local1, c.local2]).flat_map(u32::to_be_bytes),
@@ -246,6 +274,14 @@ fn known(raw: &RawAttribute<'_>, width: AsWidth) -> Option<PathAttribute> {
             asn: asn(&mut cursor, AsWidth::Four)?,
             router: router(&mut cursor)?,
         },
+        code::PMSI_TUNNEL => PathAttribute::PmsiTunnel(PmsiTunnel::new(all(&mut cursor)?)?.into_owned()),
+        code::TUNNEL_ENCAPSULATION => tunnel_encapsulation(all(&mut cursor)?)?,
+        code::IPV6_EXTENDED_COMMUNITIES => {
+            PathAttribute::Ipv6ExtendedCommunities(list(&mut cursor, Ipv6ExtendedCommunity))
+        }
+        code::AIGP => aigp(all(&mut cursor)?)?,
+        code::ONLY_TO_CUSTOMER => PathAttribute::OnlyToCustomer(asn(&mut cursor, AsWidth::Four)?),
+        code::PREFIX_SID => prefix_sid(all(&mut cursor)?)?,
         code::LARGE_COMMUNITY => {
             PathAttribute::LargeCommunities(list(&mut cursor, LargeCommunity::from_octets))
         }
@@ -269,8 +305,12 @@ fn family(cursor: &mut Cursor<'_>) -> Option<Family> {
     Some(Family { afi: cursor.u16()?, safi: cursor.u8()? })
 }
 
+fn all<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    cursor.take(cursor.len())
+}
+
 fn rest(cursor: &mut Cursor<'_>) -> Vec<u8> {
-    cursor.take(cursor.len()).unwrap_or_default().to_vec()
+    all(cursor).unwrap_or_default().to_vec()
 }
 
 fn list<const N: usize, T>(cursor: &mut Cursor<'_>, item: impl Fn([u8; N]) -> T) -> Vec<T> {
@@ -278,7 +318,7 @@ fn list<const N: usize, T>(cursor: &mut Cursor<'_>, item: impl Fn([u8; N]) -> T)
 }
 
 fn segments(cursor: &mut Cursor<'_>, width: AsWidth) -> Option<Vec<AsSegment>> {
-    let path = AsPath::parse(cursor.take(cursor.len())?, width).ok()?;
+    let path = AsPath::parse(all(cursor)?, width).ok()?;
     Some(path.segments().map(|s| AsSegment { kind: s.kind, asns: s.asns().collect() }).collect())
 }
 
@@ -288,4 +328,20 @@ fn mp_reach(cursor: &mut Cursor<'_>) -> Option<PathAttribute> {
     let next_hop = cursor.take(usize::from(next_hop_len))?.to_vec();
     let _reserved = cursor.u8()?;
     Some(PathAttribute::MpReach { family, next_hop, nlri: rest(cursor) })
+}
+
+fn tunnel_encapsulation(value: &[u8]) -> Option<PathAttribute> {
+    TunnelEncapsulation::check(value).ok()?;
+    let tunnels = TunnelEncapsulation::new(value).tunnels().map(|tunnel| tunnel.to_owned());
+    Some(PathAttribute::TunnelEncapsulation(tunnels.collect()))
+}
+
+fn aigp(value: &[u8]) -> Option<PathAttribute> {
+    Aigp::check(value).ok()?;
+    Some(PathAttribute::Aigp(Aigp::new(value).tlvs().map(AigpTlv::into_owned).collect()))
+}
+
+fn prefix_sid(value: &[u8]) -> Option<PathAttribute> {
+    PrefixSid::check(value).ok()?;
+    Some(PathAttribute::PrefixSid(PrefixSid::new(value).tlvs().map(PrefixSidTlv::into_owned).collect()))
 }

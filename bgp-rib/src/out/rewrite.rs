@@ -49,6 +49,8 @@ impl Rewrite {
             code::NEXT_HOP | code::MP_REACH_NLRI | code::MP_UNREACH_NLRI => false,
             code::AS4_PATH | code::AS4_AGGREGATOR => false,
             code::LOCAL_PREF => !self.leaves_as(),
+            // RFC 7311 section 3.3, RFC 9012 section 11, RFC 8669 section 5: not across the AS's border by default.
+            code::AIGP | code::TUNNEL_ENCAPSULATION | code::PREFIX_SID => !self.leaves_as(),
             // One that came from another AS stays in ours (RFC 4271 section 5.1.4).
             code::MULTI_EXIT_DISC => !self.leaves_as() || self.source == SourceKind::Local,
             code::ORIGINATOR_ID | code::CLUSTER_LIST => self.reflects(),
@@ -279,6 +281,18 @@ mod tests {
         }
         let with_med: &[&[u8]] = &[ORIGIN, OWN_PATH, NEXT_HOP, MED, COMMUNITY, UNKNOWN];
         check(SourceKind::Local, TargetKind::External, received, with_med);
+    }
+
+    #[test]
+    fn what_belongs_to_one_administration_is_reflected_but_does_not_go_to_ebgp() {
+        let aigp: &[u8] = &[0x80, 26, 11, 1, 0, 11, 0, 0, 0, 0, 0, 0, 0, 9];
+        let tunnels: &[u8] = &[0xc0, 23, 4, 0, 7, 0, 0];
+        let prefix_sid: &[u8] = &[0xc0, 40, 10, 1, 0, 7, 0, 0, 0, 0, 0, 0, 1];
+        let received = [ORIGIN, PATH, tunnels, aigp, prefix_sid];
+        check(SourceKind::Internal, TargetKind::External, &received, &[ORIGIN, OWN_PATH, NEXT_HOP]);
+        let sent =
+            [ORIGIN, PATH, NEXT_HOP, PREF_100, NEW_ORIGINATOR, NEW_CLUSTERS, tunnels, aigp, prefix_sid];
+        check(SourceKind::Client, TargetKind::Internal, &received, &sent);
     }
 
     #[test]

@@ -6,10 +6,23 @@
 //! relaying.
 
 mod destination;
+mod distinguisher;
+mod entry;
+pub mod evpn;
+pub mod flowspec;
+mod label;
+mod labeled;
+mod route_target;
+mod vpn;
 
 use std::marker::PhantomData;
 
 pub use destination::{Destination, Destinations};
+pub use distinguisher::{ParseRouteDistinguisherError, RouteDistinguisher};
+pub use label::{Label, Labels};
+pub use labeled::LabeledPrefix;
+pub use route_target::RouteTargetMembership;
+pub use vpn::VpnPrefix;
 
 use super::cursor::Cursor;
 use crate::{AddressFamily, Family, PathId, V4, V6};
@@ -28,6 +41,27 @@ pub enum NlriError {
     /// The last prefix, or its path identifier, is cut off.
     #[error("the last prefix is cut off")]
     CutOff,
+    /// The length leaves no room for what stands before the prefix: labels, a route distinguisher, the origin AS of a
+    /// route target (RFC 8277 section 2, RFC 4364 section 4.3.4, RFC 4684 section 4).
+    #[error("length is {len}, at least {min} is needed")]
+    TooShort {
+        /// The length in bits as received.
+        len: u8,
+        /// The bits that are needed.
+        min: u16,
+    },
+    /// None of the labels is at the bottom of the stack (RFC 8277 section 2.3).
+    #[error("the label stack has no bottom")]
+    NoBottomOfStack,
+    /// What its length covers is no flow specification.
+    #[error("{0}")]
+    FlowSpec(flowspec::FlowSpecError),
+    /// What its length covers is no route of an Ethernet VPN.
+    #[error("{0}")]
+    Evpn(evpn::EvpnError),
+    /// The family is none of [`Family::KNOWN`].
+    #[error("destinations of {0} can't be read")]
+    Family(Family),
 }
 
 /// How the destinations of one field are written.
@@ -48,7 +82,9 @@ pub enum LabelForm {
     One,
     /// As many as it takes to the bottom of the stack.
     Stack,
-    /// Three octets that mean nothing: the prefix is withdrawn.
+    /// Three octets that mean nothing: the prefix is withdrawn, with all that is bound to it (section 2.4). So it is
+    /// with several labels agreed, too: a peer that withdraws with a whole stack can't be told from one that
+    /// withdraws a longer prefix.
     Withdrawn,
 }
 
@@ -123,12 +159,16 @@ fn check_prefixes(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriErro
 
 /// Appends `prefix` to `out`, its path identifier before it if the session uses ADD-PATH.
 pub fn encode_nlri<F: AddressFamily>(out: &mut Vec<u8>, path_id: Option<PathId>, prefix: &F::Prefix) {
-    if let Some(PathId(id)) = path_id {
-        out.extend_from_slice(&id.to_be_bytes());
-    }
+    encode_path_id(out, path_id);
     let (len, octets) = F::to_wire(prefix);
     out.push(len);
     out.extend(octets.iter().take(usize::from(len.div_ceil(8))));
+}
+
+fn encode_path_id(out: &mut Vec<u8>, path_id: Option<PathId>) {
+    if let Some(PathId(id)) = path_id {
+        out.extend_from_slice(&id.to_be_bytes());
+    }
 }
 
 #[cfg(test)]

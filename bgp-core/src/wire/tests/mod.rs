@@ -1,8 +1,11 @@
 //! Tests that take the whole way of an UPDATE: both steps, all parts.
 
-mod known_attacks;
+mod destinations;
+mod families;
+mod flow_and_evpn;
 mod properties;
 mod rfc7606;
+mod values;
 
 use super::*;
 use crate::{Family, FamilySet, PeerKind};

@@ -28,7 +28,7 @@ fn any_context() -> impl Strategy<Value = DecodeContext> {
 fn rough_attribute() -> impl Strategy<Value = Vec<u8>> {
     let flags = prop_oneof![Just(0x40u8), Just(0x80), Just(0xc0), Just(0xe0), Just(0xd0), any::<u8>()];
     let value = prop_oneof![vec(any::<u8>(), 0..40), vec(0..4u8, 0..40), Just(MP_REACH[3..].to_vec())];
-    let code = prop_oneof![0..33u8, any::<u8>()];
+    let code = prop_oneof![0..41u8, any::<u8>()];
     let off_by_one = prop_oneof![3 => Just(0u16), 1 => Just(1)];
     (flags, code, value, off_by_one).prop_map(|(flags, code, value, off)| {
         let len = u16::try_from(value.len()).unwrap() + off;
@@ -94,7 +94,8 @@ fn attribute() -> impl Strategy<Value = PathAttribute> {
             nlri
         }),
         octets.clone().prop_map(|nlri| PathAttribute::MpUnreach { family: BOTH[1], nlri }),
-        (any::<u8>(), 33..=255u8, octets).prop_map(|(flags, code, value)| PathAttribute::Unknown {
+        values::compound(),
+        (any::<u8>(), 41..=255u8, octets).prop_map(|(flags, code, value)| PathAttribute::Unknown {
             flags: flags & 0xef,
             code,
             value
@@ -107,7 +108,7 @@ fn reach<F: AddressFamily>(view: &UpdateView<'_>) -> Vec<(PathId, F::Prefix)> {
 }
 
 /// Each message's UPDATE body.
-fn bodies(mut bytes: &[u8], max_len: usize) -> Vec<&[u8]> {
+pub(super) fn bodies(mut bytes: &[u8], max_len: usize) -> Vec<&[u8]> {
     let mut bodies = Vec::new();
     while let Some(message) = frame(bytes, max_len).unwrap() {
         bodies.push(message.body);

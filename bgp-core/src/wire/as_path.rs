@@ -244,18 +244,11 @@ fn segment<'a>(cursor: &mut Cursor<'a>, width: AsWidth) -> Result<Segment<'a>, A
 }
 
 /// Appends a segment with four-octet AS numbers, split so that none holds more than 255.
-pub(crate) fn push_segment(out: &mut Vec<u8>, kind: SegmentKind, asns: impl IntoIterator<Item = Asn>) {
-    let mut count_at = None;
-    for Asn(asn) in asns {
-        let count = count_at.and_then(|at: usize| out.get_mut(at)).filter(|count| **count < u8::MAX);
-        if let Some(count) = count {
-            *count += 1;
-        } else {
-            out.push(kind as u8);
-            count_at = Some(out.len());
-            out.push(1);
-        }
-        out.extend_from_slice(&asn.to_be_bytes());
+pub(crate) fn push_segment(out: &mut Vec<u8>, kind: SegmentKind, asns: &[Asn]) {
+    for asns in asns.chunks(usize::from(u8::MAX)) {
+        out.push(kind as u8);
+        out.extend(u8::try_from(asns.len()));
+        asns.iter().for_each(|asn| out.extend_from_slice(&asn.0.to_be_bytes()));
     }
 }
 
@@ -285,7 +278,7 @@ pub(crate) fn widen(out: &mut Vec<u8>, path: AsPath<'_>, as4_path: Option<AsPath
         }
     }
     for (kind, asns) in segments {
-        push_segment(out, kind, asns);
+        push_segment(out, kind, &asns);
     }
 }
 
@@ -355,7 +348,7 @@ mod tests {
     #[test]
     fn a_long_sequence_is_split_at_255() {
         let mut out = Vec::new();
-        push_segment(&mut out, Sequence, (0..300).map(Asn));
+        push_segment(&mut out, Sequence, &(0..300).map(Asn).collect::<Vec<_>>());
         let path = AsPath::parse(&out, AsWidth::Four).unwrap();
         assert_eq!(path.segments().map(|s| s.count()).collect::<Vec<_>>(), [255, 45]);
         assert_eq!(path.hops(), 300);

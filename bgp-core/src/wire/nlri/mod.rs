@@ -162,7 +162,10 @@ pub fn encode_nlri<F: AddressFamily>(out: &mut Vec<u8>, path_id: Option<PathId>,
     encode_path_id(out, path_id);
     let (len, octets) = F::to_wire(prefix);
     out.push(len);
-    out.extend(octets.iter().take(usize::from(len.div_ceil(8))));
+    // All of them, and then off with what is too much: a copy of fixed size is a move, another one a call.
+    let end = out.len() + usize::from(len.div_ceil(8));
+    out.extend_from_slice(&octets);
+    out.truncate(end);
 }
 
 fn encode_path_id(out: &mut Vec<u8>, path_id: Option<PathId>) {

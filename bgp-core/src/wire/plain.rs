@@ -23,8 +23,7 @@ pub(super) fn summary(block: &AttributeBlock<'_>, ctx: &DecodeContext, usage: Bl
     }
     let mut seen = 0;
     let mut summary = Summary::default();
-    for part in block.parts() {
-        let mut rest = part;
+    for mut rest in block.used_parts() {
         while !rest.is_empty() {
             let attribute = attribute::next(&mut rest).ok()?;
             let new = attribute.code < 64 && seen & bit(attribute.code) == 0;

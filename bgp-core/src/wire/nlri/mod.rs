@@ -125,8 +125,9 @@ impl<F: AddressFamily> Iterator for Nlri<'_, F> {
     fn next(&mut self) -> Option<Self::Item> {
         let path_id = if self.add_path { PathId(self.cursor.u32()?) } else { PathId(0) };
         let len = self.cursor.u8()?;
-        let octets = self.cursor.take(usize::from(len.div_ceil(8)))?;
-        Some((path_id, F::from_wire(len, octets)?))
+        let prefix = F::from_wire(len, self.cursor.rest())?;
+        self.cursor.take(usize::from(len.div_ceil(8)))?;
+        Some((path_id, prefix))
     }
 }
 

@@ -4,8 +4,11 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/ci
 DAEMONS := -p route-reflector -p bgp-speaker -p bgp-cli
 BENCH ?= ../shared/bench
+# Seconds for each fuzz target: TIME in `make fuzz`, FUZZ_TIME in `make test`.
+TIME ?= 60
+FUZZ_TIME ?= 20
 
-.PHONY: help setup binaries demo test lint instructions replay bench bench-codec musl
+.PHONY: help setup binaries demo test lint instructions fuzz replay bench bench-codec musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,15 +24,21 @@ demo: setup binaries ## three nodes and a reflector in network namespaces, with 
 
 lint: ## format, clippy, documentation
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --workspace --no-deps
 
 instructions: ## what the codec's hot paths take, against bench/instructions.toml
 	bench/instructions
 
-test: setup lint binaries instructions ## everything: lints, documentation tests, unit tests, simulation, hot paths, tests with BIRD, FRR and GoBGP
+# Everything: lints, documentation tests, unit tests, simulation, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.
+test: setup lint binaries instructions ## all tests, a fuzz target for FUZZ_TIME=20 seconds each
 	cargo test --locked --profile ci --workspace --doc
 	cargo nextest run --locked --cargo-profile ci --workspace
+	fuzz/run --time $(FUZZ_TIME)
+
+fuzz: setup ## TIME=60: every fuzz target for so many seconds; a crash is an error and names the input
+	fuzz/run --time $(TIME)
 
 replay: setup binaries ## FILE=x.mrt.gz: a recorded table through the reflector to BIRD and a kernel, all compared
 	@test -n "$(FILE)" || { echo "make replay FILE=path/to/updates.mrt.gz"; exit 2; }

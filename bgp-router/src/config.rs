@@ -103,17 +103,13 @@ impl PeerSettings {
     #[must_use]
     pub fn session(&self, identity: &Identity) -> SessionConfig {
         SessionConfig {
-            local_as: identity.local_as,
-            router_id: identity.router_id,
-            peer_as: self.peer_as,
             hold_time: self.hold_time,
             connect_retry: self.connect_retry,
             delay_open: self.delay_open,
             passive: self.passive,
             families: self.families,
-            graceful_restart: true,
             extended_message: self.extended_message,
-            send_hold_time: None,
+            ..SessionConfig::new(identity.local_as, identity.router_id, self.peer_as)
         }
     }
 

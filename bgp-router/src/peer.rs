@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
 use bgp_core::wire::header::HEADER_LEN;
-use bgp_core::wire::{DecodeContext, Fault, Notification, RouteRefresh};
+use bgp_core::wire::{Fault, Notification, RouteRefresh};
 use bgp_core::{FamilySet, Instant};
 use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
 
@@ -414,10 +414,7 @@ impl Peer {
         };
         let group = self.settings.group_key(&negotiated, &local);
         let up = SessionUp { peer: PeerUp { info, group }, max_prefix: self.settings.max_prefix };
-        let context = DecodeContext {
-            four_octet_as: negotiated.four_octet_as,
-            ..DecodeContext::new(negotiated.kind, negotiated.families)
-        };
+        let context = negotiated.decode_context();
         let importer =
             Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
         self.established =

@@ -74,6 +74,12 @@ impl Backoff {
         self.failures >= OSCILLATION
     }
 
+    /// How many failures in a row there were.
+    #[cfg(test)]
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     pub(super) fn reset(&mut self) {
         self.failures = 0;
     }

@@ -1,4 +1,7 @@
 //! Two connections to one peer: which one stays (RFC 4271 section 6.8, RFC 6286 section 2.3).
+//!
+//! A Session belongs to a pair of addresses, and only its own connections collide: sessions over IPv4 and IPv6 between
+//! the same two nodes live side by side.
 
 use std::time::Duration;
 
@@ -36,7 +39,7 @@ pub(super) fn survivor(local: (RouterId, Asn), remote: (RouterId, Asn)) -> Direc
 pub(super) fn judge(this: Direction, other: Option<&Connection>, survivor: Direction) -> Verdict {
     let Some(other) = other else { return Verdict::Proceed };
     match &other.phase {
-        Phase::Established { negotiated, .. } if negotiated.peer_sends_end_of_rib => Verdict::Proceed,
+        Phase::Established { negotiated, .. } if negotiated.peer_sends_end_of_rib() => Verdict::Proceed,
         Phase::Established { .. } => Verdict::Refuse,
         _ if this == survivor => Verdict::Replace(other.id),
         Phase::OpenConfirm(_) => Verdict::Refuse,

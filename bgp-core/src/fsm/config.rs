@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::wire::capability::{GracefulRestart, LongLived, Role};
 use crate::{Asn, Family, FamilySet, RouterId};
 
 /// The shortest default of the send hold time, in seconds, as RFC 9687 recommends.
@@ -27,17 +28,34 @@ pub struct SessionConfig {
     pub passive: bool,
     /// The families that we offer.
     pub families: FamilySet,
-    /// Offer graceful restart without families: it promises End-of-RIB and nothing else (RFC 4724 section 3).
-    pub graceful_restart: bool,
+    /// What to say of our own restart (RFC 4724 section 3); `None` says nothing. Without families it promises
+    /// End-of-RIB and that a restart of the peer's is understood.
+    pub graceful_restart: Option<GracefulRestart>,
+    /// What to say of our routes long after our end (RFC 9494 section 3), beside `graceful_restart` only. An empty list
+    /// says that we keep the peer's; `None` says nothing.
+    pub long_lived: Option<Vec<LongLived>>,
     /// Offer messages of up to 65535 octets (RFC 8654).
     pub extended_message: bool,
+    /// Offer to take several paths to a destination, in these families (RFC 7911).
+    pub add_path_receive: FamilySet,
+    /// Offer to send several paths to a destination, in these families (RFC 7911).
+    pub add_path_send: FamilySet,
+    /// Offer IPv6 next hops for routes of these IPv4 families (RFC 8950).
+    pub extended_next_hop: FamilySet,
+    /// Offer markers around the answer to a ROUTE-REFRESH (RFC 7313).
+    pub enhanced_refresh: bool,
+    /// Our place between the two ASes (RFC 9234), told to eBGP peers only.
+    pub role: Option<Role>,
+    /// Refuse an eBGP peer that does not tell its role (RFC 9234 section 4.2). Without `role` it means nothing.
+    pub strict_role: bool,
     /// After how many seconds a peer that takes nothing is dropped (RFC 9687), 0 for never; `None` is eight minutes or
     /// twice the negotiated hold time, whichever is longer.
     pub send_hold_time: Option<u16>,
 }
 
 impl SessionConfig {
-    /// The defaults: hold time 90 s, connect retry 5 s, active, IPv4 unicast, graceful restart offered.
+    /// The defaults: hold time 90 s, connect retry 5 s, active, IPv4 unicast, long messages, and graceful restart
+    /// without families. What needs more than a session to keep its promise is not offered.
     #[must_use]
     pub fn new(local_as: Asn, router_id: RouterId, peer_as: Option<Asn>) -> SessionConfig {
         SessionConfig {
@@ -49,8 +67,15 @@ impl SessionConfig {
             delay_open: None,
             passive: false,
             families: FamilySet::EMPTY.with(Family::IPV4_UNICAST),
-            graceful_restart: true,
+            graceful_restart: Some(GracefulRestart::default()),
+            long_lived: None,
             extended_message: true,
+            add_path_receive: FamilySet::EMPTY,
+            add_path_send: FamilySet::EMPTY,
+            extended_next_hop: FamilySet::EMPTY,
+            enhanced_refresh: false,
+            role: None,
+            strict_role: false,
             send_hold_time: None,
         }
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::config::SessionConfig;
 use super::negotiate::Negotiated;
 use super::output::{ConnectionId, Direction, State};
+use super::restart::PeerRestart;
 use super::timer::{Timer, Timers};
 use crate::Instant;
 use crate::wire::header::MAX_LEN;
@@ -32,13 +34,15 @@ pub(super) enum Phase {
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
     pub(super) direction: Direction,
+    /// What our OPEN says. The session's own configuration may have changed since.
+    pub(super) config: SessionConfig,
     pub(super) phase: Phase,
     pub(super) timers: Timers,
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, direction: Direction) -> Connection {
-        Connection { id, direction, phase: Phase::DelayOpen, timers: Timers::default() }
+    pub(super) fn new(id: ConnectionId, direction: Direction, config: SessionConfig) -> Connection {
+        Connection { id, direction, config, phase: Phase::DelayOpen, timers: Timers::default() }
     }
 
     pub(super) fn state(&self) -> State {
@@ -68,16 +72,28 @@ impl Connection {
         }
     }
 
-    pub(super) fn max_message_len(&self) -> usize {
-        self.negotiated().map_or(MAX_LEN, Negotiated::max_message_len)
+    /// What the peer said of its restart, once both sides know that they agree.
+    pub(super) fn restart(&self) -> Option<&PeerRestart> {
+        self.negotiated().and_then(|negotiated| negotiated.restart.as_ref())
     }
 
-    /// A whole message came. Before the OPENs are exchanged the time for them goes on.
+    /// Octets of the longest message that the peer may send: its OPEN says that it got ours (RFC 8654 section 4).
+    pub(super) fn max_received_len(&self) -> usize {
+        match &self.phase {
+            Phase::DelayOpen | Phase::OpenSent => MAX_LEN,
+            Phase::Contending { negotiated, .. }
+            | Phase::OpenConfirm(negotiated)
+            | Phase::Established { negotiated, .. } => negotiated.max_received_len(),
+        }
+    }
+
+    /// A whole message came. Until both sides agreed, and where they agreed on no hold time until the peer confirms it,
+    /// the time for the OPENs goes on: a peer that is gone by then would else never be missed.
     pub(super) fn restart_hold(&mut self, now: Instant) {
         match self.negotiated().map(Negotiated::hold) {
             Some(Some(hold)) => self.timers.set(Timer::Hold, now + hold),
-            Some(None) => self.timers.stop(Timer::Hold),
-            None => (),
+            Some(None) if self.is_established() => self.timers.stop(Timer::Hold),
+            Some(None) | None => (),
         }
     }
 }

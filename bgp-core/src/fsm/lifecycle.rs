@@ -75,18 +75,25 @@ impl Session {
         }
         if self.is_idle() {
             let wait = self.random.jitter(self.backoff.delay());
-            self.timers.set(Timer::ConnectRetry, now + wait);
+            self.retry_after_pause(now + wait);
         } else {
             self.retry(now);
         }
     }
 
-    /// The wait for the next attempt lasts no longer than it would if it began now. An attempt under way keeps its time.
+    /// The wait for the next attempt lasts no longer than it would if it began now, or than the pause that is left. An
+    /// attempt under way keeps its time.
     pub(super) fn shorten_retry(&mut self, now: Instant) {
         if let Some(due) = self.timers.due(Timer::ConnectRetry).filter(|_| !self.connecting) {
             let wait = self.random.jitter(self.backoff.delay());
-            self.timers.set(Timer::ConnectRetry, due.min(now + wait));
+            self.retry_after_pause(due.min(now + wait));
         }
+    }
+
+    /// Sets the time of the next attempt. What is begun in Idle would be closed when it is up.
+    fn retry_after_pause(&mut self, due: Instant) {
+        let pause = self.timers.due(Timer::IdleHold).unwrap_or_default();
+        self.timers.set(Timer::ConnectRetry, due.max(pause));
     }
 
     /// Waits before the next attempt. With `damp`, connections are refused for the first part of the wait (RFC 4271
@@ -140,14 +147,13 @@ impl Session {
     }
 
     pub(super) fn send_open(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.find(id) else { return };
         let mut message = Vec::new();
-        our_open(&self.config).encode(&mut message);
+        our_open(&connection.config).encode(&mut message);
+        connection.phase = Phase::OpenSent;
+        connection.timers.stop(Timer::DelayOpen);
+        connection.timers.set(Timer::Hold, now + OPEN_HOLD);
         self.send(id, MessageType::Open, message);
-        if let Some(connection) = self.find(id) {
-            connection.phase = Phase::OpenSent;
-            connection.timers.stop(Timer::DelayOpen);
-            connection.timers.set(Timer::Hold, now + OPEN_HOLD);
-        }
     }
 
     pub(super) fn send(&mut self, id: ConnectionId, kind: MessageType, message: Vec<u8>) {

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::collision::{self, PATIENCE, Verdict};
-use super::connection::Phase;
+use super::connection::{Connection, Phase};
 use super::lifecycle::restart_keepalive;
 use super::negotiate::{Negotiated, negotiate};
 use super::output::{ConnectionId, DownReason, Output, Received};
@@ -30,7 +30,7 @@ impl Session {
                 *input = &[];
                 return None;
             };
-            match frame(input, connection.max_message_len()) {
+            match frame(input, connection.max_received_len()) {
                 Ok(None) => return None,
                 Err(notification) => self.refuse(now, id, notification),
                 Ok(Some(message)) => {
@@ -69,13 +69,19 @@ impl Session {
         }
     }
 
-    /// A request for a family that the session does not have is ignored (RFC 2918 section 4), and so are the markers
-    /// and subtypes of RFC 7313, which is not offered.
+    /// A request for a family that the session does not have is ignored (RFC 2918 section 4), and so are subtypes that
+    /// nobody has defined, and the markers of RFC 7313 unless both offered them.
     fn route_refresh<'a>(&mut self, now: Instant, id: ConnectionId, body: &[u8]) -> Option<Received<'a>> {
         match RouteRefresh::parse(body) {
             Ok(refresh) => {
-                let ours = self.negotiated()?.families.contains(refresh.family);
-                (ours && refresh.subtype == RouteRefresh::REQUEST).then_some(Received::RouteRefresh(refresh))
+                let negotiated = self.negotiated()?;
+                let known = match refresh.subtype {
+                    RouteRefresh::REQUEST => true,
+                    RouteRefresh::BEGIN | RouteRefresh::END => negotiated.enhanced_refresh,
+                    _ => false,
+                };
+                let ours = known && negotiated.families.contains(refresh.family);
+                ours.then_some(Received::RouteRefresh(refresh))
             }
             Err(notification) => {
                 self.refuse(now, id, notification);
@@ -85,8 +91,9 @@ impl Session {
     }
 
     fn peer_open(&mut self, now: Instant, id: ConnectionId, body: &[u8]) {
-        let Some(direction) = self.find(id).map(|connection| connection.direction) else { return };
-        let agreed = Open::parse(body).and_then(|open| negotiate(&self.config, id, direction, open));
+        let Some(connection) = self.find(id) else { return };
+        let (config, direction) = (&connection.config, connection.direction);
+        let agreed = Open::parse(body).and_then(|open| negotiate(config, id, direction, open));
         match agreed {
             Ok(negotiated) => self.suits(now, id, negotiated),
             Err(notification) => self.refuse(now, id, notification),
@@ -95,7 +102,7 @@ impl Session {
 
     /// The peer's OPEN suits us: our own goes if it has not yet, and the collision rules decide how it goes on.
     fn suits(&mut self, now: Instant, id: ConnectionId, negotiated: Negotiated) {
-        let config = &self.config;
+        let Some(Connection { config, .. }) = self.find(id) else { return };
         let survivor = collision::survivor(
             (config.router_id, config.local_as),
             (negotiated.peer_router_id, negotiated.peer_as),
@@ -172,6 +179,7 @@ impl Session {
             }
         };
         connection.phase = Phase::Established { negotiated: negotiated.clone(), since: now };
+        connection.restart_hold(now);
         self.connecting = false;
         self.timers.stop(Timer::ConnectRetry);
         self.counters.established += 1;

@@ -17,6 +17,12 @@
 //! [`next_timeout`](Session::next_timeout) is asked anew. [`Output::Established`] and [`Output::Down`] alternate; what
 //! [`receive`](Session::receive) returns belongs to the session that the outputs before it established.
 //!
+//! What each event of RFC 4271 does in each state is in [`table`].
+//!
+//! However a peer rejects us, it is asked no more than 48 times in an hour: the wait doubles with each failure in a row,
+//! from at least a second up to two minutes, less a jitter of at most a quarter; only a session that lasted two minutes
+//! earns the short wait back.
+//!
 //! A session holds at most two connections, and a call adds a handful of outputs at most, whatever it is given.
 
 mod backoff;
@@ -28,6 +34,9 @@ mod lifecycle;
 mod message;
 mod negotiate;
 mod output;
+mod restart;
+mod role;
+pub mod table;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -37,6 +46,7 @@ use std::collections::VecDeque;
 use self::backoff::{Backoff, Random};
 use self::connection::Connection;
 use self::lifecycle::restart_keepalive;
+use self::restart::{Farewell, farewell};
 use self::timer::{Timer, Timers};
 use crate::Instant;
 use crate::wire::notification::cease;
@@ -46,6 +56,8 @@ pub use self::config::SessionConfig;
 pub use self::counters::{Counters, MessageCounters, NotificationCounters};
 pub use self::negotiate::Negotiated;
 pub use self::output::{ConnectionId, Direction, DownReason, Output, Received, State};
+pub use self::restart::PeerRestart;
+pub use crate::wire::capability::Role;
 
 /// The session with one peer.
 #[derive(Debug)]
@@ -96,8 +108,19 @@ impl Session {
         }
     }
 
-    /// Ends the session until the next start (RFC 4271 ManualStop). `cease` goes to the peer on every connection.
+    /// Ends the session until the next start (RFC 4271 ManualStop). `cease` goes to the peer on every connection. A peer
+    /// that would keep our routes over it, since both set the N bit, gets it in a Hard Reset (RFC 8538 section 3.1).
     pub fn stop(&mut self, _now: Instant, cease: Notification) {
+        self.rest(Some(&cease));
+    }
+
+    /// Ends the session until the next start without a word: a peer that knows graceful restart then waits for us with
+    /// our routes (RFC 4724 section 4.2).
+    pub fn stop_silently(&mut self, _now: Instant) {
+        self.rest(None);
+    }
+
+    fn rest(&mut self, cease: Option<&Notification>) {
         if !self.enabled {
             return;
         }
@@ -106,7 +129,8 @@ impl Session {
         self.timers = Timers::default();
         self.backoff.reset();
         for connection in std::mem::take(&mut self.connections) {
-            self.close(&connection, Some(&cease));
+            let cease = cease.map(|cease| farewell(cease, connection.restart(), Farewell::ForGood));
+            self.close(&connection, cease.as_ref());
             if connection.is_established() {
                 self.outputs.push_back(Output::Down(DownReason::AdminDown));
             }
@@ -120,7 +144,7 @@ impl Session {
         if self.find(id).is_some() {
             return;
         }
-        let connection = Connection::new(id, direction);
+        let connection = Connection::new(id, direction, self.config.clone());
         let wanted = match direction {
             Direction::Outgoing => self.take_outgoing(),
             Direction::Incoming => self.make_room_for_incoming(),
@@ -156,16 +180,25 @@ impl Session {
     }
 
     /// Ends all connections with `notification`, as a decoder, the RIB or an operator demands; the session comes back
-    /// after its back-off.
+    /// after its back-off. With the N bit of both sides the peer keeps our routes until then, but a Cease that stands for
+    /// longer, such as too many prefixes, goes out in a Hard Reset (RFC 8538 section 5.1). For an end of the routes
+    /// whatever the reason, give a Hard Reset.
     pub fn reset(&mut self, now: Instant, notification: Notification) {
-        let reason = match notification.code {
-            Notification::CEASE => DownReason::Reset(notification.clone()),
-            _ => DownReason::NotificationSent(notification.clone()),
-        };
         let connections = std::mem::take(&mut self.connections);
-        connections.iter().for_each(|connection| self.close(connection, Some(&notification)));
-        if let Some(furthest) = connections.iter().max_by_key(|connection| connection.state()) {
-            self.lost(now, furthest, reason);
+        let mut furthest: Option<(&Connection, Notification)> = None;
+        for connection in &connections {
+            let said = farewell(&notification, connection.restart(), Farewell::ForNow);
+            self.close(connection, Some(&said));
+            if furthest.as_ref().is_none_or(|(other, _)| other.state() < connection.state()) {
+                furthest = Some((connection, said));
+            }
+        }
+        if let Some((connection, said)) = furthest {
+            let reason = match said.code {
+                Notification::CEASE => DownReason::Reset(said),
+                _ => DownReason::NotificationSent(said),
+            };
+            self.lost(now, connection, reason);
         }
         self.report_state();
     }
@@ -257,6 +290,8 @@ impl Session {
     /// connect now, does so; a wait that would be shorter now is cut short.
     pub fn set_config(&mut self, now: Instant, config: SessionConfig) {
         let old = std::mem::replace(&mut self.config, config);
+        // Nobody waits for an attempt of a passive session: if it becomes active again, it makes another.
+        self.connecting &= !self.config.passive;
         if old.connect_retry != self.config.connect_retry {
             self.backoff.set_base(self.config.connect_retry);
             self.shorten_retry(now);

@@ -1,13 +1,27 @@
-//! Our OPEN, and what follows from the peer's (RFC 4271 section 6.2, RFC 5492, RFC 6286).
+//! Our OPEN, and what follows from the peer's (RFC 4271 section 6.2, RFC 5492, RFC 6286, RFC 6793).
+//!
+//! What does not suit is answered, in this order, with
+//!
+//! | the peer's OPEN has | NOTIFICATION | |
+//! |---|---|---|
+//! | another version than 4 | 2/1 and our version | [`Open::parse`] |
+//! | an optional parameter other than capabilities | 2/4 | [`Open::parse`] |
+//! | another AS than expected, 0 or AS_TRANS | 2/2 | RFC 7607, RFC 6793 |
+//! | the identifier 0, or ours within our AS | 2/3 | RFC 6286 |
+//! | a hold time of 1 or 2 | 2/6 | |
+//! | no family of ours | 2/7 and the capabilities of ours | RFC 5492 section 5 |
+//! | a role that does not suit ours | 2/11 | RFC 9234 section 4.2 |
 
 use std::time::Duration;
 
 use super::config::SessionConfig;
-use super::output::{ConnectionId, Direction};
-use crate::wire::capability::GracefulRestart;
+use super::output::{ConnectionId, Direction, DownReason};
+use super::restart::{PeerRestart, our_restart};
+use super::role::peer_role;
+use crate::wire::capability::{AddPathMode, ExtendedNextHop, Role};
 use crate::wire::header::{MAX_EXTENDED_LEN, MAX_LEN};
 use crate::wire::notification::open_error;
-use crate::wire::{Capability, Notification, Open};
+use crate::wire::{Capability, DecodeContext, Notification, Open};
 use crate::{Asn, Family, FamilySet, PeerKind, RouterId};
 
 /// What both sides agreed on.
@@ -31,21 +45,62 @@ pub struct Negotiated {
     pub families: FamilySet,
     /// AS numbers in UPDATEs are four octets wide (RFC 6793).
     pub four_octet_as: bool,
-    /// Messages may have up to 65535 octets (RFC 8654).
+    /// Both offered messages of up to 65535 octets (RFC 8654), so we may send them.
     pub extended_message: bool,
+    /// We offered them, so the peer may send them.
+    pub(super) takes_extended_message: bool,
     /// The peer answers a ROUTE-REFRESH (RFC 2918).
     pub route_refresh: bool,
+    /// Both know the markers around that answer (RFC 7313).
+    pub enhanced_refresh: bool,
+    /// The families whose routes come with path identifiers (RFC 7911).
+    pub add_path_receive: FamilySet,
+    /// The families whose routes go out with path identifiers (RFC 7911).
+    pub add_path_send: FamilySet,
+    /// The IPv4 families whose routes may have an IPv6 next hop (RFC 8950).
+    pub extended_next_hop: FamilySet,
+    /// The peer's role, which suits ours, if both told theirs (RFC 9234).
+    pub peer_role: Option<Role>,
+    /// What the peer said of its restart, if both offered graceful restart (RFC 4724).
+    pub restart: Option<PeerRestart>,
     /// All that the peer offered, in its order.
     pub peer_capabilities: Vec<Capability>,
-    /// Both offered graceful restart: the peer marks the end of its routes (RFC 4724 section 2).
-    pub peer_sends_end_of_rib: bool,
 }
 
 impl Negotiated {
-    /// Octets of the longest message, either way.
+    /// Octets of the longest message that we may send.
     #[must_use]
     pub fn max_message_len(&self) -> usize {
         if self.extended_message { MAX_EXTENDED_LEN } else { MAX_LEN }
+    }
+
+    /// Octets of the longest message that the peer may send. It is our offer alone that counts (RFC 8654 section 5).
+    pub(super) fn max_received_len(&self) -> usize {
+        if self.takes_extended_message { MAX_EXTENDED_LEN } else { MAX_LEN }
+    }
+
+    /// How the peer's UPDATEs are read. Several labels before a prefix are never offered.
+    #[must_use]
+    pub fn decode_context(&self) -> DecodeContext {
+        DecodeContext {
+            four_octet_as: self.four_octet_as,
+            add_path: self.add_path_receive,
+            extended_next_hop: self.extended_next_hop,
+            ..DecodeContext::new(self.kind, self.families)
+        }
+    }
+
+    /// Whether the peer marks the end of its routes: both offered graceful restart (RFC 4724 section 2).
+    #[must_use]
+    pub fn peer_sends_end_of_rib(&self) -> bool {
+        self.restart.is_some()
+    }
+
+    /// Whether routes of the peer may outlive this session if it ends for `reason` (RFC 4724 section 4.2, RFC 8538
+    /// section 4): those of the families in [`PeerRestart::families`] and [`PeerRestart::long_lived`].
+    #[must_use]
+    pub fn retains(&self, reason: &DownReason) -> bool {
+        self.restart.as_ref().is_some_and(|restart| restart.retains(reason))
     }
 
     /// The hold time; `None` if there is none.
@@ -54,7 +109,7 @@ impl Negotiated {
     }
 }
 
-/// The OPEN that we send. It offers what is built, nothing else.
+/// The OPEN that we send. It offers what the configuration asks for, nothing else.
 pub(super) fn our_open(config: &SessionConfig) -> Open {
     let mut capabilities: Vec<Capability> = config.families.iter().map(Capability::Multiprotocol).collect();
     capabilities.push(Capability::RouteRefresh);
@@ -62,10 +117,39 @@ pub(super) fn our_open(config: &SessionConfig) -> Open {
     if config.extended_message {
         capabilities.push(Capability::ExtendedMessage);
     }
-    if config.graceful_restart {
-        capabilities.push(Capability::GracefulRestart(GracefulRestart::default()));
+    if config.enhanced_refresh {
+        capabilities.push(Capability::EnhancedRouteRefresh);
     }
+    capabilities.extend(our_add_path(config));
+    capabilities.extend(our_next_hops(config));
+    // RFC 9234 section 4: a role is told to other ASes only.
+    let external = config.peer_as != Some(config.local_as);
+    capabilities.extend(config.role.filter(|_| external).map(Capability::Role));
+    capabilities.extend(our_restart(config));
     Open { asn: config.local_as, hold_time: config.hold_time, router_id: config.router_id, capabilities }
+}
+
+fn our_add_path(config: &SessionConfig) -> Option<Capability> {
+    let mode =
+        |family| match (config.add_path_receive.contains(family), config.add_path_send.contains(family)) {
+            (true, true) => Some(AddPathMode::Both),
+            (true, false) => Some(AddPathMode::Receive),
+            (false, true) => Some(AddPathMode::Send),
+            (false, false) => None,
+        };
+    let entries: Vec<_> = config.families.iter().filter_map(|family| Some((family, mode(family)?))).collect();
+    (!entries.is_empty()).then_some(Capability::AddPath(entries))
+}
+
+fn our_next_hops(config: &SessionConfig) -> Option<Capability> {
+    let families = config.extended_next_hop.intersection(config.families);
+    // RFC 8950 section 4: it is for IPv4 families; the others have IPv6 next hops anyway.
+    let entries: Vec<_> = families
+        .iter()
+        .filter(|family| family.afi == Family::IPV4_UNICAST.afi)
+        .map(|family| ExtendedNextHop { family, next_hop_afi: Family::IPV6_UNICAST.afi })
+        .collect();
+    (!entries.is_empty()).then_some(Capability::ExtendedNextHop(entries))
 }
 
 /// What follows from the peer's OPEN, or the NOTIFICATION to refuse it with.
@@ -75,29 +159,67 @@ pub(super) fn negotiate(
     direction: Direction,
     open: Open,
 ) -> Result<Negotiated, Notification> {
-    check(config, &open).map_err(|subcode| Notification::new(Notification::OPEN, subcode))?;
+    let refused = |subcode| Notification::new(Notification::OPEN, subcode);
+    check(config, &open).map_err(refused)?;
     let families = peer_families(&open.capabilities).intersection(config.families);
     if families.is_empty() {
         return Err(missing_families(config.families));
     }
-    let offers = |wanted: fn(&Capability) -> bool| open.capabilities.iter().any(wanted);
+    let kind = kind(config, open.asn);
+    let peer_role = match config.role.filter(|_| kind == PeerKind::External) {
+        Some(ours) => peer_role(ours, config.strict_role, &open.capabilities)
+            .map_err(|_| refused(open_error::ROLE_MISMATCH))?,
+        None => None,
+    };
+    let theirs = |capability: Capability| open.capabilities.contains(&capability);
+    let peer_paths = |mode| peer_add_path(&open.capabilities, mode).intersection(families);
     let hold_time = config.hold_time.min(open.hold_time);
     Ok(Negotiated {
         connection,
         direction,
         peer_as: open.asn,
         peer_router_id: open.router_id,
-        kind: kind(config, open.asn),
+        kind,
         hold_time,
         keepalive: Duration::from_secs(u64::from(hold_time)) / 3,
         families,
-        four_octet_as: offers(|c| matches!(c, Capability::FourOctetAs(_))),
-        extended_message: config.extended_message && offers(|c| matches!(c, Capability::ExtendedMessage)),
-        route_refresh: offers(|c| matches!(c, Capability::RouteRefresh)),
-        peer_sends_end_of_rib: config.graceful_restart
-            && offers(|c| matches!(c, Capability::GracefulRestart(_))),
+        four_octet_as: open.capabilities.iter().any(|c| matches!(c, Capability::FourOctetAs(_))),
+        extended_message: config.extended_message && theirs(Capability::ExtendedMessage),
+        takes_extended_message: config.extended_message,
+        route_refresh: theirs(Capability::RouteRefresh),
+        enhanced_refresh: config.enhanced_refresh && theirs(Capability::EnhancedRouteRefresh),
+        add_path_receive: config.add_path_receive.intersection(peer_paths(AddPathMode::Send)),
+        add_path_send: config.add_path_send.intersection(peer_paths(AddPathMode::Receive)),
+        extended_next_hop: agreed_next_hops(config, &open.capabilities).intersection(families),
+        peer_role,
+        restart: PeerRestart::negotiate(config, families, &open.capabilities),
         peer_capabilities: open.capabilities,
     })
+}
+
+/// The families for which the peer told `mode`, or both. Of several entries for a family the last counts.
+fn peer_add_path(capabilities: &[Capability], mode: AddPathMode) -> FamilySet {
+    let entries = capabilities.iter().flat_map(|capability| match capability {
+        Capability::AddPath(entries) => entries.as_slice(),
+        _ => &[],
+    });
+    entries.fold(FamilySet::EMPTY, |families, (family, told)| {
+        match *told == mode || *told == AddPathMode::Both {
+            true => families.with(*family),
+            false => families.without(*family),
+        }
+    })
+}
+
+/// The families for which both take an IPv6 next hop.
+fn agreed_next_hops(config: &SessionConfig, capabilities: &[Capability]) -> FamilySet {
+    let entries = |capability: &Capability| match capability {
+        Capability::ExtendedNextHop(entries) => entries.clone(),
+        _ => Vec::new(),
+    };
+    let ours: Vec<_> = our_next_hops(config).iter().flat_map(entries).collect();
+    let theirs = capabilities.iter().flat_map(entries);
+    theirs.filter(|entry| ours.contains(entry)).map(|entry| entry.family).collect()
 }
 
 fn kind(config: &SessionConfig, peer: Asn) -> PeerKind {
@@ -110,7 +232,8 @@ fn check(config: &SessionConfig, open: &Open) -> Result<(), u8> {
     // RFC 6286 section 2.1: an identifier is unique within an AS only.
     let ours = open.router_id == config.router_id && kind(config, open.asn) == PeerKind::Internal;
     match open {
-        _ if other_as || open.asn == Asn(0) => Err(open_error::BAD_PEER_AS),
+        // AS_TRANS stands for other numbers, it is nobody's own (RFC 6793).
+        _ if other_as || matches!(open.asn, Asn(0) | Asn::TRANS) => Err(open_error::BAD_PEER_AS),
         _ if ours || open.router_id == RouterId(0) => Err(open_error::BAD_IDENTIFIER),
         Open { hold_time: 1 | 2, .. } => Err(open_error::UNACCEPTABLE_HOLD_TIME),
         _ => Ok(()),
@@ -137,98 +260,4 @@ fn missing_families(families: FamilySet) -> Notification {
     let mut data = Vec::new();
     families.iter().for_each(|family| Capability::Multiprotocol(family).encode(&mut data));
     Notification::with_data(Notification::OPEN, open_error::UNSUPPORTED_CAPABILITY, data)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> SessionConfig {
-        SessionConfig::new(Asn(64512), RouterId(1), Some(Asn(64512)))
-    }
-
-    fn open() -> Open {
-        Open { asn: Asn(64512), hold_time: 30, router_id: RouterId(2), capabilities: vec![] }
-    }
-
-    fn outcome(config: &SessionConfig, open: Open) -> Result<Negotiated, (u8, u8)> {
-        negotiate(config, ConnectionId(1), Direction::Outgoing, open).map_err(|n| (n.code, n.subcode))
-    }
-
-    #[test]
-    fn a_peer_without_capabilities_speaks_ipv4_unicast_the_old_way() {
-        let agreed = outcome(&config(), open()).unwrap();
-        assert_eq!(agreed.families, FamilySet::EMPTY.with(Family::IPV4_UNICAST));
-        assert_eq!((agreed.hold_time, agreed.keepalive), (30, Duration::from_secs(10)));
-        assert!(!agreed.four_octet_as && !agreed.extended_message && !agreed.route_refresh);
-        assert!(!agreed.peer_sends_end_of_rib);
-        assert_eq!(agreed.max_message_len(), 4096);
-    }
-
-    #[test]
-    fn two_of_us_agree_on_all_that_is_offered() {
-        let theirs = SessionConfig { router_id: RouterId(2), ..config() };
-        let agreed = outcome(&config(), our_open(&theirs)).unwrap();
-        assert!(agreed.four_octet_as && agreed.extended_message && agreed.route_refresh);
-        assert!(agreed.peer_sends_end_of_rib);
-        assert_eq!((agreed.max_message_len(), agreed.kind), (65535, PeerKind::Internal));
-    }
-
-    #[test]
-    fn what_we_do_not_offer_is_not_agreed_on() {
-        let ours = SessionConfig { extended_message: false, graceful_restart: false, ..config() };
-        let theirs = SessionConfig { router_id: RouterId(2), ..config() };
-        let agreed = outcome(&ours, our_open(&theirs)).unwrap();
-        assert!(!agreed.extended_message && !agreed.peer_sends_end_of_rib);
-    }
-
-    #[test]
-    fn an_open_that_does_not_suit_is_refused_with_its_subcode() {
-        type Spoil = fn(&mut Open);
-        let cases: [(Spoil, u8); 6] = [
-            (|open| open.asn = Asn(64513), open_error::BAD_PEER_AS),
-            (|open| open.asn = Asn(0), open_error::BAD_PEER_AS),
-            (|open| open.router_id = RouterId(0), open_error::BAD_IDENTIFIER),
-            (|open| open.router_id = RouterId(1), open_error::BAD_IDENTIFIER),
-            (|open| open.hold_time = 1, open_error::UNACCEPTABLE_HOLD_TIME),
-            (|open| open.hold_time = 2, open_error::UNACCEPTABLE_HOLD_TIME),
-        ];
-        for (spoil, subcode) in cases {
-            let mut open = open();
-            spoil(&mut open);
-            assert_eq!(outcome(&config(), open).unwrap_err(), (2, subcode));
-        }
-    }
-
-    #[test]
-    fn a_peer_of_another_as_may_share_our_identifier() {
-        let config = SessionConfig { peer_as: None, ..config() };
-        let open = Open { asn: Asn(64513), router_id: RouterId(1), ..open() };
-        assert_eq!(outcome(&config, open).unwrap().kind, PeerKind::External);
-    }
-
-    #[test]
-    fn a_dynamic_peer_may_be_in_any_as_but_zero() {
-        let config = SessionConfig { peer_as: None, ..config() };
-        assert!(outcome(&config, Open { asn: Asn(4_200_000_000), ..open() }).is_ok());
-        assert_eq!(outcome(&config, Open { asn: Asn(0), ..open() }).unwrap_err(), (2, 2));
-    }
-
-    #[test]
-    fn a_hold_time_of_zero_on_either_side_is_none() {
-        assert_eq!(outcome(&config(), Open { hold_time: 0, ..open() }).unwrap().hold(), None);
-        let ours = SessionConfig { hold_time: 0, ..config() };
-        assert_eq!(outcome(&ours, open()).unwrap().keepalive, Duration::ZERO);
-    }
-
-    #[test]
-    fn no_common_family_is_answered_with_the_capabilities_that_are_missing() {
-        let both = FamilySet::EMPTY.with(Family::IPV4_UNICAST).with(Family::IPV6_UNICAST);
-        let config = SessionConfig { families: both, ..config() };
-        let vpn = Capability::Multiprotocol(Family { afi: 1, safi: 128 });
-        let open = Open { capabilities: vec![vpn], ..open() };
-        let refused = negotiate(&config, ConnectionId(1), Direction::Incoming, open).unwrap_err();
-        let data = vec![1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1];
-        assert_eq!(refused, Notification::with_data(2, 7, data));
-    }
 }

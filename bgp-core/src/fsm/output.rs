@@ -82,7 +82,7 @@ pub enum Output {
 pub enum Received<'a> {
     /// The body of an UPDATE, behind the header.
     Update(&'a [u8]),
-    /// A request for the routes of a family that both speak.
+    /// A request for the routes of a family that both speak, or, if RFC 7313 was agreed on, a marker around the answer.
     RouteRefresh(RouteRefresh),
 }
 
@@ -134,8 +134,11 @@ impl DownReason {
             | DownReason::SendHoldTimerExpired
             | DownReason::NotificationSent(_) => true,
             DownReason::NotificationReceived(n) | DownReason::Reset(n) => {
-                n.code != Notification::CEASE
-                    || matches!(n.subcode, cease::MAX_PREFIXES | cease::OUT_OF_RESOURCES)
+                // What a Hard Reset wraps is the reason.
+                let (code, subcode) =
+                    n.hard_reset_reason().map_or((n.code, n.subcode), |n| (n.code, n.subcode));
+                code != Notification::CEASE
+                    || matches!(subcode, cease::MAX_PREFIXES | cease::OUT_OF_RESOURCES)
             }
             DownReason::AdminDown
             | DownReason::TcpFailed

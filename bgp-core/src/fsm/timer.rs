@@ -4,7 +4,7 @@ use crate::Instant;
 
 /// What can fall due. The first two belong to the session, the others to one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Timer {
+pub enum Timer {
     /// The next attempt to connect.
     ConnectRetry,
     /// The end of the pause in which connections are refused.

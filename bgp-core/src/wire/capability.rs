@@ -1,46 +1,74 @@
 //! Capabilities (RFC 5492): what a speaker can do beyond RFC 4271.
+//!
+//! Reserved bits and octets are not part of the types: they are ignored when read and zero when written. All else
+//! that is read is written again octet for octet, entries with values that nobody has defined included.
 
 mod display;
+mod encode;
+mod offered;
 mod parse;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub use offered::Offered;
 
 use crate::{Asn, Family};
 
 /// One capability of an OPEN.
 ///
 /// A value that does not parse is no error of the OPEN: the capability is kept as [`Capability::Unknown`], hence
-/// without effect.
+/// without effect. What a capability means that is there more than once, [`Offered`] tells.
+///
+/// ```
+/// use bgp_core::Family;
+/// use bgp_core::wire::Capability;
+///
+/// assert_eq!(Capability::parse(1, &[0, 2, 0, 1]), Capability::Multiprotocol(Family::IPV6_UNICAST));
+/// assert_eq!(Capability::parse(9, &[3]).to_string(), "role customer");
+/// assert_eq!(Capability::parse(65, &[0, 1]).to_string(), "four-octet-as 0x0001"); // two octets too few
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Capability {
-    /// Routes of this family (RFC 4760 section 8).
+    /// Code 1: routes of this family (RFC 4760 section 8).
     Multiprotocol(Family),
-    /// ROUTE-REFRESH is understood (RFC 2918).
+    /// Code 2: ROUTE-REFRESH is understood (RFC 2918).
     RouteRefresh,
-    /// Next hops of another family than the routes' (RFC 8950).
+    /// Code 3: outbound route filters are sent or taken (RFC 5291 section 4).
+    OutboundRouteFilter(Vec<OrfFamily>),
+    /// Code 5: next hops of another family than the routes' (RFC 8950 section 4).
     ExtendedNextHop(Vec<ExtendedNextHop>),
-    /// Messages of up to 65535 octets (RFC 8654).
+    /// Code 6: messages of up to 65535 octets (RFC 8654).
     ExtendedMessage,
-    /// The speaker's place between the two ASes: 0 provider, 1 route server, 2 its client, 3 customer, 4 peer
-    /// (RFC 9234).
-    Role(u8),
-    /// Routes are kept while the session restarts (RFC 4724).
+    /// Code 8: prefixes bound to several labels (RFC 8277 section 2.1).
+    MultipleLabels(Vec<LabelCount>),
+    /// Code 9: the speaker's place between the two ASes (RFC 9234 section 4.1).
+    Role(Role),
+    /// Code 64: routes are kept while the session restarts (RFC 4724 section 3).
     GracefulRestart(GracefulRestart),
-    /// AS numbers are four octets wide; this is the speaker's (RFC 6793).
+    /// Code 65: AS numbers are four octets wide; this is the speaker's (RFC 6793 section 3).
     FourOctetAs(Asn),
-    /// Several paths to a destination, and in which direction (RFC 7911).
+    /// Code 69: several paths to a destination, and in which direction (RFC 7911 section 4).
+    ///
+    /// A mode other than the three defined makes the whole capability unknown, as that section asks for; so none
+    /// that was read holds [`SendReceive::Other`].
     AddPath(Vec<(Family, AddPathMode)>),
-    /// The answer to a ROUTE-REFRESH has a begin and an end (RFC 7313).
+    /// Code 70: the answer to a ROUTE-REFRESH has a begin and an end (RFC 7313).
     EnhancedRouteRefresh,
-    /// Routes are kept long after the session ended (RFC 9494).
+    /// Code 71: routes are kept long after the session ended (RFC 9494 section 3.1).
     LongLivedGracefulRestart(Vec<LongLived>),
-    /// The speaker's name (draft-walton-bgp-hostname-capability).
+    /// Code 73: the speaker's name (draft-walton-bgp-hostname-capability).
     Fqdn {
-        /// The host.
+        /// The host; UTF-8, with the domain at most 253 octets.
         hostname: String,
         /// Its domain, often empty.
         domain: String,
     },
-    /// The speaker's program and version (draft-abraitis-bgp-version-capability).
+    /// Code 75: the speaker's program and version, UTF-8 of 1 to 254 octets (draft-abraitis-bgp-version-capability).
     SoftwareVersion(String),
+    /// Code 128: what Cisco's routers sent before RFC 2918; it asks for messages of a type of its own.
+    RouteRefreshCisco,
+    /// Code 130: what Cisco's routers sent before RFC 5291, in the same form.
+    OutboundRouteFilterCisco(Vec<OrfFamily>),
     /// Another one, or one of the above whose value does not parse.
     Unknown {
         /// The capability code.
@@ -55,9 +83,9 @@ pub enum Capability {
 pub struct GracefulRestart {
     /// The R bit: it has restarted.
     pub restarted: bool,
-    /// The N bit: NOTIFICATIONs and hold timer expiry keep the routes too (RFC 8538).
+    /// The N bit: NOTIFICATIONs and hold timer expiry keep the routes too (RFC 8538 section 2).
     pub notification: bool,
-    /// How long its routes should be kept, in seconds, at most 4095.
+    /// How long its routes should be kept, in seconds; a value over 4095 is written as 4095.
     pub restart_time: u16,
     /// The families it keeps forwarding for. With none it only announces that it sends End-of-RIB.
     pub families: Vec<RestartFamily>,
@@ -79,7 +107,7 @@ pub struct LongLived {
     pub family: Family,
     /// The F bit: forwarding went on over the restart.
     pub forwarding: bool,
-    /// How long stale routes are kept, in seconds, at most 2^24 - 1.
+    /// How long stale routes are kept, in seconds; a value over 2^24 - 1 is written as that.
     pub stale_time: u32,
 }
 
@@ -92,24 +120,148 @@ pub struct ExtendedNextHop {
     pub next_hop_afi: u16,
 }
 
-/// The directions in which a speaker uses path identifiers (RFC 7911 section 4).
+/// A family in [`Capability::MultipleLabels`] (RFC 8277 section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum AddPathMode {
-    /// It can receive them.
-    Receive = 1,
-    /// It can send them.
-    Send = 2,
-    /// Both.
-    Both = 3,
+pub struct LabelCount {
+    /// Which.
+    pub family: Family,
+    /// How many labels the speaker takes for one prefix; 255 sets no limit, 0 and 1 are to be ignored.
+    pub count: u8,
+}
+
+/// A family in [`Capability::OutboundRouteFilter`] (RFC 5291 section 4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OrfFamily {
+    /// Which.
+    pub family: Family,
+    /// ORF types, as [`orf::ADDRESS_PREFIX`](super::orf::ADDRESS_PREFIX), and who sends filters of that type.
+    pub types: Vec<(u8, SendReceive)>,
+}
+
+/// Which way something may go, seen from the speaker: the Send/Receive field of RFC 7911 section 4 and of RFC 5291
+/// section 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SendReceive {
+    /// 1: it can receive.
+    Receive,
+    /// 2: it can send.
+    Send,
+    /// 3: both.
+    Both,
+    /// A value that is not defined, hence neither.
+    Other(u8),
+}
+
+/// The directions in which a speaker uses path identifiers (RFC 7911 section 4).
+pub type AddPathMode = SendReceive;
+
+impl SendReceive {
+    /// The field with this value.
+    #[must_use]
+    pub fn from_code(code: u8) -> SendReceive {
+        match code {
+            1 => SendReceive::Receive,
+            2 => SendReceive::Send,
+            3 => SendReceive::Both,
+            other => SendReceive::Other(other),
+        }
+    }
+
+    /// The field's value.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            SendReceive::Receive => 1,
+            SendReceive::Send => 2,
+            SendReceive::Both => 3,
+            SendReceive::Other(code) => code,
+        }
+    }
+
+    /// Whether the speaker sends.
+    #[must_use]
+    pub fn sends(self) -> bool {
+        matches!(self, SendReceive::Send | SendReceive::Both)
+    }
+
+    /// Whether the speaker receives.
+    #[must_use]
+    pub fn receives(self) -> bool {
+        matches!(self, SendReceive::Receive | SendReceive::Both)
+    }
+}
+
+/// What a speaker is to the other side (RFC 9234 section 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// 0: it sells transit to the other.
+    Provider,
+    /// 1: a route server, called RS.
+    RouteServer,
+    /// 2: a client of a route server, called RS-Client.
+    RouteServerClient,
+    /// 3: it buys transit from the other.
+    Customer,
+    /// 4: neither pays the other.
+    Peer,
+    /// A value that is not assigned.
+    Other(u8),
+}
+
+impl Role {
+    /// All assigned roles, in the order of their numbers.
+    pub const ALL: [Role; 5] =
+        [Role::Provider, Role::RouteServer, Role::RouteServerClient, Role::Customer, Role::Peer];
+
+    /// The role numbered `code`.
+    #[must_use]
+    pub fn from_code(code: u8) -> Role {
+        match code {
+            0 => Role::Provider,
+            1 => Role::RouteServer,
+            2 => Role::RouteServerClient,
+            3 => Role::Customer,
+            4 => Role::Peer,
+            other => Role::Other(other),
+        }
+    }
+
+    /// The role's number.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Role::Provider => 0,
+            Role::RouteServer => 1,
+            Role::RouteServerClient => 2,
+            Role::Customer => 3,
+            Role::Peer => 4,
+            Role::Other(code) => code,
+        }
+    }
+
+    /// The role that the other side must have (RFC 9234 section 4.2, table 2); none suits a value that is not
+    /// assigned.
+    #[must_use]
+    pub fn counterpart(self) -> Option<Role> {
+        match self {
+            Role::Provider => Some(Role::Customer),
+            Role::RouteServer => Some(Role::RouteServerClient),
+            Role::RouteServerClient => Some(Role::RouteServer),
+            Role::Customer => Some(Role::Provider),
+            Role::Peer => Some(Role::Peer),
+            Role::Other(_) => None,
+        }
+    }
 }
 
 /// The capability codes that have a type here.
 mod code {
     pub(super) const MULTIPROTOCOL: u8 = 1;
     pub(super) const ROUTE_REFRESH: u8 = 2;
+    pub(super) const ORF: u8 = 3;
     pub(super) const EXTENDED_NEXT_HOP: u8 = 5;
     pub(super) const EXTENDED_MESSAGE: u8 = 6;
+    pub(super) const MULTIPLE_LABELS: u8 = 8;
     pub(super) const ROLE: u8 = 9;
     pub(super) const GRACEFUL_RESTART: u8 = 64;
     pub(super) const FOUR_OCTET_AS: u8 = 65;
@@ -118,17 +270,19 @@ mod code {
     pub(super) const LONG_LIVED: u8 = 71;
     pub(super) const FQDN: u8 = 73;
     pub(super) const SOFTWARE_VERSION: u8 = 75;
+    pub(super) const ROUTE_REFRESH_CISCO: u8 = 128;
+    pub(super) const ORF_CISCO: u8 = 130;
 }
 
 /// The names of all registered codes that speakers are seen to send.
 const NAMES: &[(u8, &str)] = &[
     (code::MULTIPROTOCOL, "multiprotocol"),
     (code::ROUTE_REFRESH, "route-refresh"),
-    (3, "outbound-route-filtering"),
+    (code::ORF, "outbound-route-filtering"),
     (code::EXTENDED_NEXT_HOP, "extended-next-hop"),
     (code::EXTENDED_MESSAGE, "extended-message"),
     (7, "bgpsec"),
-    (8, "multiple-labels"),
+    (code::MULTIPLE_LABELS, "multiple-labels"),
     (code::ROLE, "role"),
     (code::GRACEFUL_RESTART, "graceful-restart"),
     (code::FOUR_OCTET_AS, "four-octet-as"),
@@ -142,8 +296,8 @@ const NAMES: &[(u8, &str)] = &[
     (74, "bfd-strict-mode"),
     (code::SOFTWARE_VERSION, "software-version"),
     (76, "paths-limit"),
-    (128, "route-refresh-cisco"),
-    (130, "outbound-route-filtering-cisco"),
+    (code::ROUTE_REFRESH_CISCO, "route-refresh-cisco"),
+    (code::ORF_CISCO, "outbound-route-filtering-cisco"),
     (131, "multisession-cisco"),
 ];
 
@@ -154,6 +308,7 @@ const FORWARDING: u8 = 0x80;
 const RESTARTED: u16 = 0x8000;
 const NOTIFICATION: u16 = 0x4000;
 const RESTART_TIME: u16 = 0x0fff;
+const STALE_TIME: u32 = 0x00ff_ffff;
 
 impl Capability {
     /// The capability code.
@@ -162,8 +317,10 @@ impl Capability {
         match self {
             Capability::Multiprotocol(_) => code::MULTIPROTOCOL,
             Capability::RouteRefresh => code::ROUTE_REFRESH,
+            Capability::OutboundRouteFilter(_) => code::ORF,
             Capability::ExtendedNextHop(_) => code::EXTENDED_NEXT_HOP,
             Capability::ExtendedMessage => code::EXTENDED_MESSAGE,
+            Capability::MultipleLabels(_) => code::MULTIPLE_LABELS,
             Capability::Role(_) => code::ROLE,
             Capability::GracefulRestart(_) => code::GRACEFUL_RESTART,
             Capability::FourOctetAs(_) => code::FOUR_OCTET_AS,
@@ -172,6 +329,8 @@ impl Capability {
             Capability::LongLivedGracefulRestart(_) => code::LONG_LIVED,
             Capability::Fqdn { .. } => code::FQDN,
             Capability::SoftwareVersion(_) => code::SOFTWARE_VERSION,
+            Capability::RouteRefreshCisco => code::ROUTE_REFRESH_CISCO,
+            Capability::OutboundRouteFilterCisco(_) => code::ORF_CISCO,
             Capability::Unknown { code, .. } => *code,
         }
     }
@@ -180,226 +339,5 @@ impl Capability {
     #[must_use]
     pub fn name(&self) -> Option<&'static str> {
         NAMES.iter().find(|(code, _)| *code == self.code()).map(|(_, name)| *name)
-    }
-
-    /// Appends code, length and value. A value that its length octet cannot count is not written at all.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut value = Vec::new();
-        self.write_value(&mut value);
-        if let Ok(len) = u8::try_from(value.len()) {
-            out.extend_from_slice(&[self.code(), len]);
-            out.extend_from_slice(&value);
-        }
-    }
-
-    fn write_value(&self, out: &mut Vec<u8>) {
-        match self {
-            Capability::RouteRefresh | Capability::ExtendedMessage | Capability::EnhancedRouteRefresh => (),
-            Capability::Multiprotocol(family) => {
-                out.extend_from_slice(&family.afi.to_be_bytes());
-                out.extend_from_slice(&[0, family.safi]);
-            }
-            Capability::ExtendedNextHop(entries) => {
-                for entry in entries {
-                    out.extend_from_slice(&entry.family.afi.to_be_bytes());
-                    out.extend_from_slice(&[0, entry.family.safi]);
-                    out.extend_from_slice(&entry.next_hop_afi.to_be_bytes());
-                }
-            }
-            Capability::Role(role) => out.push(*role),
-            Capability::GracefulRestart(restart) => write_restart(restart, out),
-            Capability::FourOctetAs(asn) => out.extend_from_slice(&asn.0.to_be_bytes()),
-            Capability::AddPath(entries) => {
-                for (family, mode) in entries {
-                    write_family(*family, out);
-                    out.push(*mode as u8);
-                }
-            }
-            Capability::LongLivedGracefulRestart(entries) => {
-                for entry in entries {
-                    let [_, high, middle, low] = entry.stale_time.to_be_bytes();
-                    write_family(entry.family, out);
-                    out.extend_from_slice(&[forwarding(entry.forwarding), high, middle, low]);
-                }
-            }
-            Capability::Fqdn { hostname, domain } => {
-                write_text(hostname, out);
-                write_text(domain, out);
-            }
-            Capability::SoftwareVersion(version) => write_text(version, out),
-            Capability::Unknown { value, .. } => out.extend_from_slice(value),
-        }
-    }
-}
-
-fn write_restart(restart: &GracefulRestart, out: &mut Vec<u8>) {
-    let flag = |set: bool, bit: u16| if set { bit } else { 0 };
-    let time = restart.restart_time.min(RESTART_TIME);
-    let head = flag(restart.restarted, RESTARTED) | flag(restart.notification, NOTIFICATION) | time;
-    out.extend_from_slice(&head.to_be_bytes());
-    for entry in &restart.families {
-        write_family(entry.family, out);
-        out.push(forwarding(entry.forwarding));
-    }
-}
-
-fn forwarding(set: bool) -> u8 {
-    if set { FORWARDING } else { 0 }
-}
-
-fn write_family(family: Family, out: &mut Vec<u8>) {
-    out.extend_from_slice(&family.afi.to_be_bytes());
-    out.push(family.safi);
-}
-
-/// Appends a text behind its length; one that is too long makes the value too long, so that it isn't written.
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
-    out.extend_from_slice(text.as_bytes().get(..MAX_VALUE + 1).unwrap_or(text.as_bytes()));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn samples() -> Vec<Capability> {
-        vec![
-            Capability::Multiprotocol(Family::IPV6_UNICAST),
-            Capability::RouteRefresh,
-            Capability::ExtendedNextHop(vec![ExtendedNextHop {
-                family: Family::IPV4_UNICAST,
-                next_hop_afi: 2,
-            }]),
-            Capability::ExtendedMessage,
-            Capability::Role(3),
-            Capability::GracefulRestart(GracefulRestart {
-                restarted: true,
-                notification: true,
-                restart_time: 120,
-                families: vec![RestartFamily { family: Family::IPV4_UNICAST, forwarding: true }],
-            }),
-            Capability::FourOctetAs(Asn(4_200_000_000)),
-            Capability::AddPath(vec![(Family::IPV4_UNICAST, AddPathMode::Both)]),
-            Capability::EnhancedRouteRefresh,
-            Capability::LongLivedGracefulRestart(vec![LongLived {
-                family: Family::IPV6_UNICAST,
-                forwarding: false,
-                stale_time: 86_400,
-            }]),
-            Capability::Fqdn { hostname: "node-7".into(), domain: "example".into() },
-            Capability::SoftwareVersion("router/1.0".into()),
-            Capability::Unknown { code: 222, value: vec![1, 2] },
-        ]
-    }
-
-    #[test]
-    fn every_capability_reads_back_what_was_written() {
-        let mut bytes = Vec::new();
-        samples().iter().for_each(|capability| capability.encode(&mut bytes));
-        assert_eq!(Capability::parse_all(&bytes), Some(samples()));
-    }
-
-    #[test]
-    fn every_capability_shows_its_name_and_value() {
-        let shown: Vec<String> = samples().iter().map(Capability::to_string).collect();
-        assert_eq!(
-            shown,
-            [
-                "multiprotocol ipv6",
-                "route-refresh",
-                "extended-next-hop ipv4/next-hop-afi2",
-                "extended-message",
-                "role customer",
-                "graceful-restart 120s restarted notification ipv4/forwarding",
-                "four-octet-as 4200000000",
-                "add-path ipv4/both",
-                "enhanced-route-refresh",
-                "long-lived-graceful-restart ipv6/86400s",
-                "fqdn node-7.example",
-                "software-version \"router/1.0\"",
-                "capability-222 0x0102",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_value_cut_off_anywhere_is_kept_as_unknown_or_is_a_shorter_list() {
-        for capability in samples() {
-            let mut bytes = Vec::new();
-            capability.encode(&mut bytes);
-            for cut in 2..bytes.len() {
-                let parsed = Capability::parse(bytes[0], &bytes[2..cut]);
-                assert_ne!(parsed, capability);
-            }
-        }
-    }
-
-    // CVE-2023-31489: a short long-lived graceful restart capability.
-    #[test]
-    fn a_short_long_lived_entry_makes_the_capability_unknown() {
-        for len in [1, 3, 6, 8, 13] {
-            let value = vec![0; len];
-            assert_eq!(Capability::parse(71, &value), Capability::Unknown { code: 71, value });
-        }
-    }
-
-    // CVE-2023-41361 and CVE-2025-43971: the length of the version is too big, or zero.
-    #[test]
-    fn a_software_version_with_a_wrong_length_is_unknown() {
-        for value in [vec![], vec![0], vec![200, b'x'], vec![1, b'x', b'y'], vec![1, 0xff]] {
-            assert_eq!(Capability::parse(75, &value), Capability::Unknown { code: 75, value });
-        }
-    }
-
-    // CVE-2024-31949: an entry of unexpected length must not stop the loop from advancing.
-    #[test]
-    fn graceful_restart_with_a_partial_family_is_unknown() {
-        for extra in [1, 2, 3, 5] {
-            let value = vec![0; 2 + extra];
-            assert_eq!(Capability::parse(64, &value), Capability::Unknown { code: 64, value });
-        }
-    }
-
-    // CVE-2026-49837: a capability was read past its own length into the next one.
-    #[test]
-    fn a_short_capability_does_not_reach_into_the_next() {
-        let parsed = Capability::parse_all(&[1, 2, 0, 1, 2, 0]);
-        let short = Capability::Unknown { code: 1, value: vec![0, 1] };
-        assert_eq!(parsed, Some(vec![short, Capability::RouteRefresh]));
-    }
-
-    #[test]
-    fn a_capability_longer_than_its_parameter_is_an_error_of_the_open() {
-        assert_eq!(Capability::parse_all(&[65, 4, 0, 0]), None);
-        assert_eq!(Capability::parse_all(&[65]), None);
-        assert_eq!(Capability::parse_all(&[]), Some(vec![]));
-    }
-
-    #[test]
-    fn a_value_too_long_for_its_length_octet_is_left_out() {
-        let mut bytes = Vec::new();
-        Capability::SoftwareVersion("x".repeat(300)).encode(&mut bytes);
-        Capability::Unknown { code: 200, value: vec![0; 256] }.encode(&mut bytes);
-        assert_eq!(bytes, []);
-    }
-
-    #[test]
-    fn control_characters_of_a_peer_are_escaped() {
-        let shown = Capability::SoftwareVersion("\u{1b}[31m".into()).to_string();
-        assert_eq!(shown, "software-version \"\\u{1b}[31m\"");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_value_is_read_shown_and_written_again(
-            code in proptest::num::u8::ANY,
-            value in proptest::collection::vec(proptest::num::u8::ANY, 0..=255)
-        ) {
-            let capability = Capability::parse(code, &value);
-            proptest::prop_assert!(!capability.to_string().is_empty());
-            let mut bytes = Vec::new();
-            capability.encode(&mut bytes);
-            proptest::prop_assert_eq!(Capability::parse(bytes[0], &bytes[2..]), capability);
-        }
     }
 }

@@ -164,16 +164,7 @@ impl FaultKind {
 
     /// The subcode of an UPDATE Message Error that names it (RFC 4271 section 6.3).
     fn subcode(&self, code: u8) -> u8 {
-        const MALFORMED_ATTRIBUTE_LIST: u8 = 1;
-        const UNRECOGNIZED_WELL_KNOWN: u8 = 2;
-        const MISSING_WELL_KNOWN: u8 = 3;
-        const ATTRIBUTE_FLAGS: u8 = 4;
-        const ATTRIBUTE_LENGTH: u8 = 5;
-        const INVALID_ORIGIN: u8 = 6;
-        const INVALID_NEXT_HOP: u8 = 8;
-        const OPTIONAL_ATTRIBUTE: u8 = 9;
-        const INVALID_NETWORK_FIELD: u8 = 10;
-        const MALFORMED_AS_PATH: u8 = 11;
+        use super::notification::update_error::*;
         match self {
             FaultKind::UnknownWellKnown => UNRECOGNIZED_WELL_KNOWN,
             FaultKind::Missing => MISSING_WELL_KNOWN,

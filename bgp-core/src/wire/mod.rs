@@ -3,7 +3,7 @@
 //! ```text
 //!  bytes ─► header::frame ─► kind + body ─┬─► Open          (with its Capabilities)
 //!                                         ├─► Notification
-//!                                         ├─► RouteRefresh
+//!                                         ├─► RouteRefresh  (second look: its filters, Orf)
 //!                                         ├─► KEEPALIVE has no body
 //!                                         └─► UpdateView  step 1: where everything is, destinations readable
 //!                                               │
@@ -39,6 +39,7 @@ mod next_hop;
 pub mod nlri;
 pub mod notification;
 pub mod open;
+pub mod orf;
 mod plain;
 mod pmsi;
 mod prefix_sid;
@@ -66,6 +67,7 @@ pub use nlri::{Destination, Destinations, LabelForm, Nlri, NlriError, NlriForm, 
 pub use nlri::{Label, LabeledPrefix, Labels, RouteDistinguisher, RouteTargetMembership, VpnPrefix};
 pub use notification::Notification;
 pub use open::Open;
+pub use orf::Orf;
 pub use pmsi::{PmsiTunnel, PmsiTunnelType};
 pub use prefix_sid::{PrefixSid, PrefixSidTlv};
 pub use refresh::RouteRefresh;

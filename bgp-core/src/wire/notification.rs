@@ -1,6 +1,9 @@
 //! NOTIFICATION (RFC 4271 section 4.5) and the names of its codes.
 
-use std::fmt;
+mod display;
+mod names;
+#[cfg(test)]
+mod tests;
 
 use nom::combinator::rest;
 use nom::multi::length_data;
@@ -35,6 +38,32 @@ pub mod open_error {
     pub const UNACCEPTABLE_HOLD_TIME: u8 = 6;
     /// A capability that we need is missing; the data lists what we need.
     pub const UNSUPPORTED_CAPABILITY: u8 = 7;
+    /// The two roles don't suit each other, or the peer sent several (RFC 9234 section 4.2).
+    pub const ROLE_MISMATCH: u8 = 11;
+}
+
+/// Subcodes of the UPDATE message error, code 3 (RFC 4271 section 6.3).
+pub mod update_error {
+    /// The attributes don't hold together.
+    pub const MALFORMED_ATTRIBUTE_LIST: u8 = 1;
+    /// An attribute is marked well-known but not known; the data is the attribute.
+    pub const UNRECOGNIZED_WELL_KNOWN: u8 = 2;
+    /// A mandatory attribute is missing; the data is its type code.
+    pub const MISSING_WELL_KNOWN: u8 = 3;
+    /// An attribute's flags are not as specified; the data is the attribute.
+    pub const ATTRIBUTE_FLAGS: u8 = 4;
+    /// An attribute's length is not one that it can have; the data is the attribute.
+    pub const ATTRIBUTE_LENGTH: u8 = 5;
+    /// ORIGIN has an undefined value; the data is the attribute.
+    pub const INVALID_ORIGIN: u8 = 6;
+    /// NEXT_HOP is no address of a host; the data is the attribute.
+    pub const INVALID_NEXT_HOP: u8 = 8;
+    /// Another attribute is wrong; the data is the attribute.
+    pub const OPTIONAL_ATTRIBUTE: u8 = 9;
+    /// The destinations can't be read.
+    pub const INVALID_NETWORK_FIELD: u8 = 10;
+    /// AS_PATH can't be read.
+    pub const MALFORMED_AS_PATH: u8 = 11;
 }
 
 /// Subcodes of the finite state machine error, code 5 (RFC 6608).
@@ -77,84 +106,34 @@ pub mod refresh_error {
     pub const INVALID_LENGTH: u8 = 1;
 }
 
-/// The names of the subcodes of one error code.
-type Subcodes = &'static [(u8, &'static str)];
-
-const NAMES: &[(u8, &str, Subcodes)] = &[
-    (
-        1,
-        "Message Header Error",
-        &[(1, "Connection Not Synchronized"), (2, "Bad Message Length"), (3, "Bad Message Type")],
-    ),
-    (
-        2,
-        "OPEN Message Error",
-        &[
-            (1, "Unsupported Version Number"),
-            (2, "Bad Peer AS"),
-            (3, "Bad BGP Identifier"),
-            (4, "Unsupported Optional Parameter"),
-            (5, "Authentication Failure"),
-            (6, "Unacceptable Hold Time"),
-            (7, "Unsupported Capability"),
-            (11, "Role Mismatch"),
-        ],
-    ),
-    (
-        3,
-        "UPDATE Message Error",
-        &[
-            (1, "Malformed Attribute List"),
-            (2, "Unrecognized Well-known Attribute"),
-            (3, "Missing Well-known Attribute"),
-            (4, "Attribute Flags Error"),
-            (5, "Attribute Length Error"),
-            (6, "Invalid ORIGIN Attribute"),
-            (7, "AS Routing Loop"),
-            (8, "Invalid NEXT_HOP Attribute"),
-            (9, "Optional Attribute Error"),
-            (10, "Invalid Network Field"),
-            (11, "Malformed AS_PATH"),
-        ],
-    ),
-    (4, "Hold Timer Expired", &[]),
-    (
-        5,
-        "Finite State Machine Error",
-        &[
-            (1, "Unexpected Message in OpenSent"),
-            (2, "Unexpected Message in OpenConfirm"),
-            (3, "Unexpected Message in Established"),
-        ],
-    ),
-    (
-        6,
-        "Cease",
-        &[
-            (1, "Maximum Number of Prefixes Reached"),
-            (2, "Administrative Shutdown"),
-            (3, "Peer De-configured"),
-            (4, "Administrative Reset"),
-            (5, "Connection Rejected"),
-            (6, "Other Configuration Change"),
-            (7, "Connection Collision Resolution"),
-            (8, "Out of Resources"),
-            (9, "Hard Reset"),
-            (10, "BFD Down"),
-        ],
-    ),
-    (7, "ROUTE-REFRESH Message Error", &[(1, "Invalid Message Length")]),
-    (8, "Send Hold Timer Expired", &[]),
-];
-
-/// Why a session ends. Also what a decoder answers with when it cannot go on.
+/// Why a session ends (RFC 4271 section 4.5). Also what a decoder answers with when it cannot go on.
+///
+/// `Display` shows the names of code and subcode, then the data: as what it is where the RFCs give it a form, else its
+/// first 32 octets. What a peer wrote is escaped.
+///
+/// ```
+/// use bgp_core::Notification;
+/// use bgp_core::wire::frame;
+/// use bgp_core::wire::header::MAX_LEN;
+/// use bgp_core::wire::notification::cease;
+///
+/// let mut bytes = Vec::new();
+/// Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, "back at 14:00").encode(&mut bytes);
+///
+/// let message = frame(&bytes, MAX_LEN)?.expect("a whole message");
+/// let read = Notification::parse(message.body).expect("code and subcode");
+/// assert_eq!((read.code, read.subcode), (Notification::CEASE, cease::ADMINISTRATIVE_SHUTDOWN));
+/// assert_eq!(read.shutdown_text(), Some("back at 14:00"));
+/// assert_eq!(read.to_string(), "Cease: Administrative Shutdown \"back at 14:00\"");
+/// # Ok::<(), Notification>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Notification {
     /// The error code: one of the constants of this type, or another that a peer sent.
     pub code: u8,
     /// The subcode; 0 where the code has none.
     pub subcode: u8,
-    /// What the code says about the fault, at most 4075 octets when sent.
+    /// What the code says about the fault; no more than 4075 octets of it are sent.
     pub data: Vec<u8>,
 }
 
@@ -163,7 +142,7 @@ impl Notification {
     pub const HEADER: u8 = 1;
     /// The OPEN is wrong; subcodes in [`open_error`].
     pub const OPEN: u8 = 2;
-    /// An UPDATE is wrong (RFC 4271 section 6.3).
+    /// An UPDATE is wrong; subcodes in [`update_error`].
     pub const UPDATE: u8 = 3;
     /// Nothing came for the hold time.
     pub const HOLD_TIMER_EXPIRED: u8 = 4;
@@ -221,23 +200,6 @@ impl Notification {
         });
     }
 
-    /// The name of the error code.
-    #[must_use]
-    pub fn code_name(&self) -> Option<&'static str> {
-        self.names().map(|(name, _)| name)
-    }
-
-    /// The name of the subcode.
-    #[must_use]
-    pub fn subcode_name(&self) -> Option<&'static str> {
-        let (_, subcodes) = self.names()?;
-        subcodes.iter().find(|(subcode, _)| *subcode == self.subcode).map(|(_, name)| *name)
-    }
-
-    fn names(&self) -> Option<(&'static str, Subcodes)> {
-        NAMES.iter().find(|(code, ..)| *code == self.code).map(|(_, name, subcodes)| (*name, *subcodes))
-    }
-
     fn has_text(&self) -> bool {
         self.code == Notification::CEASE
             && matches!(self.subcode, cease::ADMINISTRATIVE_SHUTDOWN | cease::ADMINISTRATIVE_RESET)
@@ -259,117 +221,5 @@ impl Notification {
     pub fn hard_reset_reason(&self) -> Option<Notification> {
         let hard = self.code == Notification::CEASE && self.subcode == cease::HARD_RESET;
         if hard { Notification::parse(&self.data) } else { None }
-    }
-
-    fn write_name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code_name() {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "Error {}", self.code)?,
-        }
-        match (self.subcode, self.subcode_name()) {
-            (_, Some(name)) => write!(f, ": {name}"),
-            (0, None) => Ok(()),
-            (subcode, None) => write!(f, ": subcode {subcode}"),
-        }
-    }
-
-    fn write_data(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 32;
-        if let Some(text) = self.shutdown_text() {
-            return write!(f, " \"{}\"", text.escape_debug());
-        }
-        if self.data.is_empty() {
-            return Ok(());
-        }
-        f.write_str(" (data ")?;
-        self.data.iter().take(SHOWN).try_for_each(|octet| write!(f, "{octet:02x}"))?;
-        f.write_str(if self.data.len() > SHOWN { "…)" } else { ")" })
-    }
-}
-
-/// The names of code and subcode, then the text or the first 32 octets of the data.
-impl fmt::Display for Notification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_name(f)?;
-        let Some(inner) = self.hard_reset_reason() else { return self.write_data(f) };
-        f.write_str(" (")?;
-        inner.write_name(f)?;
-        inner.write_data(f)?;
-        f.write_str(")")
-    }
-}
-
-impl std::error::Error for Notification {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::header::frame;
-
-    fn through_the_wire(notification: &Notification) -> Notification {
-        let mut bytes = Vec::new();
-        notification.encode(&mut bytes);
-        Notification::parse(frame(&bytes, MAX_LEN).unwrap().unwrap().body).unwrap()
-    }
-
-    #[test]
-    fn a_shutdown_text_arrives_and_is_shown() {
-        let cease = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, "disk swap, back at 14:00");
-        let read = through_the_wire(&cease);
-        assert_eq!(read.shutdown_text(), Some("disk swap, back at 14:00"));
-        assert_eq!(read.to_string(), "Cease: Administrative Shutdown \"disk swap, back at 14:00\"");
-    }
-
-    #[test]
-    fn a_cease_without_a_place_for_text_carries_none() {
-        assert_eq!(Notification::cease(cease::COLLISION, "text"), Notification::new(6, 7));
-        assert_eq!(Notification::cease(cease::ADMINISTRATIVE_RESET, "").data, []);
-    }
-
-    // CVE-2019-16159: a shutdown text longer than its buffer.
-    #[test]
-    fn a_long_shutdown_text_is_cut_at_a_character_boundary() {
-        let cease = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, &"é".repeat(400));
-        assert_eq!(cease.data.len(), 255);
-        assert_eq!(cease.shutdown_text().map(|text| text.chars().count()), Some(127));
-    }
-
-    #[test]
-    fn a_shutdown_text_with_a_wrong_length_or_encoding_is_shown_as_octets() {
-        for data in [vec![255, b'a'], vec![1, b'a', b'b'], vec![2, 0xc3, 0x28], vec![0]] {
-            let cease = Notification::with_data(6, 2, data.clone());
-            assert_eq!(cease.shutdown_text(), None, "{data:?}");
-            assert!(cease.to_string().contains("(data "), "{cease}");
-        }
-    }
-
-    #[test]
-    fn control_characters_of_a_peer_are_escaped() {
-        let cease = Notification::cease(cease::ADMINISTRATIVE_RESET, "\u{1b}[2J");
-        assert_eq!(cease.to_string(), "Cease: Administrative Reset \"\\u{1b}[2J\"");
-    }
-
-    #[test]
-    fn a_hard_reset_shows_what_it_wraps_one_level_deep() {
-        let hard = Notification::with_data(6, 9, vec![6, 9, 6, 9, 6, 9]);
-        assert_eq!(hard.to_string(), "Cease: Hard Reset (Cease: Hard Reset (data 06090609))");
-        let bare = Notification::new(6, 9);
-        assert_eq!(bare.to_string(), "Cease: Hard Reset");
-    }
-
-    #[test]
-    fn every_code_and_subcode_can_be_shown() {
-        for (code, subcode) in (0..=255).flat_map(|c| (0..=255).map(move |s| (c, s))) {
-            assert!(!Notification::new(code, subcode).to_string().is_empty());
-        }
-        assert_eq!(Notification::new(4, 0).to_string(), "Hold Timer Expired");
-        assert_eq!(Notification::new(99, 7).to_string(), "Error 99: subcode 7");
-    }
-
-    #[test]
-    fn data_never_makes_a_message_too_long() {
-        let mut bytes = Vec::new();
-        Notification::with_data(1, 2, vec![0; 70_000]).encode(&mut bytes);
-        assert_eq!(bytes.len(), MAX_LEN);
     }
 }

@@ -89,3 +89,16 @@ async fn strangers_are_turned_away_and_disturb_nobody() {
     assert_eq!(reflector.row(place.address(3)).await.unwrap().flaps, 0);
     assert_eq!(reflector.daemon.control().ask(bgp_daemon::api::Command::Peers).await.unwrap().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_of_one_node_over_ipv4_and_ipv6_do_not_collide() {
+    let place = Place::with_v6();
+    let reflector = place.start_reflector(&format!("{RANGE}[[clients]]\nrange = \"::1/128\"\n")).await;
+    let (mut v4, mut v6) = (Raw::connect(&place, 2).await, Raw::connect_v6(&place).await);
+    v4.establish(2).await;
+    v6.establish(2).await;
+    for address in [place.address(2), std::net::Ipv6Addr::LOCALHOST.into()] {
+        let row = reflector.row(address).await.unwrap();
+        assert_eq!((row.state, row.flaps), (SessionState::Established, 0), "{address}");
+    }
+}

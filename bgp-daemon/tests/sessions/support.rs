@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -36,6 +36,8 @@ pub(crate) async fn soon<T>(what: &str, wait: impl Future<Output = T>) -> T {
 pub(crate) struct Place {
     net: u8,
     port: u16,
+    /// The reflector's port on ::1, if it listens there too.
+    port_v6: Option<u16>,
     folder: PathBuf,
 }
 
@@ -47,7 +49,15 @@ impl Place {
         let port = free.local_addr().unwrap().port();
         let folder = std::env::temp_dir().join(format!("bgp-sessions-{}-{net}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Place { net, port, folder }
+        Place { net, port, port_v6: None, folder }
+    }
+
+    /// With a reflector that listens on ::1 too.
+    pub(crate) fn with_v6() -> Place {
+        let free = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        let mut place = Place::new();
+        place.port_v6 = Some(free.local_addr().unwrap().port());
+        place
     }
 
     pub(crate) fn address(&self, host: u8) -> IpAddr {
@@ -65,7 +75,10 @@ impl Place {
 
     /// Writes a daemon's configuration: `text` with `NET` for the first octets of all addresses, behind its identity.
     pub(crate) fn configure(&self, host: u8, listens: bool, text: &str) {
-        let listen = if listens { format!("\"{}\"", self.reflector()) } else { String::new() };
+        let v6 = self.port_v6.map(|port| SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port));
+        let listen = [self.reflector()].into_iter().chain(v6).filter(|_| listens);
+        let listen: Vec<String> = listen.map(|address| format!("\"{address}\"")).collect();
+        let listen = listen.join(", ");
         let socket = self.folder.join(format!("{host}.sock"));
         let head = format!(
             "asn = 64512\nrouter-id = \"10.0.0.{host}\"\nlisten = [{listen}]\nnext-hop-v4 = \"10.9.9.{host}\"\n"
@@ -182,6 +195,13 @@ pub(crate) struct Raw {
 impl Raw {
     pub(crate) async fn connect(place: &Place, host: u8) -> Raw {
         Raw::with_buffer(place, host, None).await
+    }
+
+    /// Over ::1.
+    pub(crate) async fn connect_v6(place: &Place) -> Raw {
+        let reflector = (Ipv6Addr::LOCALHOST, place.port_v6.unwrap());
+        let stream = soon("a TCP connection", TcpStream::connect(reflector)).await.unwrap();
+        Raw { stream, input: Vec::new() }
     }
 
     /// With a receive buffer of so many octets.

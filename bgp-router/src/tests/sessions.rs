@@ -1,13 +1,13 @@
 //! Sessions that come, go, and are ended for what they carry.
 
-use bgp_core::fsm::DownReason;
+use bgp_core::fsm::{DownReason, State};
 use bgp_core::wire::header::write_message;
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{MessageType, Notification, PathAttribute, RouteRefresh};
 use bgp_core::{Asn, Family, FamilySet, Instant, RouterId};
 
 use super::rig::*;
-use crate::{Batch, CoreOutput, PeerEvent, PeerSettings, ToCore, ToPeer};
+use crate::{Admission, Batch, CoreOutput, PeerEvent, PeerSettings, PeerTable, ToCore, ToPeer};
 
 #[test]
 fn a_route_passes_and_a_withdrawal_follows_it() {
@@ -98,6 +98,26 @@ fn a_session_for_each_family_and_one_id_in_two_as_are_no_alarm() {
     rig.sides[elsewhere].router_id = RouterId(0x0a00_0001);
     rig.establish(elsewhere);
     assert_eq!(twins(&rig), 0);
+}
+
+#[test]
+fn two_sessions_of_one_node_do_not_collide() {
+    let mut table = PeerTable::new(1);
+    let addresses = ["10.0.0.1", "fd00::1"].map(|text| text.parse().unwrap());
+    let slots = addresses.map(|address| table.add(address).unwrap().slot);
+    assert_eq!(addresses.map(|address| table.admit(address)), slots.map(|slot| Ok(Admission::Known(slot))));
+
+    // Each slot has a session of its own, so connections of the two never meet, whatever their identifiers.
+    let mut rig = Rig::new();
+    let sides = addresses.map(|address| rig.add(PeerSettings { address, ..client(1) }));
+    for side in sides {
+        rig.sides[side].router_id = RouterId(0x0a00_0001);
+        rig.establish(side);
+    }
+    for side in sides {
+        assert_eq!(rig.sides[side].peer.session().state(), State::Established);
+        assert!(!rig.sides[side].closed && rig.sides[side].notification().is_none());
+    }
 }
 
 fn malformed(rig: &Rig, index: usize) -> usize {

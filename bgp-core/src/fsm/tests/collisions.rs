@@ -112,7 +112,7 @@ fn in_open_confirm_the_worse_connection_is_refused_and_the_better_one_replaces()
 
 #[test]
 fn without_graceful_restart_the_established_connection_stays_and_is_probed() {
-    let plain = |id| SessionConfig { graceful_restart: false, ..speaker(id) };
+    let plain = |id| SessionConfig { graceful_restart: None, ..speaker(id) };
     for (ours, theirs) in [(1, 2), (2, 1)] {
         let (mut solo, old) = Solo::established(plain(ours), &plain(theirs));
         let new = solo.up(Direction::Incoming);
@@ -211,4 +211,15 @@ fn a_late_connection_of_ours_is_closed_once_the_session_is_established() {
     let late = solo.up(Direction::Outgoing);
     assert_eq!(said(&solo.outputs(), late), [Said::Closed]);
     assert_eq!(solo.session.negotiated().map(|agreed| agreed.connection), Some(old));
+}
+
+#[test]
+fn sessions_of_one_pair_of_nodes_over_two_addresses_never_collide() {
+    // IPv4 and IPv6 between the same two nodes: the same identifiers, a Session for each pair of addresses.
+    let mut pairs = [(); 2].map(|()| Pair::started(speaker(1), speaker(2)));
+    for pair in &mut pairs {
+        pair.run(seconds(300));
+        assert_eq!(pair.states(), [State::Established; 2]);
+        assert_eq!((pair.ups_and_downs(A), pair.ups_and_downs(B)), ((1, 0), (1, 0)));
+    }
 }

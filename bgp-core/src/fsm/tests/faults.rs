@@ -35,7 +35,7 @@ fn notification(code: u8, subcode: u8, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn update() -> Vec<u8> {
+pub(super) fn update() -> Vec<u8> {
     let mut bytes = Vec::new();
     write_message(&mut bytes, MessageType::Update, |out| out.extend([0; 4]));
     bytes
@@ -82,6 +82,77 @@ fn a_wrong_header_is_answered_in_every_state() {
 fn a_long_message_needs_the_capability() {
     assert_eq!(answer(State::OpenSent, &header(4097, 2)), refusal(1, 2, &[0x10, 0x01]));
     assert_eq!(answer(State::Established, &header(4097, 2)), [], "the rest of the message is awaited");
+}
+
+// RFC 8654 section 4: before its OPEN the peer cannot know that we take more.
+#[test]
+fn a_long_message_is_taken_if_we_offered_to() {
+    let answer_of = |ours: bool, theirs: bool, bytes: &[u8]| {
+        let side = |id, extended_message| SessionConfig { extended_message, ..speaker(id) };
+        let (mut solo, id) = Solo::established(side(1, ours), &side(2, theirs));
+        solo.hear(id, bytes);
+        said(&solo.outputs(), id)
+    };
+    let mut long = Vec::new();
+    write_message(&mut long, MessageType::Update, |out| out.extend([0; 5000]));
+    for theirs in [true, false] {
+        assert_eq!(answer_of(true, theirs, &long), []);
+        assert_eq!(answer_of(false, theirs, &long), refusal(1, 2, &long[16..18]));
+        assert_eq!(answer_of(true, theirs, &header(4097, 1)), refusal(1, 2, &[0x10, 0x01]), "an OPEN");
+        assert_eq!(answer_of(true, theirs, &header(4097, 4)), refusal(1, 2, &[0x10, 0x01]), "a KEEPALIVE");
+    }
+    for state in [State::OpenConfirm, State::Established] {
+        let mut long = header(5000, 3);
+        long.extend([6, 2]);
+        long.resize(5000, 0);
+        assert_eq!(answer(state, &long), [Said::Closed], "a NOTIFICATION in {state}");
+    }
+}
+
+#[test]
+fn an_optional_parameter_other_than_capabilities_is_refused() {
+    let mut bytes = Vec::new();
+    let fixed = [4, 0xfc, 0, 0, 90, 0, 0, 0, 2];
+    write_message(&mut bytes, MessageType::Open, |out| out.extend([&fixed[..], &[3, 1, 1, 0]].concat()));
+    assert_eq!(answer(State::OpenSent, &bytes), refusal(2, 4, &[]));
+}
+
+#[test]
+fn a_role_that_does_not_suit_is_refused() {
+    let side = |asn, peer, id, role| SessionConfig {
+        local_as: Asn(asn),
+        peer_as: Some(Asn(peer)),
+        role: Some(role),
+        ..speaker(id)
+    };
+    let mut solo = Solo::new(side(64512, 64513, 1, Role::Customer));
+    let id = solo.up(Direction::Incoming);
+    solo.outputs();
+    solo.hear(id, &open_of(&side(64513, 64512, 2, Role::Customer)));
+    assert_eq!(said(&solo.outputs(), id), refusal(2, 11, &[]));
+}
+
+#[test]
+fn markers_around_a_refresh_come_through_where_both_know_them() {
+    let subtypes = |ours: bool, theirs: bool| -> Vec<u8> {
+        let side = |id, enhanced_refresh| SessionConfig { enhanced_refresh, ..speaker(id) };
+        let (mut solo, id) = Solo::established(side(1, ours), &side(2, theirs));
+        let mut bytes = Vec::new();
+        for subtype in [0, 1, 2, 3, 255] {
+            RouteRefresh { family: Family::IPV4_UNICAST, subtype }.encode(&mut bytes);
+        }
+        let mut input = &bytes[..];
+        std::iter::from_fn(|| solo.session.receive(solo.now, id, &mut input))
+            .map(|received| match received {
+                Received::RouteRefresh(refresh) => refresh.subtype,
+                Received::Update(_) => panic!("no UPDATE was sent"),
+            })
+            .collect()
+    };
+    assert_eq!(subtypes(true, true), [0, 1, 2]);
+    for (ours, theirs) in [(true, false), (false, true), (false, false)] {
+        assert_eq!(subtypes(ours, theirs), [0]);
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn an_active_and_a_passive_session_come_up_and_agree() {
     let (a, b) = (pair.sides[A].session.negotiated().unwrap(), pair.sides[B].session.negotiated().unwrap());
     assert_eq!((a.direction, b.direction), (Direction::Outgoing, Direction::Incoming));
     assert_eq!((a.families, a.hold_time, a.kind), (b.families, 90, PeerKind::Internal));
-    assert!(a.extended_message && a.route_refresh && a.four_octet_as && a.peer_sends_end_of_rib);
+    assert!(a.extended_message && a.route_refresh && a.four_octet_as && a.peer_sends_end_of_rib());
 }
 
 #[test]

@@ -2,7 +2,12 @@
 
 mod collisions;
 mod faults;
+mod hold;
 mod lifecycle;
+mod negotiation;
 mod pair;
 mod random;
+mod rejections;
+mod restart;
 mod solo;
+mod table;

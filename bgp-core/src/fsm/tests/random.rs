@@ -7,9 +7,11 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::pair::{shutdown, speaker};
-use super::solo::{keepalive, open_of};
-use crate::wire::MessageType;
+use super::solo::{keepalive, open_message, open_of};
+use crate::wire::capability::{AddPathMode, ExtendedNextHop, GracefulRestart, LongLived, RestartFamily};
 use crate::wire::header::write_message;
+use crate::wire::{Capability, MessageType};
+use crate::{Asn, Family, FamilySet};
 
 /// More than any one call may add.
 const MOST_OUTPUTS: usize = 12;
@@ -18,6 +20,8 @@ const MOST_OUTPUTS: usize = 12;
 enum Event {
     Start,
     Stop,
+    StopSilently,
+    Configure(Box<SessionConfig>),
     Connected(u64, bool),
     ConnectFailed,
     Disconnected(u64),
@@ -33,9 +37,11 @@ enum Event {
 enum Message {
     Open(u32),
     OpenWithoutRestart(u32),
+    /// With these capabilities too, from this AS.
+    OpenWith(u32, u32, Vec<Capability>),
     Keepalive,
     Update,
-    Refresh,
+    Refresh(u8),
     Cease,
     Fault,
     Octets(Vec<u8>),
@@ -47,13 +53,20 @@ impl Message {
         match self {
             Message::Open(id) => return open_of(&speaker(*id)),
             Message::OpenWithoutRestart(id) => {
-                return open_of(&SessionConfig { graceful_restart: false, ..speaker(*id) });
+                return open_of(&SessionConfig { graceful_restart: None, ..speaker(*id) });
+            }
+            Message::OpenWith(id, asn, capabilities) => {
+                let mut open = negotiate::our_open(&speaker(*id));
+                open.asn = Asn(*asn);
+                open.capabilities.retain(|capability| !matches!(capability, Capability::FourOctetAs(_)));
+                open.capabilities.extend(capabilities.iter().cloned());
+                return open_message(&open);
             }
             Message::Keepalive => return keepalive(),
             Message::Octets(octets) => return octets.clone(),
             Message::Update => write_message(&mut bytes, MessageType::Update, |out| out.extend([0; 4])),
-            Message::Refresh => {
-                write_message(&mut bytes, MessageType::RouteRefresh, |out| out.extend([0, 1, 0, 1]))
+            Message::Refresh(subtype) => {
+                write_message(&mut bytes, MessageType::RouteRefresh, |out| out.extend([0, 1, *subtype, 1]))
             }
             Message::Cease => Notification::new(6, 2).encode(&mut bytes),
             Message::Fault => Notification::new(2, 2).encode(&mut bytes),
@@ -62,13 +75,59 @@ impl Message {
     }
 }
 
+fn family() -> impl Strategy<Value = Family> {
+    prop_oneof![Just(Family::IPV4_UNICAST), Just(Family::IPV6_UNICAST), Just(Family { afi: 25, safi: 70 })]
+}
+
+fn restart() -> impl Strategy<Value = GracefulRestart> {
+    let families = proptest::collection::vec((family(), any::<bool>()), 0..3);
+    (any::<bool>(), any::<bool>(), 0u16..4096, families).prop_map(
+        |(restarted, notification, restart_time, families)| GracefulRestart {
+            restarted,
+            notification,
+            restart_time,
+            families: families
+                .into_iter()
+                .map(|(family, forwarding)| RestartFamily { family, forwarding })
+                .collect(),
+        },
+    )
+}
+
+fn long_lived() -> impl Strategy<Value = Vec<LongLived>> {
+    let entry = (family(), any::<bool>(), 0u32..1 << 24);
+    proptest::collection::vec(
+        entry.prop_map(|(family, forwarding, stale_time)| LongLived { family, forwarding, stale_time }),
+        0..3,
+    )
+}
+
+fn capability() -> impl Strategy<Value = Capability> {
+    let mode = prop_oneof![Just(AddPathMode::Receive), Just(AddPathMode::Send), Just(AddPathMode::Both)];
+    let next_hop =
+        (family(), 1u16..3).prop_map(|(family, next_hop_afi)| vec![ExtendedNextHop { family, next_hop_afi }]);
+    prop_oneof![
+        (0u8..6).prop_map(|code| Capability::Role(crate::wire::capability::Role::from_code(code))),
+        restart().prop_map(Capability::GracefulRestart),
+        long_lived().prop_map(Capability::LongLivedGracefulRestart),
+        proptest::collection::vec((family(), mode), 0..4).prop_map(Capability::AddPath),
+        next_hop.prop_map(Capability::ExtendedNextHop),
+        Just(Capability::EnhancedRouteRefresh),
+    ]
+}
+
 fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
         4 => (0u32..12).prop_map(Message::Open),
         2 => (0u32..12).prop_map(Message::OpenWithoutRestart),
+        4 => (
+            0u32..12,
+            prop_oneof![3 => Just(64512), 2 => Just(64513), 1 => Just(23456)],
+            proptest::collection::vec(capability(), 0..5),
+        ).prop_map(|(id, asn, capabilities)| Message::OpenWith(id, asn, capabilities)),
         6 => Just(Message::Keepalive),
         2 => Just(Message::Update),
-        1 => Just(Message::Refresh),
+        2 => (0u8..4).prop_map(Message::Refresh),
         1 => Just(Message::Cease),
         1 => Just(Message::Fault),
         1 => proptest::collection::vec(any::<u8>(), 0..30).prop_map(Message::Octets),
@@ -80,6 +139,8 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         2 => Just(Event::Start),
         1 => Just(Event::Stop),
+        1 => Just(Event::StopSilently),
+        1 => config().prop_map(|config| Event::Configure(Box::new(config))),
         8 => (id.clone(), any::<bool>()).prop_map(|(id, outgoing)| Event::Connected(id, outgoing)),
         2 => Just(Event::ConnectFailed),
         2 => id.clone().prop_map(Event::Disconnected),
@@ -92,28 +153,58 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn config() -> impl Strategy<Value = SessionConfig> {
-    let delay_open = proptest::option::of((0..30u64).prop_map(Duration::from_secs));
+fn role() -> impl Strategy<Value = Option<Role>> {
+    prop_oneof![Just(None), Just(Some(Role::Provider)), Just(Some(Role::Peer))]
+}
+
+fn families() -> impl Strategy<Value = FamilySet> {
+    proptest::collection::vec(family(), 0..3).prop_map(FamilySet::from_iter)
+}
+
+/// What is said in the OPEN.
+fn offers() -> impl Strategy<Value = SessionConfig> {
     (
-        any::<bool>(),
-        any::<bool>(),
+        proptest::option::of(restart()),
+        proptest::option::of(long_lived()),
+        [families(), families(), families()],
+        role(),
+        any::<[bool; 3]>(),
         prop_oneof![Just(0u16), Just(3), Just(90)],
-        delay_open,
-        0u16..2,
         any::<bool>(),
     )
-        .prop_map(|(passive, graceful_restart, hold_time, delay_open, send_hold, dynamic)| {
+        .prop_map(|(graceful_restart, long_lived, families, role, flags, hold_time, dynamic)| {
+            let [add_path_receive, add_path_send, extended_next_hop] = families;
+            let [extended_message, enhanced_refresh, strict_role] = flags;
             let base = speaker(6);
             SessionConfig {
-                passive,
                 graceful_restart,
+                long_lived,
+                add_path_receive,
+                add_path_send,
+                extended_next_hop,
+                extended_message,
+                enhanced_refresh,
+                role,
+                strict_role,
                 hold_time,
-                delay_open,
-                send_hold_time: Some(send_hold * 10).filter(|time| *time > 0),
                 peer_as: base.peer_as.filter(|_| !dynamic),
                 ..base
             }
         })
+}
+
+fn config() -> impl Strategy<Value = SessionConfig> {
+    let delay_open = proptest::option::of((0..30u64).prop_map(Duration::from_secs));
+    let connect_retry = prop_oneof![Just(5u64), 0u64..200];
+    (offers(), any::<bool>(), connect_retry, delay_open, 0u16..2).prop_map(
+        |(offers, passive, connect_retry, delay_open, send_hold)| SessionConfig {
+            passive,
+            connect_retry: Duration::from_secs(connect_retry),
+            delay_open,
+            send_hold_time: Some(send_hold * 10).filter(|time| *time > 0),
+            ..offers
+        },
+    )
 }
 
 /// A session and what its outputs so far have promised.
@@ -138,6 +229,8 @@ impl Watched {
         match event {
             Event::Start => self.session.start(now),
             Event::Stop => self.session.stop(now, shutdown()),
+            Event::StopSilently => self.session.stop_silently(now),
+            Event::Configure(config) => self.session.set_config(now, (**config).clone()),
             Event::Connected(slot, outgoing) => {
                 if self.open.contains(&self.id(*slot)) {
                     return;
@@ -171,9 +264,13 @@ impl Watched {
     fn hear(&mut self, slot: u64, messages: &[Message]) {
         let bytes: Vec<u8> = messages.iter().flat_map(Message::bytes).collect();
         let mut input = &bytes[..];
-        while self.session.receive(self.now, self.id(slot), &mut input).is_some() {
+        while let Some(received) = self.session.receive(self.now, self.id(slot), &mut input) {
             assert_eq!(self.session.state(), State::Established, "routes come while established only");
-            assert_eq!(self.session.negotiated().unwrap().connection, self.id(slot));
+            let agreed = self.session.negotiated().unwrap();
+            assert_eq!(agreed.connection, self.id(slot));
+            if let Received::RouteRefresh(refresh) = received {
+                assert!(refresh.subtype == 0 || (agreed.enhanced_refresh && refresh.subtype < 3));
+            }
         }
     }
 
@@ -200,13 +297,16 @@ impl Watched {
 
     fn note(&mut self, output: Output) {
         match output {
-            Output::Connect => assert!(!self.session.config.passive),
+            Output::Connect => assert!(!self.session.config.passive && self.session.enabled),
             Output::Send(id, bytes) => {
                 assert!(self.open.contains(&id), "nothing is sent on a closed connection");
                 assert!((19..=4096).contains(&bytes.len()));
             }
             Output::Close(id) => assert!(self.open.remove(&id), "a connection is closed once"),
-            Output::Established(_) => assert!(!std::mem::replace(&mut self.established, true)),
+            Output::Established(agreed) => {
+                assert!(!std::mem::replace(&mut self.established, true));
+                check_agreed(&agreed);
+            }
             Output::Down(_) => assert!(std::mem::replace(&mut self.established, false)),
             Output::Failed(reason) => {
                 assert!(!self.established);
@@ -218,6 +318,21 @@ impl Watched {
             }
         }
     }
+}
+
+/// Nothing is agreed on for a family that the session does not have.
+fn check_agreed(agreed: &Negotiated) {
+    let within = |families: FamilySet| families.intersection(agreed.families) == families;
+    assert!(!agreed.families.is_empty());
+    assert!(within(agreed.add_path_receive) && within(agreed.add_path_send));
+    assert!(within(agreed.extended_next_hop));
+    assert!(!agreed.retains(&DownReason::AdminDown));
+    if let Some(restart) = &agreed.restart {
+        assert!(within(restart.families) && within(restart.long_lived.iter().map(|e| e.family).collect()));
+        assert_eq!(restart.forwarding.intersection(restart.families), restart.forwarding);
+        assert!(restart.restart_time <= Duration::from_secs(4095));
+    }
+    assert!(agreed.peer_role.is_none() || agreed.kind == crate::PeerKind::External);
 }
 
 proptest! {

@@ -11,7 +11,7 @@ use crate::wire::{Open, frame};
 pub(super) struct Solo {
     pub(super) session: Session,
     pub(super) now: Instant,
-    connections: u64,
+    pub(super) connections: u64,
 }
 
 /// What a session said on one connection.
@@ -179,6 +179,19 @@ fn a_passive_session_that_becomes_active_connects() {
 }
 
 #[test]
+fn an_attempt_that_a_passive_session_gave_up_is_made_again_when_it_becomes_active() {
+    let mut solo = Solo::new(speaker(1));
+    solo.session.set_config(solo.now, SessionConfig { passive: true, ..speaker(1) });
+    assert_eq!(solo.session.state(), State::Active);
+    solo.later(seconds(5));
+    assert_eq!(solo.session.next_timeout(), None);
+    solo.outputs();
+    solo.session.set_config(solo.now, speaker(1));
+    assert!(solo.outputs().contains(&Output::Connect));
+    assert!(solo.session.next_timeout().is_some());
+}
+
+#[test]
 fn a_session_that_becomes_active_while_it_is_idle_or_up_connects_when_it_may() {
     let passive = || SessionConfig { passive: true, ..speaker(1) };
     let mut stopped = Solo::new(passive());
@@ -221,4 +234,39 @@ fn what_waits_longer_does_not_put_the_send_hold_timer_off() {
     solo.session.queued(solo.now);
     solo.later(seconds(6));
     assert_eq!(solo.session.last_error(), Some(&DownReason::SendHoldTimerExpired));
+}
+
+#[test]
+fn no_attempt_begins_before_the_pause_after_a_fault_is_over() {
+    let slow = SessionConfig { connect_retry: seconds(120), ..speaker(1) };
+    let fast = SessionConfig { connect_retry: seconds(1), ..speaker(1) };
+    let passive = SessionConfig { passive: true, ..slow.clone() };
+    for (before, after) in [(slow.clone(), fast), (passive, slow)] {
+        let mut solo = Solo::new(before);
+        let id = solo.up(Direction::Incoming);
+        solo.hear(id, b"x");
+        solo.session.set_config(solo.now, after);
+        solo.outputs();
+        while !solo.outputs().contains(&Output::Connect) {
+            let next = solo.session.next_timeout().unwrap();
+            solo.later(next - solo.now);
+        }
+        assert_eq!(solo.session.state(), State::Connect);
+    }
+}
+
+#[test]
+fn what_counts_is_what_our_open_said() {
+    let offering = SessionConfig { enhanced_refresh: true, ..speaker(1) };
+    for delay_open in [None, Some(seconds(9))] {
+        let mut solo = Solo::new(SessionConfig { passive: true, delay_open, ..offering.clone() });
+        let id = solo.up(Direction::Incoming);
+        let other = SessionConfig { extended_message: false, hold_time: 0, ..speaker(1) };
+        solo.session.set_config(solo.now, other);
+        solo.hear(id, &open_of(&SessionConfig { router_id: crate::RouterId(2), ..offering.clone() }));
+        solo.hear(id, &keepalive());
+        let agreed = solo.session.negotiated().unwrap();
+        assert!(agreed.extended_message && agreed.enhanced_refresh);
+        assert_eq!(agreed.hold_time, 90);
+    }
 }

@@ -2,15 +2,30 @@
 
 use std::fmt;
 
-use super::{AddPathMode, Capability, GracefulRestart};
+use super::{Capability, GracefulRestart, OrfFamily, Role, SendReceive};
+use crate::wire::orf;
 
-impl fmt::Display for AddPathMode {
+impl fmt::Display for SendReceive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            AddPathMode::Receive => "receive",
-            AddPathMode::Send => "send",
-            AddPathMode::Both => "both",
-        })
+        match self {
+            SendReceive::Receive => f.write_str("receive"),
+            SendReceive::Send => f.write_str("send"),
+            SendReceive::Both => f.write_str("both"),
+            SendReceive::Other(code) => write!(f, "mode-{code}"),
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Role::Provider => f.write_str("provider"),
+            Role::RouteServer => f.write_str("route-server"),
+            Role::RouteServerClient => f.write_str("route-server-client"),
+            Role::Customer => f.write_str("customer"),
+            Role::Peer => f.write_str("peer"),
+            Role::Other(code) => write!(f, "{code}"),
+        }
     }
 }
 
@@ -22,21 +37,21 @@ impl fmt::Display for Capability {
             None => write!(f, "capability-{}", self.code())?,
         }
         match self {
-            Capability::RouteRefresh | Capability::ExtendedMessage | Capability::EnhancedRouteRefresh => {
-                Ok(())
-            }
+            Capability::RouteRefresh
+            | Capability::ExtendedMessage
+            | Capability::EnhancedRouteRefresh
+            | Capability::RouteRefreshCisco => Ok(()),
             Capability::Multiprotocol(family) => write!(f, " {family}"),
             Capability::ExtendedNextHop(entries) => entries
                 .iter()
                 .try_for_each(|entry| write!(f, " {}/next-hop-afi{}", entry.family, entry.next_hop_afi)),
-            Capability::Role(role) => {
-                match ["provider", "route-server", "route-server-client", "customer", "peer"]
-                    .get(usize::from(*role))
-                {
-                    Some(name) => write!(f, " {name}"),
-                    None => write!(f, " {role}"),
-                }
+            Capability::OutboundRouteFilter(entries) | Capability::OutboundRouteFilterCisco(entries) => {
+                entries.iter().try_for_each(|entry| write_orf_text(entry, f))
             }
+            Capability::MultipleLabels(entries) => {
+                entries.iter().try_for_each(|entry| write!(f, " {}/{}", entry.family, entry.count))
+            }
+            Capability::Role(role) => write!(f, " {role}"),
             Capability::GracefulRestart(restart) => write_restart_text(restart, f),
             Capability::FourOctetAs(asn) => write!(f, " {asn}"),
             Capability::AddPath(entries) => {
@@ -70,4 +85,9 @@ fn write_restart_text(restart: &GracefulRestart, f: &mut fmt::Formatter<'_>) -> 
     f.write_str(if restart.restarted { " restarted" } else { "" })?;
     f.write_str(if restart.notification { " notification" } else { "" })?;
     restart.families.iter().try_for_each(|e| write!(f, " {}{}", e.family, forwarding_text(e.forwarding)))
+}
+
+fn write_orf_text(entry: &OrfFamily, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, " {}", entry.family)?;
+    entry.types.iter().try_for_each(|(code, mode)| write!(f, "/{}:{mode}", orf::TypeName(*code)))
 }

@@ -1,13 +1,13 @@
 //! Capabilities from octets.
 
 use nom::combinator::{all_consuming, eof, map, map_opt, value};
-use nom::multi::{length_data, many0};
+use nom::multi::{length_count, length_data, many0};
 use nom::number::complete::{be_u8, be_u16, be_u24, be_u32};
 use nom::{IResult, Parser};
 
 use super::{
-    AddPathMode, Capability, ExtendedNextHop, FORWARDING, GracefulRestart, LongLived, NOTIFICATION,
-    RESTART_TIME, RESTARTED, RestartFamily, code,
+    AddPathMode, Capability, ExtendedNextHop, FORWARDING, GracefulRestart, LabelCount, LongLived,
+    NOTIFICATION, OrfFamily, RESTART_TIME, RESTARTED, RestartFamily, Role, SendReceive, code,
 };
 use crate::{Asn, Family};
 
@@ -33,9 +33,11 @@ fn typed(code: u8, input: &[u8]) -> IResult<&[u8], Capability> {
     match code {
         code::MULTIPROTOCOL => all_consuming(map(wide_family, Capability::Multiprotocol)).parse(input),
         code::ROUTE_REFRESH => empty(Capability::RouteRefresh),
+        code::ORF => list(orf, Capability::OutboundRouteFilter, input),
         code::EXTENDED_NEXT_HOP => list(extended_next_hop, Capability::ExtendedNextHop, input),
         code::EXTENDED_MESSAGE => empty(Capability::ExtendedMessage),
-        code::ROLE => all_consuming(map(be_u8, Capability::Role)).parse(input),
+        code::MULTIPLE_LABELS => list(label_count, Capability::MultipleLabels, input),
+        code::ROLE => all_consuming(map(be_u8, |role| Capability::Role(Role::from_code(role)))).parse(input),
         code::GRACEFUL_RESTART => {
             all_consuming(map(graceful_restart, Capability::GracefulRestart)).parse(input)
         }
@@ -49,6 +51,8 @@ fn typed(code: u8, input: &[u8]) -> IResult<&[u8], Capability> {
             all_consuming(map((text, text), |(hostname, domain)| Capability::Fqdn { hostname, domain }))
                 .parse(input)
         }
+        code::ROUTE_REFRESH_CISCO => empty(Capability::RouteRefreshCisco),
+        code::ORF_CISCO => list(orf, Capability::OutboundRouteFilterCisco, input),
         code::SOFTWARE_VERSION => all_consuming(map(version, Capability::SoftwareVersion)).parse(input),
         _ => Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Tag))),
     }
@@ -87,14 +91,22 @@ fn graceful_restart(input: &[u8]) -> IResult<&[u8], GracefulRestart> {
     .parse(input)
 }
 
+/// RFC 7911 section 4: a capability with any other mode is ignored as a whole, so it fails here.
 fn add_path(input: &[u8]) -> IResult<&[u8], (Family, AddPathMode)> {
-    let mode = map_opt(be_u8, |mode| match mode {
-        1 => Some(AddPathMode::Receive),
-        2 => Some(AddPathMode::Send),
-        3 => Some(AddPathMode::Both),
-        _ => None,
+    let mode = map_opt(be_u8, |mode| match SendReceive::from_code(mode) {
+        SendReceive::Other(_) => None,
+        mode => Some(mode),
     });
     (family, mode).parse(input)
+}
+
+fn orf(input: &[u8]) -> IResult<&[u8], OrfFamily> {
+    let types = length_count(be_u8, (be_u8, map(be_u8, SendReceive::from_code)));
+    map((wide_family, types), |(family, types)| OrfFamily { family, types }).parse(input)
+}
+
+fn label_count(input: &[u8]) -> IResult<&[u8], LabelCount> {
+    map((family, be_u8), |(family, count)| LabelCount { family, count }).parse(input)
 }
 
 fn long_lived(input: &[u8]) -> IResult<&[u8], LongLived> {

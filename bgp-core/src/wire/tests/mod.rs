@@ -3,6 +3,7 @@
 mod destinations;
 mod families;
 mod flow_and_evpn;
+mod mutation;
 mod properties;
 mod rfc7606;
 mod values;

@@ -1,5 +1,8 @@
 //! What holds for any input.
 
+mod faults;
+mod messages;
+
 use std::net::Ipv6Addr;
 
 use proptest::collection::vec;

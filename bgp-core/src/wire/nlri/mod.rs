@@ -137,8 +137,14 @@ pub(crate) fn check(octets: &[u8], form: NlriForm) -> Result<(), NlriError> {
     match form.family {
         Family::IPV4_UNICAST => check_prefixes(octets, form.add_path, V4::MAX_LEN),
         Family::IPV6_UNICAST => check_prefixes(octets, form.add_path, V6::MAX_LEN),
-        _ => Destinations::new(octets, form).map(drop),
+        _ => check_others(octets, form),
     }
+}
+
+/// Apart, so that the check of prefixes is small enough to stand where it is called.
+#[inline(never)]
+fn check_others(octets: &[u8], form: NlriForm) -> Result<(), NlriError> {
+    Destinations::new(octets, form).map(drop)
 }
 
 /// Whether `octets` can be read as prefixes of at most `max` bits.

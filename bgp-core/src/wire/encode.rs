@@ -131,13 +131,12 @@ impl Envelope<'_> {
                 out.truncate(start);
                 return Err(error);
             }
-            let added = out.len() - full;
-            if added > room {
-                out.truncate(start);
-                return Err(EncodeError::AttributesTooLong { needed: self.len() + added, max_len });
-            }
             if out.len() - begun.prefixes > room {
                 let over = out.split_off(full);
+                if over.len() > room {
+                    out.truncate(start);
+                    return Err(EncodeError::AttributesTooLong { needed: self.len() + over.len(), max_len });
+                }
                 self.end(out, &begun);
                 messages += 1;
                 begun = self.begin(out);

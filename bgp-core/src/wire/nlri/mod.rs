@@ -167,10 +167,12 @@ fn check_prefixes(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriErro
 /// Appends `prefix` to `out`, its path identifier before it if the session uses ADD-PATH.
 pub fn encode_nlri<F: AddressFamily>(out: &mut Vec<u8>, path_id: Option<PathId>, prefix: &F::Prefix) {
     encode_path_id(out, path_id);
-    let (len, octets) = F::to_wire(prefix);
-    out.push(len);
-    // All of them, and then off with what is too much: a copy of fixed size is a move, another one a call.
-    let end = out.len() + usize::from(len.div_ceil(8));
+    let (len, address) = F::to_wire(prefix);
+    let end = out.len() + 1 + usize::from(len.div_ceil(8));
+    // All of it, and then off with what is too much: a copy of fixed size is a move, another one a call.
+    let mut octets = [0; 17];
+    let [first, others @ ..] = &mut octets;
+    (*first, *others) = (len, address);
     out.extend_from_slice(&octets);
     out.truncate(end);
 }

@@ -136,6 +136,10 @@ impl Shared {
 }
 
 /// Path attributes as they came in, with what the decision process reads of them.
+///
+/// In this order what a look-up compares lies next to the counts of the [`Arc`], which it changes: with many sets, time
+/// goes where memory is touched.
+#[repr(C)]
 pub struct AttributeSet {
     block: Box<[u8]>,
     next_hop: IpAddr,

@@ -40,6 +40,7 @@ pub mod nlri;
 pub mod notification;
 pub mod open;
 pub mod orf;
+mod plain;
 mod pmsi;
 mod prefix_sid;
 pub mod refresh;

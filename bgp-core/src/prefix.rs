@@ -87,6 +87,20 @@ impl Ipv6Prefix {
 }
 
 /// A prefix of either family.
+///
+/// ```
+/// use bgp_core::Prefix;
+///
+/// let prefix: Prefix = "10.244.0.0/16".parse()?;
+/// assert_eq!((prefix.address(), prefix.len()), ([10, 244, 0, 0].into(), 16));
+/// assert!(prefix.covers(&"10.244.7.64/26".parse()?));
+///
+/// let wrong = "10.244.7.65/26".parse::<Prefix>().unwrap_err();
+/// assert_eq!(wrong.to_string(), "host bits are set: did you mean 10.244.7.64/26?");
+/// // From the wire, where host bits mean nothing (RFC 4271 section 4.3), they are cleared.
+/// assert_eq!(Prefix::new([10, 244, 7, 65].into(), 26), "10.244.7.64/26".parse().ok());
+/// # Ok::<(), bgp_core::prefix::ParsePrefixError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Prefix {
     /// IPv4.
@@ -114,7 +128,7 @@ impl Prefix {
         }
     }
 
-    /// The length in bits.
+    /// The length in bits, 0 to 32 or 128.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a length in bits, not of a container")]
     pub fn len(&self) -> u8 {

@@ -201,6 +201,9 @@ pub enum ParsePrefixError {
     /// Host bits are set.
     #[error("host bits are set: did you mean {0}?")]
     HostBits(Prefix),
+    /// It is a prefix, but of the other version of IP.
+    #[error("{0} is a prefix of the other version of IP")]
+    Version(Prefix),
 }
 
 impl FromStr for Prefix {
@@ -214,6 +217,21 @@ impl FromStr for Prefix {
         if prefix.address() == address { Ok(prefix) } else { Err(ParsePrefixError::HostBits(prefix)) }
     }
 }
+
+macro_rules! parse_one_version {
+    ($($name:ty, $version:ident);*) => {$(
+        impl FromStr for $name {
+            type Err = ParsePrefixError;
+            fn from_str(s: &str) -> Result<$name, ParsePrefixError> {
+                match s.parse()? {
+                    Prefix::$version(prefix) => Ok(prefix),
+                    other => Err(ParsePrefixError::Version(other)),
+                }
+            }
+        }
+    )*};
+}
+parse_one_version!(Ipv4Prefix, V4; Ipv6Prefix, V6);
 
 #[cfg(test)]
 mod tests {
@@ -230,6 +248,14 @@ mod tests {
     fn host_bits_are_refused_with_the_prefix_that_was_meant() {
         let meant = "10.244.1.64/26".parse().unwrap();
         assert_eq!("10.244.1.65/26".parse::<Prefix>(), Err(ParsePrefixError::HostBits(meant)));
+    }
+
+    #[test]
+    fn a_prefix_of_one_version_is_not_read_from_the_other() {
+        let v4: Ipv4Prefix = "10.0.0.0/8".parse().unwrap();
+        assert_eq!("10.0.0.0/8".parse::<Ipv6Prefix>(), Err(ParsePrefixError::Version(v4.into())));
+        assert_eq!("fd00::/8".parse::<Ipv6Prefix>().unwrap().to_string(), "fd00::/8");
+        assert_eq!("10.0.0.1/8".parse::<Ipv4Prefix>(), Err(ParsePrefixError::HostBits(v4.into())));
     }
 
     #[test]

@@ -157,14 +157,13 @@ fn family_octets(family: Family) -> [u8; 3] {
 ///
 /// ```
 /// use bgp_core::wire::{code, encode, flag};
-/// use bgp_core::{Prefix, V4, AddressFamily};
+/// use bgp_core::{Ipv4Prefix, V4};
 ///
 /// let attributes = [flag::TRANSITIVE, code::ORIGIN, 1, 0, flag::TRANSITIVE, code::AS_PATH, 0,
 ///     flag::TRANSITIVE, code::NEXT_HOP, 4, 10, 0, 0, 1];
-/// let prefix: Prefix = "10.244.0.0/26".parse()?;
-/// let prefixes = V4::from_prefix(prefix).into_iter().map(|prefix| (None, prefix));
+/// let prefix: Ipv4Prefix = "10.244.0.0/26".parse()?;
 /// let mut out = Vec::new();
-/// assert_eq!(encode::announce::<V4>(&mut out, 4096, &attributes, [10, 0, 0, 1].into(), prefixes)?, 1);
+/// assert_eq!(encode::announce::<V4>(&mut out, 4096, &attributes, [10, 0, 0, 1].into(), [(None, prefix)])?, 1);
 /// assert_eq!(out.len(), 19 + 4 + 14 + 5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -42,7 +42,7 @@ enum Addresses {
     V4,
     /// IPv6; an IPv4 address is there as an IPv4-mapped one (RFC 4659 section 3.2.1.2, RFC 4798 section 2).
     V6,
-    /// Either, as the length says (RFC 4684 section 4, RFC 7432 section 7).
+    /// Either, as the length says (RFC 4684 section 4, RFC 7432 section 9.2.1).
     Either,
 }
 

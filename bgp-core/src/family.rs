@@ -1,4 +1,7 @@
 //! Address families (RFC 4760) and the trait that code for both of ours is generic over.
+//!
+//! RFC 4271 knows IPv4 only. RFC 4760 adds a pair of numbers to each list of destinations: whose addresses they are
+//! (AFI), and what they are for (SAFI). A session carries the [set](FamilySet) of families that both sides offered.
 
 use std::fmt;
 use std::hash::Hash;
@@ -8,11 +11,18 @@ use std::str::FromStr;
 use crate::prefix::{Ipv4Prefix, Ipv6Prefix, Prefix};
 
 /// An address family and its subsequent one: AFI and SAFI (RFC 4760 section 3).
+///
+/// ```
+/// use bgp_core::Family;
+///
+/// assert_eq!("ipv6-vpn".parse(), Ok(Family::IPV6_VPN));
+/// assert_eq!(Family { afi: 16388, safi: 71 }.to_string(), "afi16388-safi71");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Family {
-    /// Address Family Identifier.
+    /// Address Family Identifier: 1 is IPv4, 2 IPv6, 25 L2VPN; the registry is IANA's.
     pub afi: u16,
-    /// Subsequent Address Family Identifier.
+    /// Subsequent Address Family Identifier: 1 is unicast (RFC 4760 section 6).
     pub safi: u8,
 }
 
@@ -88,7 +98,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// Why a text is no family.
+/// Why a text is no family: it is none of the names in [`Family::KNOWN`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no address family; known are ipv4, ipv6, ipv4-labeled, ipv4-vpn, evpn and the like")]
 pub struct ParseFamilyError(pub String);
@@ -101,7 +111,18 @@ impl FromStr for Family {
     }
 }
 
-/// A set of families out of [`Family::KNOWN`].
+/// A set of families out of [`Family::KNOWN`]. It is as small as a number, and copied like one.
+///
+/// ```
+/// use bgp_core::{Family, FamilySet};
+///
+/// let ours = FamilySet::UNICAST.with(Family::EVPN);
+/// let theirs: FamilySet = [Family::IPV6_UNICAST, Family::EVPN].into_iter().collect();
+/// let both = ours.intersection(theirs);
+/// assert!(both.contains(Family::EVPN) && !both.contains(Family::IPV4_UNICAST));
+/// assert_eq!(both.iter().map(|family| family.to_string()).collect::<Vec<_>>(), ["ipv6", "evpn"]);
+/// assert_eq!(ours.with(Family { afi: 1, safi: 2 }), ours, "not one of those known");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FamilySet(u16);
 

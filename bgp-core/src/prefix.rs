@@ -87,6 +87,20 @@ impl Ipv6Prefix {
 }
 
 /// A prefix of either family.
+///
+/// ```
+/// use bgp_core::Prefix;
+///
+/// let prefix: Prefix = "10.244.0.0/16".parse()?;
+/// assert_eq!((prefix.address(), prefix.len()), ([10, 244, 0, 0].into(), 16));
+/// assert!(prefix.covers(&"10.244.7.64/26".parse()?));
+///
+/// let wrong = "10.244.7.65/26".parse::<Prefix>().unwrap_err();
+/// assert_eq!(wrong.to_string(), "host bits are set: did you mean 10.244.7.64/26?");
+/// // From the wire, where host bits mean nothing (RFC 4271 section 4.3), they are cleared.
+/// assert_eq!(Prefix::new([10, 244, 7, 65].into(), 26), "10.244.7.64/26".parse().ok());
+/// # Ok::<(), bgp_core::prefix::ParsePrefixError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Prefix {
     /// IPv4.
@@ -114,7 +128,7 @@ impl Prefix {
         }
     }
 
-    /// The length in bits.
+    /// The length in bits, 0 to 32 or 128.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a length in bits, not of a container")]
     pub fn len(&self) -> u8 {
@@ -187,6 +201,9 @@ pub enum ParsePrefixError {
     /// Host bits are set.
     #[error("host bits are set: did you mean {0}?")]
     HostBits(Prefix),
+    /// It is a prefix, but of the other version of IP.
+    #[error("{0} is a prefix of the other version of IP")]
+    Version(Prefix),
 }
 
 impl FromStr for Prefix {
@@ -200,6 +217,21 @@ impl FromStr for Prefix {
         if prefix.address() == address { Ok(prefix) } else { Err(ParsePrefixError::HostBits(prefix)) }
     }
 }
+
+macro_rules! parse_one_version {
+    ($($name:ty, $version:ident);*) => {$(
+        impl FromStr for $name {
+            type Err = ParsePrefixError;
+            fn from_str(s: &str) -> Result<$name, ParsePrefixError> {
+                match s.parse()? {
+                    Prefix::$version(prefix) => Ok(prefix),
+                    other => Err(ParsePrefixError::Version(other)),
+                }
+            }
+        }
+    )*};
+}
+parse_one_version!(Ipv4Prefix, V4; Ipv6Prefix, V6);
 
 #[cfg(test)]
 mod tests {
@@ -216,6 +248,14 @@ mod tests {
     fn host_bits_are_refused_with_the_prefix_that_was_meant() {
         let meant = "10.244.1.64/26".parse().unwrap();
         assert_eq!("10.244.1.65/26".parse::<Prefix>(), Err(ParsePrefixError::HostBits(meant)));
+    }
+
+    #[test]
+    fn a_prefix_of_one_version_is_not_read_from_the_other() {
+        let v4: Ipv4Prefix = "10.0.0.0/8".parse().unwrap();
+        assert_eq!("10.0.0.0/8".parse::<Ipv6Prefix>(), Err(ParsePrefixError::Version(v4.into())));
+        assert_eq!("fd00::/8".parse::<Ipv6Prefix>().unwrap().to_string(), "fd00::/8");
+        assert_eq!("10.0.0.1/8".parse::<Ipv4Prefix>(), Err(ParsePrefixError::HostBits(v4.into())));
     }
 
     #[test]

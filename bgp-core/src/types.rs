@@ -9,7 +9,7 @@ use std::str::FromStr;
 pub struct Asn(pub u32);
 
 impl Asn {
-    /// AS_TRANS, which stands for a number that does not fit into two octets (RFC 6793 section 4.2.3).
+    /// AS_TRANS, which stands for a number that does not fit into two octets (RFC 6793 section 3).
     pub const TRANS: Asn = Asn(23456);
 
     /// The two-octet form: the number itself if it fits, else [`Asn::TRANS`].
@@ -60,7 +60,8 @@ macro_rules! dotted_quad {
 }
 
 dotted_quad! {
-    /// The BGP Identifier of a speaker: any number but zero, written like an IPv4 address (RFC 6286).
+    /// The BGP Identifier of a speaker: any number but zero, unique within its AS, written like an IPv4 address
+    /// (RFC 6286 section 2.1).
     RouterId
 }
 dotted_quad! {
@@ -68,7 +69,8 @@ dotted_quad! {
     ClusterId
 }
 
-/// The path identifier of ADD-PATH (RFC 7911); 0 where the session does not use it.
+/// The path identifier of ADD-PATH, any number (RFC 7911 section 3); 0 where the session does not use it. It tells
+/// paths of one peer to one prefix apart and means nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathId(pub u32);
 

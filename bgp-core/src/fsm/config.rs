@@ -8,12 +8,12 @@ use crate::{Asn, Family, FamilySet, RouterId};
 /// The shortest default of the send hold time, in seconds, as RFC 9687 recommends.
 const SEND_HOLD: u64 = 480;
 
-/// How to speak to one peer.
+/// How to speak to one peer. What is offered here must be kept by the session's user: see each field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionConfig {
-    /// Our AS number.
+    /// Our AS number; neither 0 (RFC 7607) nor [`Asn::TRANS`].
     pub local_as: Asn,
-    /// Our BGP Identifier; not zero.
+    /// Our BGP Identifier; not zero (RFC 6286 section 2.1).
     pub router_id: RouterId,
     /// The AS that the peer must be in; `None` takes any, for peers that are known by their address range only.
     pub peer_as: Option<Asn>,
@@ -26,7 +26,7 @@ pub struct SessionConfig {
     pub delay_open: Option<Duration>,
     /// Never connect, only accept.
     pub passive: bool,
-    /// The families that we offer.
+    /// The families that we offer (RFC 4760 section 8). A peer that offers none of them is refused.
     pub families: FamilySet,
     /// What to say of our own restart (RFC 4724 section 3); `None` says nothing. Without families it promises
     /// End-of-RIB and that a restart of the peer's is understood.
@@ -34,17 +34,17 @@ pub struct SessionConfig {
     /// What to say of our routes long after our end (RFC 9494 section 3), beside `graceful_restart` only. An empty list
     /// says that we keep the peer's; `None` says nothing.
     pub long_lived: Option<Vec<LongLived>>,
-    /// Offer messages of up to 65535 octets (RFC 8654).
+    /// Offer to take messages of up to 65535 octets (RFC 8654 section 3).
     pub extended_message: bool,
-    /// Offer to take several paths to a destination, in these families (RFC 7911).
+    /// Offer to take several paths to a destination, in these families (RFC 7911 section 4).
     pub add_path_receive: FamilySet,
-    /// Offer to send several paths to a destination, in these families (RFC 7911).
+    /// Offer to send several paths to a destination, in these families (RFC 7911 section 4).
     pub add_path_send: FamilySet,
-    /// Offer IPv6 next hops for routes of these IPv4 families (RFC 8950).
+    /// Offer IPv6 next hops for routes of these IPv4 families (RFC 8950 section 4).
     pub extended_next_hop: FamilySet,
-    /// Offer markers around the answer to a ROUTE-REFRESH (RFC 7313).
+    /// Offer markers around the answer to a ROUTE-REFRESH (RFC 7313 section 3.1).
     pub enhanced_refresh: bool,
-    /// Our place between the two ASes (RFC 9234), told to eBGP peers only.
+    /// Our place between the two ASes (RFC 9234 section 4), told to eBGP peers only.
     pub role: Option<Role>,
     /// Refuse an eBGP peer that does not tell its role (RFC 9234 section 4.2). Without `role` it means nothing.
     pub strict_role: bool,

@@ -59,7 +59,8 @@ pub use self::output::{ConnectionId, Direction, DownReason, Output, Received, St
 pub use self::restart::PeerRestart;
 pub use crate::wire::capability::Role;
 
-/// The session with one peer.
+/// The session with one peer: what is read goes in, what is to be done comes out. The [crate's front page](crate) has an
+/// example with both sides of one.
 #[derive(Debug)]
 pub struct Session {
     config: SessionConfig,

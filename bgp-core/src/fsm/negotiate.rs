@@ -24,7 +24,37 @@ use crate::wire::notification::open_error;
 use crate::wire::{Capability, DecodeContext, Notification, Open};
 use crate::{Asn, Family, FamilySet, PeerKind, RouterId};
 
-/// What both sides agreed on.
+/// What both sides agreed on: what our OPEN offers and the peer's answers.
+///
+/// ```
+/// use bgp_core::fsm::{ConnectionId, Direction, Output, Session, SessionConfig};
+/// use bgp_core::wire::header::write_keepalive;
+/// use bgp_core::wire::{Capability, Open};
+/// use bgp_core::{Asn, Family, FamilySet, Instant, RouterId};
+///
+/// let now = Instant::ZERO;
+/// let config = SessionConfig {
+///     families: FamilySet::UNICAST,
+///     passive: true,
+///     ..SessionConfig::new(Asn(64512), RouterId(1), Some(Asn(64513)))
+/// };
+/// let mut session = Session::new(config, 1);
+/// session.start(now);
+/// session.connected(now, ConnectionId(1), Direction::Incoming);
+///
+/// // What the peer sends: IPv6 only, a hold time of 30 s, AS numbers of two octets, and its first KEEPALIVE.
+/// let capabilities = vec![Capability::Multiprotocol(Family::IPV6_UNICAST)];
+/// let mut octets = Vec::new();
+/// Open { asn: Asn(64513), hold_time: 30, router_id: RouterId(2), capabilities }.encode(&mut octets);
+/// write_keepalive(&mut octets);
+/// assert_eq!(session.receive(now, ConnectionId(1), &mut &octets[..]), None, "nothing for the user yet");
+///
+/// let agreed = session.negotiated().expect("established");
+/// assert_eq!((agreed.hold_time, agreed.keepalive.as_secs()), (30, 10));
+/// assert_eq!(agreed.families, FamilySet::EMPTY.with(Family::IPV6_UNICAST));
+/// assert!(!agreed.four_octet_as && !agreed.route_refresh && agreed.max_message_len() == 4096);
+/// assert!(std::iter::from_fn(|| session.poll_output()).any(|output| matches!(output, Output::Established(_))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     /// The connection it was agreed on.
@@ -33,15 +63,16 @@ pub struct Negotiated {
     pub direction: Direction,
     /// The peer's AS.
     pub peer_as: Asn,
-    /// The peer's BGP Identifier.
+    /// The peer's BGP Identifier, not zero (RFC 6286 section 2.1).
     pub peer_router_id: RouterId,
-    /// Whether the peer is in our AS.
+    /// Whether the peer is in our AS (RFC 4271 section 1.1).
     pub kind: PeerKind,
-    /// The smaller of the two hold times, in seconds; 0 is none.
+    /// The smaller of the two hold times, in seconds, 0 or 3 to 65535; 0 is none (RFC 4271 section 4.2).
     pub hold_time: u16,
-    /// The longest time between two KEEPALIVEs of ours, a third of the hold time; zero if there is none.
+    /// The longest time between two KEEPALIVEs of ours, a third of the hold time; zero if there is none (RFC 4271
+    /// section 4.4).
     pub keepalive: Duration,
-    /// The families of both.
+    /// The families of both (RFC 4760 section 8), at least one.
     pub families: FamilySet,
     /// AS numbers in UPDATEs are four octets wide (RFC 6793).
     pub four_octet_as: bool,
@@ -49,26 +80,26 @@ pub struct Negotiated {
     pub extended_message: bool,
     /// We offered them, so the peer may send them.
     pub(super) takes_extended_message: bool,
-    /// The peer answers a ROUTE-REFRESH (RFC 2918).
+    /// The peer answers a ROUTE-REFRESH (RFC 2918 section 2), so we may send one.
     pub route_refresh: bool,
     /// Both know the markers around that answer (RFC 7313).
     pub enhanced_refresh: bool,
-    /// The families whose routes come with path identifiers (RFC 7911).
+    /// The families whose routes come with path identifiers: we receive, the peer sends (RFC 7911 section 4).
     pub add_path_receive: FamilySet,
-    /// The families whose routes go out with path identifiers (RFC 7911).
+    /// The families whose routes go out with path identifiers: we send, the peer receives (RFC 7911 section 4).
     pub add_path_send: FamilySet,
-    /// The IPv4 families whose routes may have an IPv6 next hop (RFC 8950).
+    /// The IPv4 families whose routes may have an IPv6 next hop (RFC 8950 section 4).
     pub extended_next_hop: FamilySet,
-    /// The peer's role, which suits ours, if both told theirs (RFC 9234).
+    /// The peer's role, which suits ours, if both told theirs (RFC 9234 section 4.2).
     pub peer_role: Option<Role>,
-    /// What the peer said of its restart, if both offered graceful restart (RFC 4724).
+    /// What the peer said of its restart, if both offered graceful restart (RFC 4724 section 3).
     pub restart: Option<PeerRestart>,
     /// All that the peer offered, in its order.
     pub peer_capabilities: Vec<Capability>,
 }
 
 impl Negotiated {
-    /// Octets of the longest message that we may send.
+    /// Octets of the longest message that we may send: 4096 or 65535 (RFC 8654 section 4).
     #[must_use]
     pub fn max_message_len(&self) -> usize {
         if self.extended_message { MAX_EXTENDED_LEN } else { MAX_LEN }

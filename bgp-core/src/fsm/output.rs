@@ -62,9 +62,10 @@ pub enum Output {
     /// Close the connection once its sends are written; a peer that does not take them within a few seconds forfeits
     /// them. Nothing follows on this connection, and what still comes on it is ignored.
     Close(ConnectionId),
-    /// UPDATEs may be sent and will be received.
+    /// UPDATEs may be sent and will be received (RFC 4271 section 8.2.2, Established).
     Established(Box<Negotiated>),
-    /// What was established has ended: the routes of that peer go.
+    /// What was established has ended: the routes of that peer go, unless [`Negotiated::retains`] says that they may be
+    /// kept for a restart.
     Down(DownReason),
     /// Every connection failed before one was established; there is nothing to clean up.
     Failed(DownReason),
@@ -93,9 +94,9 @@ pub enum DownReason {
     AdminDown,
     /// [`reset`](super::Session::reset) was called with a Cease.
     Reset(Notification),
-    /// The peer sent nothing for the hold time.
+    /// The peer sent nothing for the hold time (RFC 4271 section 6.5).
     HoldTimerExpired,
-    /// The peer took nothing for the send hold time.
+    /// The peer took nothing for the send hold time (RFC 9687).
     SendHoldTimerExpired,
     /// The peer ended it.
     NotificationReceived(Notification),

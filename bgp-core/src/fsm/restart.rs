@@ -1,14 +1,5 @@
 //! Whose routes outlive a session: graceful restart (RFC 4724), with NOTIFICATIONs (RFC 8538), and long-lived
-//! (RFC 9494).
-//!
-//! | the session ended by | both offered graceful restart | and both set the N bit |
-//! |---|---|---|
-//! | TCP failure | kept | kept |
-//! | a new connection of the restarted peer | kept | kept |
-//! | hold timer, send hold timer | | kept |
-//! | a NOTIFICATION, sent or received | | kept |
-//! | a Hard Reset, sent or received | | |
-//! | our own stop | | |
+//! (RFC 9494). The table is at [`PeerRestart::retains`].
 //!
 //! RFC 4724 section 4.2 keeps routes when TCP ends and no NOTIFICATION was exchanged; RFC 8538 section 4 adds those and
 //! the hold timer. RFC 9687 does not speak of restarts: its expiry sends a NOTIFICATION as the hold timer's does, and so
@@ -23,7 +14,7 @@ use crate::wire::capability::LongLived;
 use crate::wire::notification::cease;
 use crate::wire::{Capability, Notification};
 
-/// What a peer said of its restart, where both sides offered graceful restart.
+/// What a peer said of its restart, where both sides offered graceful restart (RFC 4724 section 3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRestart {
     /// The R bit: the peer has restarted. It waits for our routes and our End-of-RIB, so we must not wait for its own
@@ -38,7 +29,8 @@ pub struct PeerRestart {
     /// Those of them whose F bit is set: it kept forwarding. In a session after a restart, routes of all other
     /// families have to go at once (RFC 4724 section 4.2).
     pub forwarding: FamilySet,
-    /// Families of the session whose routes may be kept after `restart_time` too (RFC 9494), if both sides offered that.
+    /// Families of the session whose routes may be kept after `restart_time` too (RFC 9494
+    /// section 3.1), if both sides offered that.
     pub long_lived: Vec<LongLived>,
 }
 
@@ -69,7 +61,17 @@ impl PeerRestart {
         })
     }
 
-    /// Whether routes of the peer may outlive a session that ended for `reason`; the table above.
+    /// Whether routes of the peer may outlive a session that ended for `reason` (RFC 4724 section 4.2, RFC 8538
+    /// section 4).
+    ///
+    /// | the session ended by | both offered graceful restart | and both set the N bit |
+    /// |---|---|---|
+    /// | TCP failure | kept | kept |
+    /// | a new connection of the restarted peer | kept | kept |
+    /// | hold timer, send hold timer | | kept |
+    /// | a NOTIFICATION, sent or received | | kept |
+    /// | a Hard Reset, sent or received | | |
+    /// | our own stop | | |
     #[must_use]
     pub fn retains(&self, reason: &DownReason) -> bool {
         let keeps_any = !self.families.is_empty() || !self.long_lived.is_empty();

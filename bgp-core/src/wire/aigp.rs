@@ -16,6 +16,12 @@ const HEADER_LEN: u16 = 3;
 const METRIC_LEN: usize = 8;
 
 /// The value of an AIGP attribute that was checked before: reading can't fail.
+///
+/// ```text
+///  octets  1        2           8
+///          │ type 1 │ length 11 │ metric       and other TLVs
+///                     header included
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Aigp<'a>(&'a [u8]);
 
@@ -108,7 +114,7 @@ impl fmt::Display for AigpTlv<'_> {
 }
 
 impl<'a> Attributes<'a> {
-    /// AIGP.
+    /// AIGP (RFC 7311 section 3).
     #[must_use]
     pub fn aigp(&self) -> Option<Aigp<'a>> {
         self.get(code::AIGP).map(|attribute| Aigp(attribute.value))

@@ -1,11 +1,19 @@
 //! AS_PATH: segments of AS numbers (RFC 4271 section 5.1.2, RFC 5065 section 3).
+//!
+//! The ASes that a route has passed. Each puts its own number in front; who finds its own on a path drops the route, and
+//! of two routes the shorter path is preferred.
+//!
+//! ```text
+//!  octets  1      1       number × 4, or × 2 in a session without four-octet AS numbers
+//!          │ type │ number │ AS │ AS │ AS …     and the next segment
+//! ```
 
 use std::fmt;
 
 use super::cursor::Cursor;
 use crate::Asn;
 
-/// How wide AS numbers are in a session (RFC 6793).
+/// How wide AS numbers are in a session (RFC 6793 sections 4.1 and 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsWidth {
     /// Both sides have the four-octet capability.
@@ -25,7 +33,7 @@ impl AsWidth {
     }
 }
 
-/// What a segment means.
+/// What a segment means (RFC 4271 section 4.3, RFC 5065 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum SegmentKind {
@@ -139,6 +147,21 @@ impl<'a> Segment<'a> {
 /// The value of an AS_PATH attribute that was checked before: reading can't fail.
 ///
 /// Shown as text, a set stands in `{}`, a confederation's sequence in `()` and set in `[]`.
+///
+/// ```
+/// use bgp_core::Asn;
+/// use bgp_core::wire::{AsPath, AsWidth};
+///
+/// // AS_SEQUENCE 64512 64513, then AS_SET 64514 64515, with two-octet AS numbers.
+/// let value = [2, 2, 0xfc, 0, 0xfc, 1, 1, 2, 0xfc, 2, 0xfc, 3];
+/// let path = AsPath::parse(&value, AsWidth::Two)?;
+/// assert_eq!(path.to_string(), "64512 64513 {64514 64515}");
+/// assert_eq!(path.hops(), 3, "a set counts as one");
+/// assert_eq!((path.neighbor(), path.origin()), (Some(Asn(64512)), None));
+/// assert!(path.contains(Asn(64515)));
+/// assert_eq!(AsPath::parse(&value[..5], AsWidth::Two).unwrap_err().to_string(), "the last segment is cut off");
+/// # Ok::<(), bgp_core::wire::as_path::AsPathError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AsPath<'a> {
     value: &'a [u8],

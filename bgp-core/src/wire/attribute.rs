@@ -21,7 +21,15 @@ pub mod flag {
     pub const EXTENDED_LENGTH: u8 = 0x10;
 }
 
-/// One path attribute, undecoded.
+/// One path attribute, undecoded (RFC 4271 section 4.3).
+///
+/// ```text
+///  octets  1       1      1 or 2   as many as the length says
+///          │ flags │ code │ length │ value
+///            O T P E · · · ·
+///
+///  O optional, T transitive, P partial, E extended length: the length takes two octets
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawAttribute<'a> {
     /// See [`flag`].

@@ -16,6 +16,27 @@ use crate::{Asn, RouterId};
 
 /// All path attributes but MP_REACH_NLRI and MP_UNREACH_NLRI: the up to three slices of the message that these two
 /// leave over.
+///
+/// What [`check`](AttributeBlock::check) makes of them is the form to keep: equal attributes have equal octets, however
+/// wide the session's AS numbers are.
+///
+/// ```
+/// use bgp_core::wire::{AttributeBlock, Attributes, BlockUse, DecodeContext, Treatment};
+/// use bgp_core::{FamilySet, PeerKind};
+///
+/// let mut ctx = DecodeContext::new(PeerKind::Internal, FamilySet::UNICAST);
+/// ctx.four_octet_as = false;
+/// // ORIGIN; AS_PATH of AS_TRANS 64512; AS4_PATH of 70000 64512; attribute 99 that nobody knows, not transitive.
+/// let received = [
+///     0x40, 1, 1, 0, 0x40, 2, 6, 2, 2, 0x5b, 0xa0, 0xfc, 0, 0xc0, 17, 10, 2, 2, 0, 1, 0x11, 0x70, 0, 0, 0xfc, 0,
+///     0x80, 99, 0,
+/// ];
+/// let mut block = Vec::new();
+/// let checked = AttributeBlock::new(&received).check(&ctx, BlockUse::MpReach, &mut block);
+/// assert_eq!((checked.treatment, checked.summary.as_path_len), (Treatment::Accept, 2));
+/// assert_eq!(Attributes::new(&block).as_path().to_string(), "70000 64512");
+/// assert_eq!(block.len(), 4 + 3 + 10, "ORIGIN and AS_PATH are left");
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AttributeBlock<'a> {
     parts: [&'a [u8]; 3],

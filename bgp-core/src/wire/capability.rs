@@ -1,5 +1,26 @@
 //! Capabilities (RFC 5492): what a speaker can do beyond RFC 4271.
 //!
+//! Each side lists its own in its OPEN. Most take effect where both sides list them; what exactly follows is each
+//! capability's matter, and for a session that of [`Negotiated`](crate::fsm::Negotiated).
+//!
+//! ```text
+//!  capability             code 1, length 1, value
+//!
+//!  values, in octets
+//!    1  multiprotocol     AFI 2, reserved 1, SAFI 1
+//!    3  ORF               (AFI 2, reserved 1, SAFI 1, number 1, (ORF type 1, send/receive 1) …) …
+//!    5  extended next hop (AFI 2, reserved 1, SAFI 1, next hop AFI 2) …
+//!    8  multiple labels   (AFI 2, SAFI 1, count 1) …
+//!    9  role              role 1
+//!   64  graceful restart  R N · · and 12 bits of restart time 2, (AFI 2, SAFI 1, flags 1: F · · · · · · ·) …
+//!   65  four-octet AS     AS 4
+//!   69  ADD-PATH          (AFI 2, SAFI 1, send/receive 1) …
+//!   71  long-lived        (AFI 2, SAFI 1, flags 1: F · · · · · · ·, stale time 3) …
+//!   73  host name         length 1, host, length 1, domain
+//!   75  version           length 1, text
+//!    2, 6, 70 and 128 have none; 130 is as 3
+//! ```
+//!
 //! Reserved bits and octets are not part of the types: they are ignored when read and zero when written. All else
 //! that is read is written again octet for octet, entries with values that nobody has defined included.
 
@@ -33,11 +54,11 @@ pub enum Capability {
     Multiprotocol(Family),
     /// Code 2: ROUTE-REFRESH is understood (RFC 2918).
     RouteRefresh,
-    /// Code 3: outbound route filters are sent or taken (RFC 5291 section 4).
+    /// Code 3: outbound route filters are sent or taken (RFC 5291 section 5).
     OutboundRouteFilter(Vec<OrfFamily>),
     /// Code 5: next hops of another family than the routes' (RFC 8950 section 4).
     ExtendedNextHop(Vec<ExtendedNextHop>),
-    /// Code 6: messages of up to 65535 octets (RFC 8654).
+    /// Code 6: messages of up to 65535 octets can be received (RFC 8654 section 3).
     ExtendedMessage,
     /// Code 8: prefixes bound to several labels (RFC 8277 section 2.1).
     MultipleLabels(Vec<LabelCount>),
@@ -52,7 +73,7 @@ pub enum Capability {
     /// A mode other than the three defined makes the whole capability unknown, as that section asks for; so none
     /// that was read holds [`SendReceive::Other`].
     AddPath(Vec<(Family, AddPathMode)>),
-    /// Code 70: the answer to a ROUTE-REFRESH has a begin and an end (RFC 7313).
+    /// Code 70: the answer to a ROUTE-REFRESH has a begin and an end (RFC 7313 section 3.1).
     EnhancedRouteRefresh,
     /// Code 71: routes are kept long after the session ended (RFC 9494 section 3.1).
     LongLivedGracefulRestart(Vec<LongLived>),
@@ -79,13 +100,28 @@ pub enum Capability {
 }
 
 /// What a speaker says of its restart (RFC 4724 section 3).
+///
+/// ```
+/// use bgp_core::Family;
+/// use bgp_core::wire::Capability;
+/// use bgp_core::wire::capability::{GracefulRestart, RestartFamily};
+///
+/// let family = RestartFamily { family: Family::IPV4_UNICAST, forwarding: true };
+/// let restart =
+///     GracefulRestart { restarted: true, notification: true, restart_time: 120, families: vec![family] };
+/// let mut octets = Vec::new();
+/// Capability::GracefulRestart(restart.clone()).encode(&mut octets);
+/// assert_eq!(octets, [64, 6, 0xc0, 120, 0, 1, 1, 0x80]);
+/// assert_eq!(Capability::parse(64, &octets[2..]), Capability::GracefulRestart(restart));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct GracefulRestart {
     /// The R bit: it has restarted.
     pub restarted: bool,
     /// The N bit: NOTIFICATIONs and hold timer expiry keep the routes too (RFC 8538 section 2).
     pub notification: bool,
-    /// How long its routes should be kept, in seconds; a value over 4095 is written as 4095.
+    /// How long its routes should be kept for it to come back, in seconds: 12 bits; a value over 4095 is written as
+    /// 4095.
     pub restart_time: u16,
     /// The families it keeps forwarding for. With none it only announces that it sends End-of-RIB.
     pub families: Vec<RestartFamily>,
@@ -107,7 +143,8 @@ pub struct LongLived {
     pub family: Family,
     /// The F bit: forwarding went on over the restart.
     pub forwarding: bool,
-    /// How long stale routes are kept, in seconds; a value over 2^24 - 1 is written as that.
+    /// How long stale routes are kept after the restart time, in seconds: 24 bits; a value over 2^24 - 1 is written as
+    /// that.
     pub stale_time: u32,
 }
 
@@ -116,7 +153,7 @@ pub struct LongLived {
 pub struct ExtendedNextHop {
     /// The family of the routes.
     pub family: Family,
-    /// The AFI of the next hop.
+    /// The AFI of the next hop: 2 for IPv6.
     pub next_hop_afi: u16,
 }
 
@@ -129,7 +166,7 @@ pub struct LabelCount {
     pub count: u8,
 }
 
-/// A family in [`Capability::OutboundRouteFilter`] (RFC 5291 section 4).
+/// A family in [`Capability::OutboundRouteFilter`] (RFC 5291 section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OrfFamily {
     /// Which.
@@ -139,7 +176,7 @@ pub struct OrfFamily {
 }
 
 /// Which way something may go, seen from the speaker: the Send/Receive field of RFC 7911 section 4 and of RFC 5291
-/// section 4.
+/// section 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SendReceive {
     /// 1: it can receive.
@@ -191,7 +228,8 @@ impl SendReceive {
     }
 }
 
-/// What a speaker is to the other side (RFC 9234 section 4.1).
+/// What a speaker is to the other side (RFC 9234 section 4.1). `Display` shows it as `route-server-client` and the
+/// like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// 0: it sells transit to the other.

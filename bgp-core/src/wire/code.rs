@@ -1,4 +1,5 @@
-//! Path attribute type codes.
+//! Path attribute type codes: those with a [rule](super::rules), by number. The registry is IANA's "BGP Path
+//! Attributes".
 
 /// ORIGIN (RFC 4271 section 5.1.1).
 pub const ORIGIN: u8 = 1;
@@ -24,7 +25,7 @@ pub const CLUSTER_LIST: u8 = 10;
 pub const MP_REACH_NLRI: u8 = 14;
 /// MP_UNREACH_NLRI (RFC 4760 section 4).
 pub const MP_UNREACH_NLRI: u8 = 15;
-/// EXTENDED COMMUNITIES (RFC 4360).
+/// EXTENDED COMMUNITIES (RFC 4360 section 2).
 pub const EXTENDED_COMMUNITIES: u8 = 16;
 /// AS4_PATH (RFC 6793 section 3).
 pub const AS4_PATH: u8 = 17;
@@ -34,11 +35,11 @@ pub const AS4_AGGREGATOR: u8 = 18;
 pub const PMSI_TUNNEL: u8 = 22;
 /// Tunnel Encapsulation (RFC 9012 section 2).
 pub const TUNNEL_ENCAPSULATION: u8 = 23;
-/// IPv6 Address Specific Extended Community (RFC 5701).
+/// IPv6 Address Specific Extended Community (RFC 5701 section 2).
 pub const IPV6_EXTENDED_COMMUNITIES: u8 = 25;
 /// AIGP (RFC 7311 section 3).
 pub const AIGP: u8 = 26;
-/// LARGE_COMMUNITY (RFC 8092).
+/// LARGE_COMMUNITY (RFC 8092 section 3).
 pub const LARGE_COMMUNITY: u8 = 32;
 /// Only to Customer (RFC 9234 section 5).
 pub const ONLY_TO_CUSTOMER: u8 = 35;

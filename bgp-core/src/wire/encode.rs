@@ -184,14 +184,13 @@ fn family_octets(family: Family) -> [u8; 3] {
 ///
 /// ```
 /// use bgp_core::wire::{code, encode, flag};
-/// use bgp_core::{Prefix, V4, AddressFamily};
+/// use bgp_core::{Ipv4Prefix, V4};
 ///
 /// let attributes = [flag::TRANSITIVE, code::ORIGIN, 1, 0, flag::TRANSITIVE, code::AS_PATH, 0,
 ///     flag::TRANSITIVE, code::NEXT_HOP, 4, 10, 0, 0, 1];
-/// let prefix: Prefix = "10.244.0.0/26".parse()?;
-/// let prefixes = V4::from_prefix(prefix).into_iter().map(|prefix| (None, prefix));
+/// let prefix: Ipv4Prefix = "10.244.0.0/26".parse()?;
 /// let mut out = Vec::new();
-/// assert_eq!(encode::announce::<V4>(&mut out, 4096, &attributes, [10, 0, 0, 1].into(), prefixes)?, 1);
+/// assert_eq!(encode::announce::<V4>(&mut out, 4096, &attributes, [10, 0, 0, 1].into(), [(None, prefix)])?, 1);
 /// assert_eq!(out.len(), 19 + 4 + 14 + 5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -225,6 +224,17 @@ pub fn announce<F: AddressFamily>(
 
 /// Appends the UPDATEs that withdraw `prefixes` to `out`; returns how many. No message is over `max_len` octets,
 /// 4096 or 65535, and none could take the first prefix of the next.
+///
+/// ```
+/// use bgp_core::wire::encode;
+/// use bgp_core::{Ipv4Prefix, V4};
+///
+/// // A /32 takes five octets, a message of 4096 has room for 814 of them.
+/// let prefixes = (0..1000u32).filter_map(|number| Ipv4Prefix::new(number.into(), 32));
+/// let mut out = Vec::new();
+/// assert_eq!(encode::withdraw::<V4>(&mut out, 4096, prefixes.map(|prefix| (None, prefix))), 2);
+/// assert_eq!(out.len(), 2 * (19 + 4) + 1000 * 5);
+/// ```
 pub fn withdraw<F: AddressFamily>(
     out: &mut Vec<u8>,
     max_len: usize,
@@ -329,7 +339,20 @@ fn encode_of(
     Ok(())
 }
 
-/// Appends the marker that all routes of `family` have been sent (RFC 4724 section 2).
+/// Appends the marker that all routes of `family` have been sent (RFC 4724 section 2): an UPDATE without anything for
+/// IPv4 unicast, with an empty MP_UNREACH_NLRI for others.
+///
+/// ```
+/// use bgp_core::wire::encode::end_of_rib;
+/// use bgp_core::wire::{DecodeContext, UpdateView};
+/// use bgp_core::{Family, FamilySet, PeerKind};
+///
+/// let mut message = Vec::new();
+/// end_of_rib(&mut message, Family::IPV6_UNICAST);
+/// let ctx = DecodeContext::new(PeerKind::Internal, FamilySet::UNICAST);
+/// assert_eq!(UpdateView::parse(&message[19..], &ctx)?.end_of_rib(), Some(Family::IPV6_UNICAST));
+/// # Ok::<(), Box<bgp_core::wire::Malformed>>(())
+/// ```
 pub fn end_of_rib(out: &mut Vec<u8>, family: Family) {
     let octets = family_octets(family);
     let envelope = match family {

@@ -1,4 +1,25 @@
 //! The message header and the cutting of a byte stream into messages (RFC 4271 sections 4.1 and 6.1).
+//!
+//! BGP runs over TCP, which keeps no boundaries: each message says how long it is, and a marker of ones shows whether
+//! both sides still agree on where a message begins.
+//!
+//! ```text
+//!  octet  0                16         18     19
+//!         │ marker         │ length   │ type │ body …
+//!         │ 16 times 0xff  │ 2 octets │ 1    │ length - 19 octets
+//! ```
+//!
+//! The length counts the header. Which lengths a type can have:
+//!
+//! | type | | octets, header included |
+//! |---|---|---|
+//! | 1 | OPEN | 29 to 4096 |
+//! | 2 | UPDATE | 23 to the session's limit |
+//! | 3 | NOTIFICATION | 21 to the session's limit |
+//! | 4 | KEEPALIVE | 19 |
+//! | 5 | ROUTE-REFRESH | 23 to the session's limit |
+//!
+//! The limit is 4096, or 65535 where RFC 8654 was negotiated.
 
 use std::fmt;
 
@@ -8,7 +29,7 @@ use super::notification::{Notification, header_error};
 pub const HEADER_LEN: usize = 19;
 /// The longest message without the extended message capability (RFC 4271 section 4.1).
 pub const MAX_LEN: usize = 4096;
-/// The longest message with it (RFC 8654 section 4).
+/// The longest message with it (RFC 8654 section 2).
 pub const MAX_EXTENDED_LEN: usize = 65535;
 
 const MARKER: [u8; 16] = [0xff; 16];
@@ -17,15 +38,15 @@ const MARKER: [u8; 16] = [0xff; 16];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum MessageType {
-    /// Opens the session.
+    /// Opens the session (RFC 4271 section 4.2).
     Open = 1,
-    /// Carries routes.
+    /// Carries routes (RFC 4271 section 4.3).
     Update = 2,
-    /// Says why the session ends.
+    /// Says why the session ends (RFC 4271 section 4.5).
     Notification = 3,
-    /// Keeps the session alive.
+    /// Keeps the session alive (RFC 4271 section 4.4).
     Keepalive = 4,
-    /// Asks for all routes again.
+    /// Asks for all routes again (RFC 2918).
     RouteRefresh = 5,
 }
 
@@ -146,7 +167,8 @@ fn not_synchronized() -> Notification {
     Notification::new(Notification::HEADER, header_error::NOT_SYNCHRONIZED)
 }
 
-/// Appends a whole message: the header, then what `body` appends. `body` must keep within the session's limit.
+/// Appends a whole message: the header (RFC 4271 section 4.1), then what `body` appends. `body` must keep within the
+/// session's limit: the length field of a message over 65535 octets would be wrong.
 pub fn write_message(out: &mut Vec<u8>, kind: MessageType, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&MARKER);

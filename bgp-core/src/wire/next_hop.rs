@@ -10,7 +10,17 @@ use crate::Family;
 /// section 4.3.2, RFC 4659 section 3.2.1).
 const DISTINGUISHER: usize = 8;
 
-/// Where to send packets for the destinations of an MP_REACH_NLRI.
+/// Where to send packets for the destinations of an MP_REACH_NLRI. What its octets mean depends on the family and on
+/// their number (RD is a route distinguisher, all zero):
+///
+/// ```text
+///  IPv4, with labels too           4 IPv4                    with RFC 8950 also 16 IPv6, or 32 with link-local
+///  IPv6, with labels too          16 IPv6                    32 IPv6, link-local
+///  IPv4 of a VPN                  12 RD, IPv4                with RFC 8950 also 24 RD, IPv6, or 48 with link-local
+///  IPv6 of a VPN                  24 RD, IPv6                48 RD, IPv6, RD, link-local
+///  route targets, Ethernet VPN     4 IPv4, 16 IPv6           32 IPv6, link-local
+///  flow specifications             any, and none is meant (RFC 8955 section 4)
+/// ```
 ///
 /// ```
 /// use bgp_core::Family;
@@ -32,7 +42,7 @@ enum Addresses {
     V4,
     /// IPv6; an IPv4 address is there as an IPv4-mapped one (RFC 4659 section 3.2.1.2, RFC 4798 section 2).
     V6,
-    /// Either, as the length says (RFC 4684 section 4, RFC 7432 section 7).
+    /// Either, as the length says (RFC 4684 section 4, RFC 7432 section 9.2.1).
     Either,
 }
 

@@ -1,4 +1,20 @@
 //! NOTIFICATION (RFC 4271 section 4.5) and the names of its codes.
+//!
+//! The last message of a session: who sends it closes the connection. Code and subcode say what is wrong, the data
+//! shows it.
+//!
+//! ```text
+//!  octets  1            1
+//!          │ error code │ subcode │ data …
+//!
+//!  data, where an RFC gives it a form
+//!    1/2  the length field, 2                        1/3  the type, 1
+//!    2/1  the version that is spoken, 2              2/7  the capabilities that are missed
+//!    3/3  the type code of what is missing, 1        3/2, 3/4 to 3/6, 3/8, 3/9  the attribute
+//!    5/*  the type of the message, 1                 7/1  the whole message
+//!    6/1  AFI 2, SAFI 1, upper bound 4               6/2, 6/4  length 1, text
+//!    6/9  code and subcode of the NOTIFICATION within, its data
+//! ```
 
 mod display;
 mod names;
@@ -22,7 +38,7 @@ pub mod header_error {
     pub const BAD_TYPE: u8 = 3;
 }
 
-/// Subcodes of the OPEN message error, code 2 (RFC 4271 section 6.2, RFC 5492).
+/// Subcodes of the OPEN message error, code 2 (RFC 4271 section 6.2, RFC 5492 section 5, RFC 9234 section 4.2).
 pub mod open_error {
     /// The OPEN does not hold together.
     pub const UNSPECIFIC: u8 = 0;
@@ -30,13 +46,13 @@ pub mod open_error {
     pub const UNSUPPORTED_VERSION: u8 = 1;
     /// Not the AS we expect.
     pub const BAD_PEER_AS: u8 = 2;
-    /// An identifier of zero, or our own (RFC 6286).
+    /// An identifier of zero, or our own within our AS (RFC 6286 section 2.2).
     pub const BAD_IDENTIFIER: u8 = 3;
     /// An optional parameter other than capabilities.
     pub const UNSUPPORTED_PARAMETER: u8 = 4;
     /// A hold time of one or two seconds.
     pub const UNACCEPTABLE_HOLD_TIME: u8 = 6;
-    /// A capability that we need is missing; the data lists what we need.
+    /// A capability that we need is missing; the data lists what we need (RFC 5492 section 5).
     pub const UNSUPPORTED_CAPABILITY: u8 = 7;
     /// The two roles don't suit each other, or the peer sent several (RFC 9234 section 4.2).
     pub const ROLE_MISMATCH: u8 = 11;
@@ -66,7 +82,8 @@ pub mod update_error {
     pub const MALFORMED_AS_PATH: u8 = 11;
 }
 
-/// Subcodes of the finite state machine error, code 5 (RFC 6608).
+/// Subcodes of the finite state machine error, code 5 (RFC 6608 section 3). The data is the type of the message
+/// (section 4).
 pub mod fsm_error {
     /// A message that has no place in OpenSent.
     pub const IN_OPEN_SENT: u8 = 1;
@@ -78,7 +95,7 @@ pub mod fsm_error {
 
 /// Subcodes of Cease, code 6 (RFC 4486, RFC 8538, RFC 9384).
 pub mod cease {
-    /// More prefixes than allowed.
+    /// More prefixes than allowed; the data may say of which family and how many it may have (RFC 4486 section 4).
     pub const MAX_PREFIXES: u8 = 1;
     /// The operator shut the session down; may carry a text (RFC 9003).
     pub const ADMINISTRATIVE_SHUTDOWN: u8 = 2;
@@ -94,7 +111,7 @@ pub mod cease {
     pub const COLLISION: u8 = 7;
     /// Memory or the like ran short.
     pub const OUT_OF_RESOURCES: u8 = 8;
-    /// Ends the session in spite of graceful restart (RFC 8538).
+    /// Ends the session in spite of graceful restart (RFC 8538 section 3).
     pub const HARD_RESET: u8 = 9;
     /// BFD says that the path is down (RFC 9384).
     pub const BFD_DOWN: u8 = 10;
@@ -144,13 +161,13 @@ impl Notification {
     pub const OPEN: u8 = 2;
     /// An UPDATE is wrong; subcodes in [`update_error`].
     pub const UPDATE: u8 = 3;
-    /// Nothing came for the hold time.
+    /// Nothing came for the hold time (RFC 4271 section 6.5).
     pub const HOLD_TIMER_EXPIRED: u8 = 4;
-    /// A message came that has no place in the state; subcodes in [`fsm_error`].
+    /// A message came that has no place in the state (RFC 4271 section 6.6); subcodes in [`fsm_error`].
     pub const FSM: u8 = 5;
-    /// The session ends without a fault; subcodes in [`cease`].
+    /// The session ends without a fault (RFC 4271 section 6.7); subcodes in [`cease`].
     pub const CEASE: u8 = 6;
-    /// A ROUTE-REFRESH is wrong; subcodes in [`refresh_error`].
+    /// A ROUTE-REFRESH is wrong (RFC 7313 section 5); subcodes in [`refresh_error`].
     pub const ROUTE_REFRESH: u8 = 7;
     /// The peer took nothing for the send hold time (RFC 9687).
     pub const SEND_HOLD_TIMER_EXPIRED: u8 = 8;
@@ -205,7 +222,7 @@ impl Notification {
             && matches!(self.subcode, cease::ADMINISTRATIVE_SHUTDOWN | cease::ADMINISTRATIVE_RESET)
     }
 
-    /// The text of a shutdown or reset (RFC 9003). `None` if there is none, its length octet is wrong, or it is not
+    /// The text of a shutdown or reset, UTF-8 of 1 to 255 octets (RFC 9003 section 2). `None` if there is none, its length octet is wrong, or it is not
     /// UTF-8. It is the peer's: escape it before it is shown, as `Display` does.
     #[must_use]
     pub fn shutdown_text(&self) -> Option<&str> {
@@ -216,7 +233,7 @@ impl Notification {
         }
     }
 
-    /// What a Hard Reset wraps (RFC 8538 section 3.1).
+    /// What a Hard Reset wraps (RFC 8538 section 3.1); `None` for any other, or if it wraps less than code and subcode.
     #[must_use]
     pub fn hard_reset_reason(&self) -> Option<Notification> {
         let hard = self.code == Notification::CEASE && self.subcode == cease::HARD_RESET;

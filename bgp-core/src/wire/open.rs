@@ -1,4 +1,18 @@
 //! OPEN (RFC 4271 section 4.2) with the optional parameters of RFC 5492 and RFC 9072.
+//!
+//! The first message of each side: who it is, how long it will wait for a sign of life, and what it can do beyond
+//! RFC 4271. The latter stands in optional parameters, of which one type is left: capabilities.
+//!
+//! ```text
+//!  octets  1         2    2           4                1
+//!          │ version │ AS │ hold time │ BGP Identifier │ length │ parameters …
+//!
+//!  parameters, RFC 4271:    1 length │ type 1, length 1, value │ type 1, length 1, value …
+//!  parameters, RFC 9072:    1 not 0, 1 = 255, 2 length │ type 1, length 2, value │ type 1, length 2, value …
+//! ```
+//!
+//! An AS number over 65535 does not fit: [`Asn::TRANS`] stands for it, and the number itself is in the capability of
+//! RFC 6793.
 
 use nom::bytes::complete::take;
 use nom::multi::length_data;
@@ -10,7 +24,7 @@ use super::header::{HEADER_LEN, MAX_LEN, MessageType, write_message};
 use super::notification::{Notification, open_error};
 use crate::{Asn, RouterId};
 
-/// The only version there is.
+/// The only version there is (RFC 4271 section 4.2).
 pub const VERSION: u8 = 4;
 
 /// The optional parameter that holds capabilities (RFC 5492 section 4).
@@ -49,11 +63,11 @@ const FIXED_LEN: usize = HEADER_LEN + 10;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
-    /// The real number: from the four-octet capability if it is there.
+    /// The real number: from the four-octet capability if it is there (RFC 6793 section 3).
     pub asn: Asn,
     /// The proposed hold time in seconds, 0 to 65535; 0 asks for none, 1 and 2 are not allowed.
     pub hold_time: u16,
-    /// The BGP Identifier; 0 is not allowed (RFC 6286).
+    /// The BGP Identifier; 0 is not allowed (RFC 6286 section 2.1).
     pub router_id: RouterId,
     /// In the order of the message. To send an AS number over 65535 it must contain [`Capability::FourOctetAs`].
     pub capabilities: Vec<Capability>,

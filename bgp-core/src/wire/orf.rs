@@ -1,11 +1,17 @@
-//! Outbound route filters in a ROUTE-REFRESH (RFC 5291), of them the address prefix filters (RFC 5292).
+//! Outbound route filters in a ROUTE-REFRESH (RFC 5291 section 4), of them the address prefix filters (RFC 5292).
+//!
+//! A speaker that would throw away most of what a peer sends gives it the filter instead. Which side sends filters of
+//! which type is agreed on by [a capability](super::Capability::OutboundRouteFilter).
 //!
 //! ```text
-//!  ROUTE-REFRESH body   AFI, subtype 0, SAFI │ when to refresh │ type, length, entries │ type, length, entries …
-//!                                            └──── Orf ────────┴───── OrfGroup ────────┴──── OrfGroup …
-//!  entry                action, match, reserved bits │ what the type says; nothing if the action is REMOVE-ALL
-//!  ADDRESS_PREFIX says  sequence, minimum length, maximum length, length, prefix
+//!  ROUTE-REFRESH body   AFI 2, 0, SAFI 1 │ when to refresh 1 │ type 1, length 2, entries │ type 1, length 2, entries …
+//!                                        └──── Orf ──────────┴───── OrfGroup ────────────┴──── OrfGroup …
+//!  entry, first octet   bits 7 6 action: 0 ADD, 1 REMOVE, 2 REMOVE-ALL │ bit 5 match: 0 PERMIT, 1 DENY │ reserved
+//!  and, unless it is REMOVE-ALL, what the type says; ADDRESS_PREFIX:
+//!                       sequence 4, minimum length 1, maximum length 1, length 1, prefix 0 to 16
 //! ```
+//!
+//! All lengths of prefixes are in bits, that of a group is in octets.
 //!
 //! Nothing is copied, and nothing is read before it is asked for: a session that did not offer filters never looks.
 
@@ -20,7 +26,7 @@ use std::fmt;
 
 use super::cursor::Cursor;
 
-/// The ORF type of [`PrefixEntry`] (RFC 5292 section 3).
+/// The ORF type of [`PrefixEntry`] (RFC 5292).
 pub const ADDRESS_PREFIX: u8 = 64;
 /// The same in the sessions of [`OutboundRouteFilterCisco`](super::Capability::OutboundRouteFilterCisco).
 pub const ADDRESS_PREFIX_CISCO: u8 = 128;
@@ -44,7 +50,7 @@ impl fmt::Display for TypeName {
     }
 }
 
-/// When the routes are to be sent again (RFC 5291 section 5).
+/// When the routes are to be sent again (RFC 5291 section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WhenToRefresh {
     /// 1: as soon as the filters of this message are in place.
@@ -87,7 +93,7 @@ impl fmt::Display for WhenToRefresh {
     }
 }
 
-/// The filters of one ROUTE-REFRESH (RFC 5291 section 5), their lengths already checked: iterating can't fail.
+/// The filters of one ROUTE-REFRESH (RFC 5291 section 4), their lengths already checked: iterating can't fail.
 ///
 /// It can be had from [`RouteRefresh::orf`](super::RouteRefresh::orf).
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +103,7 @@ pub struct Orf<'a> {
     groups: &'a [u8],
 }
 
-/// Filters of one type in an [`Orf`].
+/// Filters of one type in an [`Orf`] (RFC 5291 section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrfGroup<'a> {
     /// The ORF type, as [`ADDRESS_PREFIX`]. Those that the session did not agree on are to be ignored.

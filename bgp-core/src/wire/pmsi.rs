@@ -64,6 +64,11 @@ impl fmt::Display for PmsiTunnelType {
 }
 
 /// The value of a PMSI Tunnel attribute.
+///
+/// ```text
+///  octets  1       1      3
+///          │ flags │ type │ label │ identifier, up to the end
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PmsiTunnel<'a> {
     /// Bit 0 set: those who receive the traffic are asked to say so ("Leaf Information Required").
@@ -140,7 +145,7 @@ impl fmt::Display for PmsiTunnel<'_> {
 }
 
 impl<'a> Attributes<'a> {
-    /// PMSI Tunnel.
+    /// PMSI Tunnel (RFC 6514 section 5); `None` if it is not there.
     #[must_use]
     pub fn pmsi_tunnel(&self) -> Option<PmsiTunnel<'a>> {
         PmsiTunnel::new(self.get(code::PMSI_TUNNEL)?.value)

@@ -22,6 +22,14 @@ const SRGB_FLAGS_LEN: usize = 2;
 const SRGB_RANGE_LEN: usize = 6;
 
 /// The value of a BGP Prefix-SID attribute that was checked before: reading can't fail.
+///
+/// ```text
+///  octets  1        2
+///          │ type 1 │ length 7         │ reserved 1, flags 2, label index 4
+///          │ type 3 │ length 2 + 6 × n │ flags 2, (first label 3, number of labels 3) …
+///          │ type 5 │ length           │ reserved 1, (type 1, length 2, value) …      SRv6 L3 service
+///          │ type 6 │ length           │ the same                                     SRv6 L2 service
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PrefixSid<'a>(&'a [u8]);
 
@@ -167,7 +175,7 @@ impl fmt::Display for PrefixSidTlv<'_> {
 }
 
 impl<'a> Attributes<'a> {
-    /// BGP Prefix-SID.
+    /// BGP Prefix-SID (RFC 8669 section 3).
     #[must_use]
     pub fn prefix_sid(&self) -> Option<PrefixSid<'a>> {
         self.get(code::PREFIX_SID).map(|attribute| PrefixSid(attribute.value))

@@ -1,4 +1,14 @@
 //! ROUTE-REFRESH (RFC 2918, RFC 7313) and the filters it may carry (RFC 5291).
+//!
+//! Who has changed what it wants from a peer asks for its routes again, in place of resetting the session. With
+//! RFC 7313 the answer stands between two markers, so that what was not in it can be forgotten.
+//!
+//! ```text
+//!  octets  2     1         1
+//!          │ AFI │ subtype │ SAFI │ filters …
+//!
+//!  subtype 0 asks, 1 begins the answer, 2 ends it; filters stand behind 0 only, see `orf`
+//! ```
 
 use std::fmt;
 
@@ -13,7 +23,8 @@ use crate::Family;
 /// Octets of a body without filters.
 const FIXED_LEN: usize = 4;
 
-/// A request for all routes of a family again, or one of the markers around the answer.
+/// A request for all routes of a family again (RFC 2918 section 3), or one of the markers around the answer (RFC 7313
+/// section 3.2).
 ///
 /// ```
 /// use bgp_core::Family;
@@ -52,7 +63,7 @@ pub struct RouteRefresh {
 }
 
 impl RouteRefresh {
-    /// Asks for the routes (RFC 2918).
+    /// Asks for the routes (RFC 2918 section 3).
     pub const REQUEST: u8 = 0;
     /// The answer begins (RFC 7313 section 3.2).
     pub const BEGIN: u8 = 1;
@@ -75,7 +86,7 @@ impl RouteRefresh {
     }
 
     /// The outbound route filters in a message body; `None` if it is no request, or has none. For sessions that
-    /// agreed on them (RFC 5291 section 4).
+    /// agreed on them (RFC 5291 section 5).
     ///
     /// # Errors
     /// As [`RouteRefresh::parse`], and NOTIFICATION 7/1 with the whole message for filters that are cut off or
@@ -96,8 +107,8 @@ impl RouteRefresh {
         write_message(out, MessageType::RouteRefresh, |out| self.write_fields(out));
     }
 
-    /// Appends messages of up to `max_len` octets with address prefix filters of this family, and returns how many:
-    /// none without filters. All but the last message defer the refresh, so that the routes come once, through all
+    /// Appends messages of up to `max_len` octets, 4096 or 65535, with address prefix filters of this family, and
+    /// returns how many: none without filters. All but the last message defer the refresh, so that the routes come once, through all
     /// of the filters.
     pub fn encode_orf(
         &self,

@@ -60,6 +60,27 @@ impl fmt::Display for TunnelType {
 }
 
 /// The value of a Tunnel Encapsulation attribute that was checked before: reading can't fail.
+///
+/// ```text
+///  octets  2      2
+///          │ type │ length │ sub-TLV │ sub-TLV …      and the next tunnel
+///
+///  sub-TLV, octets  1              1        length
+///                   │ type 0–127   │ length │ value
+///                   │ type 128–255 │ length │ value   the length in 2 octets
+/// ```
+///
+/// ```
+/// use bgp_core::wire::TunnelEncapsulation;
+///
+/// // VXLAN, its sub-TLVs Tunnel Egress Endpoint (6) and Encapsulation (1).
+/// let value = [
+///     0, 8, 0, 26, 6, 10, 0, 0, 0, 0, 0, 1, 10, 0, 0, 1, 1, 12, 0x80, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0,
+/// ];
+/// let tunnels: Vec<String> =
+///     TunnelEncapsulation::new(&value).tunnels().map(|tunnel| tunnel.to_owned().to_string()).collect();
+/// assert_eq!(tunnels, ["vxlan endpoint 10.0.0.1 vni 100"]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TunnelEncapsulation<'a>(&'a [u8]);
 
@@ -154,14 +175,14 @@ const UDP_DESTINATION_PORT: u8 = 8;
 /// Something said about a tunnel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TunnelSubTlv<'a> {
-    /// Encapsulation of VXLAN and NVGRE (RFC 9012 sections 3.2.1 and 3.2.3).
+    /// Encapsulation of VXLAN and NVGRE (RFC 9012 sections 3.2.1 and 3.2.2).
     Vxlan {
         /// The virtual network, 24 bits.
         vni: Option<u32>,
         /// The destination of the inner Ethernet header.
         mac: Option<MacAddress>,
     },
-    /// Encapsulation of GRE and MPLS in GRE: the key (RFC 9012 sections 3.2.5 and 3.2.6).
+    /// Encapsulation of GRE and MPLS in GRE: the key (RFC 9012 sections 3.2.4 and 3.2.5).
     GreKey(u32),
     /// Color: which traffic the tunnel is for (RFC 9012 section 3.4.2).
     Color(Color),
@@ -304,7 +325,7 @@ impl fmt::Display for TunnelSubTlv<'_> {
 }
 
 impl<'a> Attributes<'a> {
-    /// Tunnel Encapsulation.
+    /// Tunnel Encapsulation (RFC 9012 section 2).
     #[must_use]
     pub fn tunnel_encapsulation(&self) -> Option<TunnelEncapsulation<'a>> {
         self.get(code::TUNNEL_ENCAPSULATION).map(|attribute| TunnelEncapsulation(attribute.value))

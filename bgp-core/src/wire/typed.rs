@@ -50,7 +50,7 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A segment of an AS path. More than 255 AS numbers are sent as several segments.
+/// A segment of an AS path (RFC 4271 section 4.3). More than 255 AS numbers are sent as several segments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AsSegment {
     /// What it means.
@@ -59,35 +59,59 @@ pub struct AsSegment {
     pub asns: Vec<Asn>,
 }
 
-/// A path attribute with its meaning. AS numbers are sent with four octets.
+/// A path attribute with its meaning: for building blocks of attributes, and for showing them. Who only reads a block
+/// does not need it: [`Attributes`](super::Attributes) looks without copying.
+///
+/// AS numbers are sent with four octets.
+///
+/// ```
+/// use bgp_core::Asn;
+/// use bgp_core::wire::{AsSegment, AsWidth, Attributes, Origin, PathAttribute, SegmentKind};
+///
+/// let path = vec![AsSegment { kind: SegmentKind::Sequence, asns: vec![Asn(64512), Asn(70000)] }];
+/// let attributes = [
+///     PathAttribute::Origin(Origin::Igp),
+///     PathAttribute::AsPath(path),
+///     PathAttribute::Communities(vec!["64512:100".parse()?, "no-export".parse()?]),
+/// ];
+/// let mut block = Vec::new();
+/// attributes.iter().for_each(|attribute| attribute.encode(&mut block));
+///
+/// let view = Attributes::new(&block);
+/// assert_eq!(view.as_path().to_string(), "64512 70000");
+/// let read: Vec<_> = view.iter().map(|raw| PathAttribute::from_raw(&raw, AsWidth::Four)).collect();
+/// assert_eq!(read, attributes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PathAttribute {
-    /// ORIGIN.
+    /// ORIGIN (RFC 4271 section 5.1.1).
     Origin(Origin),
-    /// AS_PATH.
+    /// AS_PATH (RFC 4271 section 5.1.2), the nearest segment first.
     AsPath(Vec<AsSegment>),
-    /// NEXT_HOP.
+    /// NEXT_HOP (RFC 4271 section 5.1.3).
     NextHop(Ipv4Addr),
-    /// MULTI_EXIT_DISC.
+    /// MULTI_EXIT_DISC (RFC 4271 section 5.1.4): the lower is preferred.
     MultiExitDisc(u32),
-    /// LOCAL_PREF.
+    /// LOCAL_PREF (RFC 4271 section 5.1.5): the higher is preferred.
     LocalPref(u32),
-    /// ATOMIC_AGGREGATE.
+    /// ATOMIC_AGGREGATE (RFC 4271 section 5.1.6).
     AtomicAggregate,
-    /// AGGREGATOR.
+    /// AGGREGATOR (RFC 4271 section 5.1.7).
     Aggregator {
         /// The AS that aggregated.
         asn: Asn,
         /// Its router.
         router: RouterId,
     },
-    /// COMMUNITIES.
+    /// COMMUNITIES (RFC 1997).
     Communities(Vec<Community>),
-    /// ORIGINATOR_ID.
+    /// ORIGINATOR_ID (RFC 4456 section 8).
     OriginatorId(RouterId),
-    /// CLUSTER_LIST, the last cluster passed first.
+    /// CLUSTER_LIST, the last cluster passed first (RFC 4456 section 8).
     ClusterList(Vec<ClusterId>),
-    /// MP_REACH_NLRI, next hop and destinations as on the wire: their form depends on family and session.
+    /// MP_REACH_NLRI, next hop and destinations as on the wire: their form depends on family and session (RFC 4760
+    /// section 3).
     MpReach {
         /// The family of the destinations.
         family: Family,
@@ -96,37 +120,37 @@ pub enum PathAttribute {
         /// The destinations' octets.
         nlri: Vec<u8>,
     },
-    /// MP_UNREACH_NLRI, destinations as on the wire.
+    /// MP_UNREACH_NLRI, destinations as on the wire (RFC 4760 section 4).
     MpUnreach {
         /// The family of the destinations.
         family: Family,
         /// The destinations' octets.
         nlri: Vec<u8>,
     },
-    /// EXTENDED COMMUNITIES.
+    /// EXTENDED COMMUNITIES (RFC 4360 section 2).
     ExtendedCommunities(Vec<ExtendedCommunity>),
-    /// AS4_PATH.
+    /// AS4_PATH: what AS_PATH would be with four-octet AS numbers (RFC 6793 section 3).
     As4Path(Vec<AsSegment>),
-    /// AS4_AGGREGATOR.
+    /// AS4_AGGREGATOR: the same for AGGREGATOR (RFC 6793 section 3).
     As4Aggregator {
         /// The AS that aggregated.
         asn: Asn,
         /// Its router.
         router: RouterId,
     },
-    /// PMSI Tunnel.
+    /// PMSI Tunnel (RFC 6514 section 5).
     PmsiTunnel(PmsiTunnel<'static>),
-    /// Tunnel Encapsulation.
+    /// Tunnel Encapsulation (RFC 9012 section 2).
     TunnelEncapsulation(Vec<Tunnel>),
-    /// IPv6 Address Specific Extended Communities.
+    /// IPv6 Address Specific Extended Communities (RFC 5701 section 2).
     Ipv6ExtendedCommunities(Vec<Ipv6ExtendedCommunity>),
-    /// AIGP.
+    /// AIGP (RFC 7311 section 3).
     Aigp(Vec<AigpTlv<'static>>),
-    /// LARGE_COMMUNITY.
+    /// LARGE_COMMUNITY (RFC 8092 section 3).
     LargeCommunities(Vec<LargeCommunity>),
     /// Only to Customer: the AS that first sent the route down or across (RFC 9234 section 5).
     OnlyToCustomer(Asn),
-    /// BGP Prefix-SID.
+    /// BGP Prefix-SID (RFC 8669 section 3).
     PrefixSid(Vec<PrefixSidTlv<'static>>),
     /// Any other, or one whose value can't be read.
     Unknown {
@@ -170,7 +194,8 @@ impl PathAttribute {
         }
     }
 
-    /// Appends it with its header: flags as its RFC gives them, Partial clear.
+    /// Appends it with its header: flags as its RFC gives them, Partial clear. The length takes two octets only where
+    /// it must; a value over 65535 octets is cut off.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let flags = match self {
             PathAttribute::Unknown { flags, .. } => *flags,

@@ -1,5 +1,8 @@
 //! UPDATE, first step: where everything is, and whether the destinations can be read (RFC 4271 section 4.3,
 //! RFC 4760). Attribute values are looked at in the second step, [`AttributeBlock::check`].
+//!
+//! RFC 7606 asks for this order: an UPDATE whose destinations are known can be treated as if it withdrew them, whatever
+//! its attributes say. So nothing of an attribute's value is looked at before.
 
 mod parse;
 
@@ -10,10 +13,11 @@ use super::next_hop::NextHop;
 use super::nlri::{Destinations, LabelForm, Nlri, NlriForm};
 use crate::{AddressFamily, Family, FamilySet, PeerKind, V4};
 
-/// What the session says about how an UPDATE is to be read.
+/// What the session says about how an UPDATE is to be read: octets alone do not tell. A session's is
+/// [`Negotiated::decode_context`](crate::fsm::Negotiated::decode_context).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeContext {
-    /// Whether the sender is in our AS.
+    /// Whether the sender is in our AS: some attributes only internal peers may send (RFC 7606 section 7).
     pub kind: PeerKind,
     /// Whether both sides have the four-octet AS capability (RFC 6793).
     pub four_octet_as: bool,
@@ -105,6 +109,46 @@ destinations_of!(MpReach, MpUnreach);
 
 /// An UPDATE whose parts were found and whose destinations can be read; borrows the message, owns nothing.
 ///
+/// ```text
+///  octets  2          …                  2          …            …
+///          │ length W │ withdrawn routes │ length A │ attributes │ NLRI, up to the end
+///            IPv4 only, W octets           A octets                IPv4 only
+///
+///  attributes   … │ MP_REACH_NLRI │ … │ MP_UNREACH_NLRI │ …       of any family
+///                 AFI 2, SAFI 1, length 1, next hop, reserved 1, NLRI
+///                                     AFI 2, SAFI 1, withdrawn NLRI
+/// ```
+///
+/// Both steps, and what follows from them:
+///
+/// ```
+/// use bgp_core::wire::{Attributes, BlockUse, DecodeContext, Treatment, UpdateView};
+/// use bgp_core::{FamilySet, PeerKind};
+///
+/// let ctx = DecodeContext::new(PeerKind::External, FamilySet::UNICAST);
+/// // Announces 10.1.0.0/16: ORIGIN, AS_PATH 64512, NEXT_HOP 10.0.0.1.
+/// let body = [
+///     0, 0, 0, 20, 0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfc, 0, 0x40, 3, 4, 10, 0, 0, 1, 16, 10, 1,
+/// ];
+/// let update = UpdateView::parse(&body, &ctx)?; // an error ends the session
+/// let mut block = Vec::new();
+/// let checked = update.attributes().check(&ctx, BlockUse::Announce, &mut block);
+/// match update.treatment().max(checked.treatment) {
+///     Treatment::Accept | Treatment::DiscardAttribute => {
+///         let attributes = Attributes::new(&block);
+///         let routes: Vec<String> = update.announced().map(|(_, prefix)| prefix.to_string()).collect();
+///         assert_eq!((routes, attributes.as_path().to_string()), (vec!["10.1.0.0/16".into()], "64512".into()));
+///         assert_eq!(checked.summary.next_hop, Some([10, 0, 0, 1].into()));
+///     }
+///     Treatment::TreatAsWithdraw => println!("all that is announced is withdrawn instead"),
+///     Treatment::DisableFamily => println!("the family's routes go, and no more are taken"),
+///     Treatment::ResetSession => println!("{:?}", checked.worst().map(|fault| fault.notification(&body))),
+/// }
+/// # Ok::<(), Box<bgp_core::wire::Malformed>>(())
+/// ```
+///
+/// A withdrawal needs the first step only:
+///
 /// ```
 /// use bgp_core::wire::{DecodeContext, UpdateView};
 /// use bgp_core::{Family, FamilySet, PeerKind, V4};
@@ -141,13 +185,13 @@ impl<'a> UpdateView<'a> {
         parse::update(body, ctx)
     }
 
-    /// The Withdrawn Routes field.
+    /// The Withdrawn Routes field (RFC 4271 section 4.3): IPv4 unicast.
     #[must_use]
     pub fn withdrawn(&self) -> Nlri<'a, V4> {
         Nlri::checked(self.withdrawn, self.add_path_v4)
     }
 
-    /// The Network Layer Reachability Information field.
+    /// The Network Layer Reachability Information field (RFC 4271 section 4.3): IPv4 unicast.
     #[must_use]
     pub fn announced(&self) -> Nlri<'a, V4> {
         Nlri::checked(self.announced, self.add_path_v4)
@@ -183,7 +227,7 @@ impl<'a> UpdateView<'a> {
         self.end_of_rib
     }
 
-    /// What is wrong without resetting the session.
+    /// What the first step found wrong without resetting the session, by place.
     #[must_use]
     pub fn faults(&self) -> &[Fault] {
         &self.faults

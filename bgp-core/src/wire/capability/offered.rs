@@ -15,7 +15,7 @@ use crate::{Asn, Family};
 /// | Multiprotocol | each adds a family (RFC 4760 section 8) |
 /// | Role | must all be the same, else the OPEN is refused (RFC 9234 section 4.2) |
 /// | Graceful Restart | the last (RFC 4724 section 3) |
-/// | Long-Lived Graceful Restart | the last, and only beside Graceful Restart (RFC 9494) |
+/// | Long-Lived Graceful Restart | the last, and only beside Graceful Restart (RFC 9494 section 4.1) |
 /// | Multiple Labels | the first, in it the first entry of a family, if its count is over 1 (RFC 8277 section 2.1) |
 /// | Four-octet AS number | the first; no RFC says |
 /// | ADD-PATH | the last entry of a family; RFC 7911 section 4 allows one capability only |
@@ -50,7 +50,7 @@ impl<'a> Offered<'a> {
         }
     }
 
-    /// Graceful restart.
+    /// Graceful restart (RFC 4724 section 3); `None` if it is not offered.
     #[must_use]
     pub fn graceful_restart(self) -> Option<&'a GracefulRestart> {
         let restart = |capability: &'a Capability| match capability {
@@ -60,7 +60,7 @@ impl<'a> Offered<'a> {
         self.all(restart).last()
     }
 
-    /// The families of long-lived graceful restart; none without graceful restart.
+    /// The families of long-lived graceful restart; none without graceful restart (RFC 9494 section 4.1).
     #[must_use]
     pub fn long_lived(self) -> &'a [LongLived] {
         let families = |capability: &'a Capability| match capability {
@@ -70,7 +70,7 @@ impl<'a> Offered<'a> {
         self.graceful_restart().and(self.all(families).last()).unwrap_or_default()
     }
 
-    /// The four-octet AS number.
+    /// The four-octet AS number (RFC 6793 section 3); `None` if the capability is not offered.
     #[must_use]
     pub fn four_octet_as(self) -> Option<Asn> {
         self.all(|capability| match capability {
@@ -80,7 +80,7 @@ impl<'a> Offered<'a> {
         .next()
     }
 
-    /// What the speaker does with path identifiers in `family`; `None` if nothing.
+    /// What the speaker does with path identifiers in `family` (RFC 7911 section 4); `None` if nothing.
     #[must_use]
     pub fn add_path(self, family: Family) -> Option<AddPathMode> {
         let entries = |capability: &'a Capability| match capability {

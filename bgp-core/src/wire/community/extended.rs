@@ -6,7 +6,15 @@ use std::net::Ipv4Addr;
 use crate::wire::hex::MacAddress;
 use crate::wire::tunnel::TunnelType;
 
-/// An extended community of RFC 4360, as its eight octets.
+/// An extended community, as its eight octets (RFC 4360 section 2).
+///
+/// ```text
+///  octets  1      1         6
+///          │ type │ subtype │ value
+///            I T · · · · · ·
+///
+///  T: not passed on to other ASes; the low bits of many types say which `Administrator` the value is
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExtendedCommunity(pub [u8; 8]);
 
@@ -186,7 +194,7 @@ const TERMINAL: u8 = 0x01;
 const SAMPLE: u8 = 0x02;
 
 impl ExtendedCommunity {
-    /// Whether it is passed on to other ASes (RFC 4360 section 6).
+    /// Whether it is passed on to other ASes: the T bit is clear (RFC 4360 sections 2 and 6).
     #[must_use]
     pub fn is_transitive(self) -> bool {
         let [kind, ..] = self.0;

@@ -7,7 +7,8 @@ use crate::wire::attribute::Attributes;
 use crate::wire::code;
 use crate::wire::hex::Hex;
 
-/// An IPv6 address specific extended community of RFC 5701, as its twenty octets.
+/// An IPv6 address specific extended community, as its twenty octets: type, subtype, address 16, number 2 (RFC 5701
+/// section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ipv6ExtendedCommunity(pub [u8; 20]);
 
@@ -80,7 +81,7 @@ impl fmt::Display for Ipv6ExtendedCommunity {
 }
 
 impl<'a> Attributes<'a> {
-    /// IPv6 Address Specific Extended Communities.
+    /// IPv6 Address Specific Extended Communities (RFC 5701 section 2).
     pub fn ipv6_extended_communities(&self) -> impl Iterator<Item = Ipv6ExtendedCommunity> + use<'a> {
         let value = self.get(code::IPV6_EXTENDED_COMMUNITIES).map_or(&[][..], |attribute| attribute.value);
         value.as_chunks().0.iter().copied().map(Ipv6ExtendedCommunity)

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// A large community of RFC 8092.
+/// A large community: three numbers of four octets each (RFC 8092 section 3), written `64512:1:2` (section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LargeCommunity {
-    /// The AS that says what the rest means.
+    /// Global Administrator: the AS that says what the rest means.
     pub global: u32,
     /// Local Data Part 1.
     pub local1: u32,

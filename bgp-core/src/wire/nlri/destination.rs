@@ -11,7 +11,7 @@ use super::{
 use crate::wire::cursor::Cursor;
 use crate::{Family, PathId, Prefix, V4, V6};
 
-/// One destination.
+/// One destination, of any of [`Family::KNOWN`]; borrows what it is made of.
 ///
 /// ```
 /// use bgp_core::wire::{Destination, Destinations, LabelForm, NlriForm};
@@ -148,7 +148,7 @@ impl<'a> Destinations<'a> {
     /// The destinations in `octets`.
     ///
     /// # Errors
-    /// The first thing that can't be read.
+    /// The first thing that can't be read: then none of them is to be used (RFC 7606 section 5.3).
     pub fn new(octets: &'a [u8], form: NlriForm) -> Result<Destinations<'a>, NlriError> {
         let mut cursor = Cursor::new(octets);
         while !cursor.is_empty() {

@@ -13,6 +13,13 @@ const FOUR_OCTET_AS: u16 = 2;
 /// A route distinguisher, as its eight octets: two of a type, six of a value whose form the type says. Other types
 /// than 0, 1 and 2 are kept as they are.
 ///
+/// ```text
+///  octets  2        6
+///          │ type 0 │ AS 2, number 4
+///          │ type 1 │ IPv4 address 4, number 2
+///          │ type 2 │ AS 4, number 2
+/// ```
+///
 /// ```
 /// use bgp_core::wire::RouteDistinguisher;
 ///

@@ -58,6 +58,10 @@ impl fmt::Display for Label {
 
 /// The labels of a prefix, the top of the stack first; none if the prefix is withdrawn.
 ///
+/// ```text
+///  three octets each   label 20 bits │ traffic class 3 │ bottom of stack 1
+/// ```
+///
 /// ```
 /// use bgp_core::wire::{Label, Labels};
 ///

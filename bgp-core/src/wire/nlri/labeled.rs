@@ -8,7 +8,13 @@ use super::{LabelForm, NlriError};
 use crate::wire::cursor::Cursor;
 use crate::{AddressFamily, Prefix};
 
-/// A prefix and the labels bound to it.
+/// A prefix and the labels bound to it: a packet for the prefix is sent with these labels on it.
+///
+/// ```text
+///  octets  1        3 for each label   as the bits need
+///          │ length │ label …          │ prefix
+///            in bits, labels included
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LabeledPrefix<'a> {
     labels: Labels<'a>,

@@ -4,6 +4,19 @@
 //! The two families that are routed have an iterator of their own, [`Nlri`], that yields prefixes and knows its family
 //! at compile time. [`Destinations`] reads any of [`Family::KNOWN`](crate::Family::KNOWN), for showing and for
 //! relaying.
+//!
+//! ```text
+//!  octets                          4, ADD-PATH only  then
+//!  IPv4, IPv6 unicast              path id           length 1, prefix 0 to 16
+//!  with labels (RFC 8277)          path id           length 1, label 3 …, prefix
+//!  VPN (RFC 4364, RFC 4659)        path id           length 1, label 3 …, route distinguisher 8, prefix
+//!  route targets (RFC 4684)        path id           length 1, origin AS 4, route target 0 to 8; or a length of 0
+//!  flow specifications (RFC 8955)  path id           length 1 or 2, see `flowspec`
+//!  Ethernet VPN (RFC 7432)         path id           type 1, length 1, see `evpn`
+//! ```
+//!
+//! The first four count bits, and all that follows the length: a prefix of /24 behind one label says 48. They take as
+//! many octets as that needs, and the bits past it mean nothing. The last two count octets.
 
 mod destination;
 mod distinguisher;
@@ -89,6 +102,17 @@ pub enum LabelForm {
 }
 
 /// Unicast destinations of one field, already known to be readable: iterating can't fail.
+///
+/// ```
+/// use bgp_core::wire::{Nlri, NlriError};
+/// use bgp_core::{PathId, V4};
+///
+/// let octets = [0, 0, 0, 7, 16, 10, 1]; // path 7 to 10.1.0.0/16
+/// let routes: Vec<_> = Nlri::<V4>::new(&octets, true)?.map(|(PathId(id), prefix)| (id, prefix.to_string())).collect();
+/// assert_eq!(routes, [(7, "10.1.0.0/16".to_owned())]);
+/// assert_eq!(Nlri::<V4>::new(&[33, 10, 1, 0, 0, 0], false).unwrap_err(), NlriError::PrefixLength { len: 33, max: 32 });
+/// # Ok::<(), NlriError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Nlri<'a, F> {
     cursor: Cursor<'a>,

@@ -9,6 +9,13 @@ use crate::wire::ExtendedCommunity;
 use crate::wire::cursor::Cursor;
 
 /// Route targets of an origin AS, as a prefix over both: routes that carry one of them are to be sent.
+///
+/// ```text
+///  octets  1                    4           0 to 8
+///          │ length 32 to 96    │ origin AS │ route target
+///          │ length 0: all
+///            in bits
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteTargetMembership {
     /// Origin AS and route target from the highest bit on; what is past the prefix is zero.

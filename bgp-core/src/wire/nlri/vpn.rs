@@ -10,7 +10,14 @@ use super::{LabelForm, NlriError};
 use crate::wire::cursor::Cursor;
 use crate::{AddressFamily, Prefix};
 
-/// A prefix of a VPN and the labels bound to it.
+/// A prefix of a VPN and the labels bound to it. The route distinguisher makes the same prefix of two VPNs two
+/// destinations.
+///
+/// ```text
+///  octets  1        3 for each label   8                     as the bits need
+///          │ length │ label …          │ route distinguisher │ prefix
+///            in bits, labels and route distinguisher included
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VpnPrefix<'a> {
     labels: Labels<'a>,

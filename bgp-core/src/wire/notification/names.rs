@@ -83,13 +83,13 @@ const NAMES: &[(u8, &str, Subcodes)] = &[
 ];
 
 impl Notification {
-    /// The name of the error code.
+    /// The name of the error code, as its RFC writes it; `None` for one that is not defined.
     #[must_use]
     pub fn code_name(&self) -> Option<&'static str> {
         self.names().map(|(name, _)| name)
     }
 
-    /// The name of the subcode.
+    /// The name of the subcode; `None` for one that is not defined, or where the code has none.
     #[must_use]
     pub fn subcode_name(&self) -> Option<&'static str> {
         let (_, subcodes) = self.names()?;

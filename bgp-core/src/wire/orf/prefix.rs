@@ -9,7 +9,7 @@ use crate::{AddressFamily, Family, Prefix, V4, V6};
 const ADD: u8 = 0;
 const REMOVE: u8 = 1;
 const REMOVE_ALL: u8 = 2;
-/// The Match bit, between the two bits of Action and five that are reserved (RFC 5291 section 5).
+/// The Match bit, between the two bits of Action and five that are reserved (RFC 5291 section 4).
 const DENY: u8 = 0x20;
 
 /// The most octets of an entry: the common octet, the fixed fields, an IPv6 address.
@@ -26,7 +26,7 @@ pub enum PrefixEntry {
     RemoveAll,
 }
 
-/// What is to become of the routes that a filter matches (RFC 5291 section 5).
+/// What is to become of the routes that a filter matches (RFC 5291 section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MatchKind {
     /// PERMIT: they are to be sent.
@@ -35,7 +35,7 @@ pub enum MatchKind {
     Deny,
 }
 
-/// An address prefix filter (RFC 5292 section 3).
+/// An address prefix filter (RFC 5292).
 ///
 /// It matches the routes within `prefix` whose length is in the range; with no limit given, only `prefix` itself.
 /// Limits keep `prefix.len() < min_len <= max_len <= 32 or 128`, as far as they are given.
@@ -68,7 +68,7 @@ pub enum OrfError {
     /// Action 3 is not defined.
     #[error("action {0} is undefined")]
     Action(u8),
-    /// The lengths are not in the order `len < min <= max <= limit` (RFC 5292 section 3).
+    /// The lengths are not in the order `len < min <= max <= limit` (RFC 5292).
     #[error("prefix length {len} with minimum {min} and maximum {max}, at most {limit} is possible")]
     Lengths {
         /// The prefix's length.
@@ -147,7 +147,7 @@ fn read_filter(cursor: &mut Cursor<'_>, family: Family, kind: MatchKind) -> Resu
     Ok(AddressPrefix { kind, sequence, min_len, max_len, prefix: prefix.ok_or(lengths)? })
 }
 
-/// RFC 5292 section 3: `len < min <= max <= limit`, where a limit of 0 is not given.
+/// RFC 5292: `len < min <= max <= limit`, where a limit of 0 is not given.
 fn in_order(len: u8, min: u8, max: u8, limit: u8) -> bool {
     let above = |bound: u8| bound == 0 || (len < bound && bound <= limit);
     len <= limit && above(min) && above(max) && (min == 0 || max == 0 || min <= max)

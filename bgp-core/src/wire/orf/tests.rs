@@ -65,7 +65,7 @@ fn a_group_with_one_bad_entry_is_refused_as_a_whole() {
     assert_eq!(group(ADDRESS_PREFIX, &[0x80]).prefixes(vpn).unwrap().count(), 1);
 }
 
-// RFC 5292 section 3.
+// RFC 5292.
 #[test]
 fn lengths_out_of_order_are_refused() {
     let cases =

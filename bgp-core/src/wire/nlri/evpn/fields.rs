@@ -49,7 +49,7 @@ impl EvpnLabel {
         u32::from_be_bytes([0, high, middle, low])
     }
 
-    /// The upper 20 bits: the MPLS label (RFC 7432 section 7).
+    /// The upper 20 bits: the MPLS label (RFC 7432 section 9.2.1).
     #[must_use]
     pub fn label(self) -> u32 {
         self.vni() >> 4

@@ -1,7 +1,12 @@
 //! Routes of an Ethernet VPN (RFC 7432 section 7, for IP prefixes RFC 9136 section 3.1).
 //!
+//! BGP carries what a bridge would else learn by flooding: which host is behind which router, on which segment, and who
+//! wants broadcasts.
+//!
 //! ```text
-//!  type, length, then by type (octets):
+//!  octets  1      1
+//!          │ type │ length │ by type:
+//!
 //!  1 Ethernet auto-discovery   RD 8, segment 10, tag 4, label 3
 //!  2 MAC/IP advertisement      RD 8, segment 10, tag 4, 48, MAC 6, IP length 1, IP 0, 4 or 16, label 3, label 0 or 3
 //!  3 inclusive multicast       RD 8, tag 4, IP length 1, IP 4 or 16

@@ -1,11 +1,19 @@
-//! Flow specifications: which packets an action is meant for (RFC 8955, for IPv6 RFC 8956).
+//! Flow specifications: which packets an action is meant for (RFC 8955, for IPv6 RFC 8956). The action itself is an
+//! [extended community](crate::wire::community::Extended) of the route.
 //!
 //! ```text
-//!  length    1 octet, or 2 as 0xfnnn from 240 on
-//!  value     route distinguisher (8 octets, VPNs only)
-//!            component ...       type 1 to 13, in ascending order, each at most once
-//!              type 1, 2:  a prefix
-//!              others:     operator, value, operator, value ... up to the operator that says it is the last
+//!  length      1 octet, or 2 as 0xfnnn from 240 on: octets of what follows, at most 4095
+//!  value       route distinguisher 8, of VPNs only
+//!              component …       in ascending order of types, each at most once; a packet must match all
+//!
+//!  component   type 1 destination, 2 source
+//!                IPv4            length 1, prefix                        bits: length
+//!                IPv6            length 1, offset 1, pattern             bits: length - offset
+//!              type 3 to 13      operator 1, value 1, 2, 4 or 8, operator, value …
+//!
+//!  operator    bit 7 E last of the list │ 6 A joined by AND │ 5 4 length of the value, 1 << these two
+//!              numbers                  │ 2 less, 1 greater, 0 equal     types 3 to 8, 10, 11, 13
+//!              bits                     │ 1 not, 0 match all             types 9 and 12
 //! ```
 //!
 //! RFC 8955 section 4.2 calls all else malformed, a component of unknown type too: nobody could say where the next

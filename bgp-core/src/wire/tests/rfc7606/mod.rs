@@ -210,6 +210,23 @@ fn a_family_that_was_not_negotiated_is_ignored() {
 }
 
 #[test]
+fn s5_2_destinations_that_are_ignored_or_unreadable_are_reachable_all_the_same() {
+    let v4_only = DecodeContext { families: [BOTH[0]].into_iter().collect(), ..context(Internal) };
+    let v6_only = DecodeContext { families: [BOTH[1]].into_iter().collect(), ..context(Internal) };
+    let unreadable = [&[0x80, 14, 22][..], &MP_REACH[3..24], &[129]].concat();
+    let announces = |ctx: &DecodeContext, attributes: &[&[u8]], nlri: &[u8]| {
+        let update = body(&[], attributes, nlri);
+        UpdateView::parse(&update, ctx).unwrap().announces()
+    };
+    assert!(announces(&v4_only, &[MP_REACH], &[]) && announces(&v6_only, &[], NLRI));
+    assert!(announces(&context(Internal), &[&unreadable], &[]));
+    let nothing = [&[0x80, 14, 21][..], &MP_REACH[3..24]].concat();
+    for attributes in [&[][..], &[ORIGIN], &[MP_UNREACH], &[&nothing]] {
+        assert!(!announces(&context(Internal), attributes, &[]), "{attributes:?}");
+    }
+}
+
+#[test]
 fn an_mp_next_hop_that_is_no_host_is_treated_as_withdraw() {
     let mut multicast = MP_REACH.to_vec();
     multicast[7] = 0xff;

@@ -270,3 +270,21 @@ fn what_counts_is_what_our_open_said() {
         assert_eq!(agreed.hold_time, 90);
     }
 }
+
+#[test]
+fn a_session_that_lasted_is_not_damped_for_failures_before_it() {
+    let mut solo = Solo::new(SessionConfig { passive: true, ..speaker(1) });
+    for _ in 0..4 {
+        let id = solo.up(Direction::Incoming);
+        solo.session.disconnected(solo.now, id);
+        solo.later(seconds(120));
+    }
+    let id = solo.up(Direction::Incoming);
+    solo.hear(id, &open_of(&SessionConfig { hold_time: 0, ..speaker(2) }));
+    solo.hear(id, &keepalive());
+    assert_eq!(solo.session.state(), State::Established);
+    solo.session.sent(solo.now, false);
+    solo.later(seconds(120));
+    solo.session.disconnected(solo.now, id);
+    assert_eq!(solo.session.state(), State::Active, "the peer may come back at once");
+}

@@ -203,15 +203,10 @@ impl Session {
         let mut message = Vec::new();
         write_keepalive(&mut message);
         self.send(id, MessageType::Keepalive, message);
-        let send_hold = self.negotiated().and_then(|n| self.config.send_hold(n.hold_time));
-        let Some(index) = self.connections.iter().position(|connection| connection.id == id) else { return };
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        restart_keepalive(connection, &mut self.random, now);
-        if let Some(hold) = send_hold
-            && connection.is_established()
-            && !connection.timers.is_set(Timer::SendHold)
-        {
-            connection.timers.set(Timer::SendHold, now + hold);
+        let random = &mut self.random;
+        if let Some(connection) = self.connections.iter_mut().find(|connection| connection.id == id) {
+            restart_keepalive(connection, random, now);
+            connection.start_send_hold(now);
         }
     }
 }

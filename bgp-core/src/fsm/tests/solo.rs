@@ -288,3 +288,13 @@ fn a_session_that_lasted_is_not_damped_for_failures_before_it() {
     solo.session.disconnected(solo.now, id);
     assert_eq!(solo.session.state(), State::Active, "the peer may come back at once");
 }
+
+#[test]
+fn a_session_keeps_the_send_hold_time_that_it_began_with() {
+    let config = SessionConfig { send_hold_time: Some(20), hold_time: 0, ..speaker(1) };
+    let (mut solo, _) = Solo::established(config.clone(), &speaker(2));
+    solo.session.set_config(solo.now, SessionConfig { send_hold_time: Some(0), ..config });
+    solo.session.queued(solo.now);
+    solo.later(seconds(20));
+    assert_eq!(solo.session.last_error(), Some(&DownReason::SendHoldTimerExpired));
+}

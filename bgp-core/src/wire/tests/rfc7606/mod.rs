@@ -92,6 +92,13 @@ fn s3g_of_other_attributes_that_come_twice_the_first_is_kept() {
 }
 
 #[test]
+fn s3g_an_attribute_that_comes_a_thousand_times_is_one_fault() {
+    let many = [0xc0, 99, 0].repeat(1000);
+    let outcome = receive(&body(&[], &[ORIGIN, AS_PATH, NEXT_HOP, &many], NLRI), &context(External));
+    assert_eq!((outcome.treatment, outcome.faults.len()), (DiscardAttribute, 1));
+}
+
+#[test]
 fn s5_2_a_fault_without_reachable_destinations_resets() {
     let bad_origin = [0x40, 1, 1, 9];
     let outcome = receive(&body(NLRI, &[&bad_origin], &[]), &context(Internal));

@@ -287,6 +287,16 @@ pub fn name(code: u8) -> Option<&'static str> {
 }
 
 impl Rule {
+    /// What wrong flags do: RFC 7606 section 3 c treats them as a withdrawal, unless the attribute's own RFC says
+    /// otherwise. Those of AS4_PATH, AS4_AGGREGATOR, AIGP and PREFIX_SID discard whatever is malformed; sections 7.6 and
+    /// 7.7 speak of lengths only.
+    pub(crate) fn misflagged(&self) -> Treatment {
+        match self.code {
+            code::ATOMIC_AGGREGATE | code::AGGREGATOR => TreatAsWithdraw,
+            _ => self.malformed,
+        }
+    }
+
     /// Whether the attribute is as this rule says.
     pub(crate) fn check(
         &self,
@@ -304,7 +314,7 @@ impl Rule {
         }
         let (got, expected) = (attribute.flags & (flag::OPTIONAL | flag::TRANSITIVE), self.class.flags());
         if got != expected {
-            return Err((FaultKind::Flags { got, expected }, self.malformed));
+            return Err((FaultKind::Flags { got, expected }, self.misflagged()));
         }
         if !self.length.allows(attribute.value.len(), ctx) {
             let kind = FaultKind::Length { got: attribute.value.len(), expected: self.length };

@@ -65,6 +65,7 @@ impl Class {
 
 /// The lengths that an attribute's value can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Length {
     /// Any, zero included.
     Any,

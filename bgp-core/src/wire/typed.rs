@@ -61,6 +61,7 @@ pub struct AsSegment {
 
 /// A path attribute with its meaning. AS numbers are sent with four octets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PathAttribute {
     /// ORIGIN.
     Origin(Origin),

@@ -9,6 +9,7 @@ use bgp_core::{Asn, Prefix};
 use bgp_daemon::api::schema::{PeerRef, RouteQuery, RouteTarget, Scope};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::decode::DecodeArgs;
 use crate::options::Output;
 
 /// Ask and steer bgp-speaker and route-reflector
@@ -76,18 +77,8 @@ pub(crate) enum Command {
     /// Check a configuration file, or show the one in force
     #[command(subcommand, infer_subcommands = true)]
     Config(ConfigCommand),
-    /// Explain BGP messages given in hexadecimal
-    Decode {
-        /// One or more whole messages; colons and blanks are skipped
-        #[arg(required = true)]
-        hex: Vec<String>,
-        /// The sender's OPEN message, for the capabilities of its session
-        #[arg(long, value_name = "HEX")]
-        open: Option<String>,
-        /// The session is to another AS
-        #[arg(long)]
-        external: bool,
-    },
+    /// Explain recorded BGP messages: hexadecimal, MRT, pcap; needs no daemon
+    Decode(DecodeArgs),
 }
 
 #[derive(Subcommand, Debug)]

@@ -59,9 +59,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
         Command::Config(ConfigCommand::Check { file, speaker, reflector }) => {
             check(&file, speaker, reflector)
         }
-        Command::Decode { hex, open, external } => {
-            crate::decode::decode(&output, &hex.concat(), open.as_deref(), external)
-        }
+        Command::Decode(args) => crate::decode::decode(&output, &args),
     }
 }
 

@@ -201,16 +201,3 @@ async fn a_configuration_is_checked_without_a_daemon() {
     assert_eq!(code, 2);
     std::fs::remove_dir_all(directory).unwrap();
 }
-
-#[tokio::test]
-async fn messages_are_decoded_without_a_daemon() {
-    let keepalive = "ffffffffffffffffffffffffffffffff001304";
-    let (out, _, code) = bgp(PathBuf::new(), &format!("decode {keepalive}")).await;
-    assert_eq!((out.as_str(), code), ("KEEPALIVE, 19 octets\n", 0));
-    let (out, _, code) = bgp(PathBuf::new(), &format!("decode {keepalive} --json")).await;
-    let document: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&document["messages"][0]["type"], code), (&json!("KEEPALIVE"), 0));
-    assert_eq!(bgp(PathBuf::new(), "decode ffff").await.2, 1, "no whole message");
-    assert_eq!(bgp(PathBuf::new(), "decode xyz").await.2, 2);
-    assert_eq!(bgp(PathBuf::new(), &format!("decode {keepalive} --open {keepalive}")).await.2, 2);
-}

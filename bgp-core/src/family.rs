@@ -194,16 +194,25 @@ pub enum V4 {}
 #[derive(Clone, Copy, Debug)]
 pub enum V6 {}
 
+/// The `N` octets at the front, with zeros for those missing; `None` if there are fewer than `len` bits take.
+#[inline]
+fn leading<const N: usize>(len: u8, octets: &[u8]) -> Option<[u8; N]> {
+    // So it is for all prefixes of a message but the last: one load, whatever the length.
+    if let Some(whole) = octets.first_chunk() {
+        return Some(*whole);
+    }
+    let mut address = [0; N];
+    address.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+    (octets.len() >= usize::from(len.div_ceil(8))).then_some(address)
+}
+
 impl AddressFamily for V4 {
     const FAMILY: Family = Family::IPV4_UNICAST;
     const MAX_LEN: u8 = 32;
     type Prefix = Ipv4Prefix;
 
     fn from_wire(len: u8, octets: &[u8]) -> Option<Ipv4Prefix> {
-        let bytes = usize::from(len.div_ceil(8));
-        let mut address = [0; 4];
-        address.get_mut(..bytes)?.copy_from_slice(octets.get(..bytes)?);
-        Ipv4Prefix::new(u32::from_be_bytes(address).into(), len)
+        Ipv4Prefix::new(u32::from_be_bytes(leading(len, octets)?).into(), len)
     }
 
     fn to_wire(prefix: &Ipv4Prefix) -> (u8, [u8; 16]) {
@@ -232,10 +241,7 @@ impl AddressFamily for V6 {
     type Prefix = Ipv6Prefix;
 
     fn from_wire(len: u8, octets: &[u8]) -> Option<Ipv6Prefix> {
-        let bytes = usize::from(len.div_ceil(8));
-        let mut address = [0; 16];
-        address.get_mut(..bytes)?.copy_from_slice(octets.get(..bytes)?);
-        Ipv6Prefix::new(u128::from_be_bytes(address).into(), len)
+        Ipv6Prefix::new(u128::from_be_bytes(leading(len, octets)?).into(), len)
     }
 
     fn to_wire(prefix: &Ipv6Prefix) -> (u8, [u8; 16]) {

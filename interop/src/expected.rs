@@ -1,7 +1,8 @@
 //! Recorded attributes as BIRD shows them.
 
 use crate::SeenRoute;
-use crate::mrt::{Attribute, Input};
+use crate::recording::Attribute;
+use bgp_capture::Octets;
 use std::net::Ipv4Addr;
 
 const NO_ADVERTISE: &str = "65535:65282";
@@ -71,7 +72,7 @@ impl Expected {
     }
 
     fn take(&mut self, attribute: &Attribute) -> Option<()> {
-        let mut value = Input(&attribute.value);
+        let mut value = Octets(&attribute.value);
         let route = &mut self.route;
         match attribute.code {
             1 => route.origin = ["igp", "egp", "incomplete"].get(usize::from(value.u8()?))?.to_string(),
@@ -112,7 +113,7 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
     bytes.chunks_exact(4).filter_map(|word| word.try_into().ok().map(u32::from_be_bytes))
 }
 
-fn as_path(mut value: Input<'_>) -> Option<String> {
+fn as_path(mut value: Octets<'_>) -> Option<String> {
     let mut segments = Vec::new();
     while !value.0.is_empty() {
         let (kind, count) = (value.u8()?, value.u8()?);

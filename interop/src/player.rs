@@ -1,6 +1,6 @@
 //! A minimal BGP speaker that sends recorded UPDATEs: four-octet AS numbers, IPv4 unicast, no timers of its own but KEEPALIVE.
 
-use crate::mrt::Recording;
+use crate::recording::Recording;
 use crate::{Error, Result};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};

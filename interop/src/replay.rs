@@ -7,8 +7,8 @@
 //! ```
 
 use crate::expected::{Expected, Fate};
-use crate::mrt::{Recording, Table};
 use crate::process::Process;
+use crate::recording::{Recording, Table};
 use crate::{Neighbor, Net, Node, Peer, Program, Result, Setup, Software, ensure};
 use std::collections::HashMap;
 use std::fmt;

@@ -87,31 +87,36 @@ impl Value {
         }
     }
 
-    /// Writes `name: value` at this depth, a list of maps as a line for each below; nothing if it is empty.
-    pub(super) fn write_field(&self, f: &mut fmt::Formatter<'_>, name: &str, depth: usize) -> fmt::Result {
-        let indent = "  ".repeat(depth);
-        match self {
-            empty if empty.is_empty() => Ok(()),
-            Value::List(values) if values.iter().any(|value| matches!(value, Value::Map(_))) => {
-                writeln!(f, "{indent}{name}:")?;
-                values.iter().try_for_each(|value| writeln!(f, "{indent}  {value}"))
-            }
-            value => writeln!(f, "{indent}{name}: {value}"),
+    /// Named values for people: `name: value` on a line of its own and indented, a list of maps as a line for each
+    /// below; what is empty is left out.
+    #[must_use]
+    pub fn lines(fields: &[(&'static str, Value)]) -> String {
+        let mut out = String::new();
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+            let _ = match value {
+                Value::List(values) if values.iter().any(|value| matches!(value, Value::Map(_))) => {
+                    out.extend(["  ", name, ":\n"]);
+                    values.iter().try_for_each(|value| writeln!(out, "    {value}"))
+                }
+                value => writeln!(out, "  {name}: {value}"),
+            };
         }
+        out
     }
 }
 
-/// On one line: lists separated by spaces, maps as `name value` separated by commas, what is empty left out.
+/// On one line: lists separated by spaces, by semicolons if their elements have spaces, maps as `name value` separated by commas, what is empty left out.
 impl Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Null => Ok(()),
             Value::Number(number) => number.fmt(f),
             Value::Text(text) => f.write_str(text),
-            Value::List(values) => values
-                .iter()
-                .enumerate()
-                .try_for_each(|(at, value)| write!(f, "{}{value}", if at == 0 { "" } else { " " })),
+            Value::List(values) => {
+                let texts: Vec<String> = values.iter().map(Value::to_string).collect();
+                let separator = if texts.iter().any(|text| text.contains(' ')) { "; " } else { " " };
+                f.write_str(&texts.join(separator))
+            }
             Value::Map(fields) => {
                 let fields = fields.iter().filter(|(_, value)| !value.is_empty());
                 fields.enumerate().try_for_each(|(at, (name, value))| {

@@ -116,6 +116,15 @@ impl<'a> Segment<'a> {
         self.asns.len() / self.width.octets()
     }
 
+    /// Whether one of them is 0, which stands for no AS (RFC 7607).
+    #[must_use]
+    pub fn has_zero(&self) -> bool {
+        match self.width {
+            AsWidth::Four => self.asns.as_chunks().0.contains(&[0; 4]),
+            AsWidth::Two => self.asns.as_chunks().0.contains(&[0; 2]),
+        }
+    }
+
     /// What it adds to the length of the path: a set is one hop, a confederation's segment none
     /// (RFC 4271 section 9.1.2.2, RFC 5065 section 5.3).
     #[must_use]
@@ -149,17 +158,22 @@ impl<'a> AsPath<'a> {
     /// # Errors
     /// The first thing wrong, RFC 7606 section 7.2.
     pub fn parse(value: &'a [u8], width: AsWidth) -> Result<AsPath<'a>, AsPathError> {
-        let mut cursor = Cursor::new(value);
-        while !cursor.is_empty() {
-            segment(&mut cursor, width)?;
-        }
-        Ok(AsPath { value, width })
+        let path = AsPath { value, width };
+        path.checked_segments().try_for_each(|segment| segment.map(drop))?;
+        Ok(path)
     }
 
     /// Its segments, the nearest first.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'a>> + Clone + use<'a> {
+        self.checked_segments().map_while(Result::ok)
+    }
+
+    /// The segments of a value that was not checked; nothing is to be read after an error.
+    pub(crate) fn checked_segments(
+        &self,
+    ) -> impl Iterator<Item = Result<Segment<'a>, AsPathError>> + Clone + use<'a> {
         let (mut cursor, width) = (Cursor::new(self.value), self.width);
-        std::iter::from_fn(move || if cursor.is_empty() { None } else { segment(&mut cursor, width).ok() })
+        std::iter::from_fn(move || (!cursor.is_empty()).then(|| segment(&mut cursor, width)))
     }
 
     /// All AS numbers, those of sets and confederations included.
@@ -176,15 +190,23 @@ impl<'a> AsPath<'a> {
     /// Its length for the decision process: see [`Segment::hops`].
     #[must_use]
     pub fn hops(&self) -> usize {
-        self.segments().map(|segment| segment.hops()).sum()
+        self.hops_and_neighbor().0
     }
 
     /// The AS that the route came from: the first one, if the path begins with a sequence. Confederation segments
     /// are passed over. It is what MEDs are compared within (RFC 4271 section 9.1.2.2 c).
     #[must_use]
     pub fn neighbor(&self) -> Option<Asn> {
-        let first = self.segments().find(|segment| !segment.kind.is_confederation())?;
-        if first.kind == SegmentKind::Sequence { first.asns().next() } else { None }
+        self.hops_and_neighbor().1
+    }
+
+    /// Both at once, for every route passes here.
+    pub(crate) fn hops_and_neighbor(&self) -> (usize, Option<Asn>) {
+        let mut counted = self.segments().filter(|segment| !segment.kind.is_confederation());
+        let Some(first) = counted.next() else { return (0, None) };
+        let sequence = first.kind == SegmentKind::Sequence;
+        let hops = first.hops() + counted.map(|segment| segment.hops()).sum::<usize>();
+        (hops, first.asns().next().filter(|_| sequence))
     }
 
     /// The AS that the route began in: the last one, if the path ends with a sequence.
@@ -223,18 +245,11 @@ fn segment<'a>(cursor: &mut Cursor<'a>, width: AsWidth) -> Result<Segment<'a>, A
 }
 
 /// Appends a segment with four-octet AS numbers, split so that none holds more than 255.
-pub(crate) fn push_segment(out: &mut Vec<u8>, kind: SegmentKind, asns: impl IntoIterator<Item = Asn>) {
-    let mut count_at = None;
-    for Asn(asn) in asns {
-        let count = count_at.and_then(|at: usize| out.get_mut(at)).filter(|count| **count < u8::MAX);
-        if let Some(count) = count {
-            *count += 1;
-        } else {
-            out.push(kind as u8);
-            count_at = Some(out.len());
-            out.push(1);
-        }
-        out.extend_from_slice(&asn.to_be_bytes());
+pub(crate) fn push_segment(out: &mut Vec<u8>, kind: SegmentKind, asns: &[Asn]) {
+    for asns in asns.chunks(usize::from(u8::MAX)) {
+        out.push(kind as u8);
+        out.extend(u8::try_from(asns.len()));
+        asns.iter().for_each(|asn| out.extend_from_slice(&asn.0.to_be_bytes()));
     }
 }
 
@@ -264,7 +279,7 @@ pub(crate) fn widen(out: &mut Vec<u8>, path: AsPath<'_>, as4_path: Option<AsPath
         }
     }
     for (kind, asns) in segments {
-        push_segment(out, kind, asns);
+        push_segment(out, kind, &asns);
     }
 }
 
@@ -334,7 +349,7 @@ mod tests {
     #[test]
     fn a_long_sequence_is_split_at_255() {
         let mut out = Vec::new();
-        push_segment(&mut out, Sequence, (0..300).map(Asn));
+        push_segment(&mut out, Sequence, &(0..300).map(Asn).collect::<Vec<_>>());
         let path = AsPath::parse(&out, AsWidth::Four).unwrap();
         assert_eq!(path.segments().map(|s| s.count()).collect::<Vec<_>>(), [255, 45]);
         assert_eq!(path.hops(), 300);

@@ -67,15 +67,25 @@ pub(crate) fn at(body: &[u8], offset: usize) -> Option<&[u8]> {
 
 /// Appends an attribute, its length in two octets only where it must be. A value over 65535 octets is cut off.
 pub(crate) fn push(out: &mut Vec<u8>, flags: u8, code: u8, value: &[u8]) {
-    let flags = flags & !flag::EXTENDED_LENGTH;
-    match (u8::try_from(value.len()), u16::try_from(value.len()).unwrap_or(u16::MAX)) {
-        (Ok(len), _) => out.extend_from_slice(&[flags, code, len]),
-        (Err(_), len) => {
-            out.extend_from_slice(&[flags | flag::EXTENDED_LENGTH, code]);
-            out.extend_from_slice(&len.to_be_bytes());
-        }
+    push_with(out, flags, code, |out| out.extend_from_slice(value));
+}
+
+/// The same with a value that `write` appends.
+pub(crate) fn push_with(out: &mut Vec<u8>, flags: u8, code: u8, write: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    out.extend_from_slice(&[flags & !flag::EXTENDED_LENGTH, code, 0]);
+    let value_at = out.len();
+    write(out);
+    out.truncate(value_at + usize::from(u16::MAX));
+    let [high, low] = u16::try_from(out.len() - value_at).unwrap_or(u16::MAX).to_be_bytes();
+    let Some([flags, _, len]) = out.get_mut(at..value_at) else { return };
+    if high == 0 {
+        *len = low;
+    } else {
+        *flags |= flag::EXTENDED_LENGTH;
+        *len = high;
+        out.insert(value_at, low);
     }
-    out.extend(value.iter().take(usize::from(u16::MAX)));
 }
 
 /// A block of attributes that was checked: what [`AttributeBlock::check`](super::AttributeBlock::check) wrote, with

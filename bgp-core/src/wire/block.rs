@@ -8,6 +8,7 @@ use super::code;
 use super::community::Community;
 use super::cursor::Cursor;
 use super::fault::{Fault, FaultKind, Treatment};
+use super::plain;
 use super::rules::{self, Rule};
 use super::typed::Origin;
 use super::update::DecodeContext;
@@ -81,16 +82,17 @@ pub struct Summary {
 
 impl Summary {
     /// Takes note of an attribute in its canonical form.
-    fn note(&mut self, code: u8, value: &[u8]) {
+    #[inline]
+    pub(super) fn note(&mut self, code: u8, value: &[u8]) {
         let number = || Cursor::new(value).u32();
         match code {
             code::ORIGIN => {
                 self.origin = value.first().copied().and_then(Origin::from_code).unwrap_or_default();
             }
             code::AS_PATH => {
-                let path = AsPath::new(value, AsWidth::Four);
-                self.as_path_len = u16::try_from(path.hops()).unwrap_or(u16::MAX);
-                self.neighbor_as = path.neighbor();
+                let (hops, neighbor) = AsPath::new(value, AsWidth::Four).hops_and_neighbor();
+                self.as_path_len = u16::try_from(hops).unwrap_or(u16::MAX);
+                self.neighbor_as = neighbor;
             }
             code::NEXT_HOP => self.next_hop = number().map(Ipv4Addr::from),
             code::MULTI_EXIT_DISC => self.med = number(),
@@ -98,9 +100,10 @@ impl Summary {
             code::ORIGINATOR_ID => self.originator_id = number().map(RouterId),
             code::CLUSTER_LIST => self.cluster_list_len = u16::try_from(value.len() / 4).unwrap_or(u16::MAX),
             code::COMMUNITIES => {
-                for community in
-                    value.as_chunks().0.iter().map(|octets| Community(u32::from_be_bytes(*octets)))
+                // All that are looked for are of the reserved ones (RFC 1997).
+                for octets in value.as_chunks::<4>().0.iter().filter(|octets| octets.starts_with(&[0xff; 2]))
                 {
+                    let community = Community(u32::from_be_bytes(*octets));
                     self.no_advertise |= community == Community::NO_ADVERTISE;
                     self.no_export |=
                         matches!(community, Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED);
@@ -143,6 +146,10 @@ impl<'a> AttributeBlock<'a> {
         self.parts
     }
 
+    pub(super) fn used_parts(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.parts.iter().take(self.used).copied()
+    }
+
     /// Whether there is no attribute.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -171,6 +178,15 @@ impl<'a> AttributeBlock<'a> {
     /// A canonical block checked again with four-octet AS numbers and for a peer of the same kind gives itself. So
     /// in such a session a block equal to one already checked need not be checked; with two-octet AS numbers it must.
     pub fn check(&self, ctx: &DecodeContext, usage: BlockUse, out: &mut Vec<u8>) -> Checked {
+        if let Some(summary) = plain::summary(self, ctx, usage) {
+            self.used_parts().for_each(|part| out.extend_from_slice(part));
+            return Checked { treatment: Treatment::Accept, faults: Vec::new(), summary };
+        }
+        self.check_by_table(ctx, usage, out)
+    }
+
+    /// [`AttributeBlock::check`] for any block, not only those that are in canonical form.
+    pub(super) fn check_by_table(&self, ctx: &DecodeContext, usage: BlockUse, out: &mut Vec<u8>) -> Checked {
         let start = out.len();
         let as4 = if ctx.four_octet_as { As4::default() } else { As4::find(self, ctx) };
         let mut checker = Checker {

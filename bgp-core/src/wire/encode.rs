@@ -62,30 +62,43 @@ impl Envelope<'_> {
         HEADER_LEN + LENGTHS + self.before.len() + mp
     }
 
-    fn write(&self, out: &mut Vec<u8>, prefixes: &[u8]) {
-        write_message(out, MessageType::Update, |out| match &self.place {
-            Place::Withdrawn => {
-                push_len(out, prefixes.len());
-                out.extend_from_slice(prefixes);
-                push_len(out, 0);
-            }
+    /// Appends what stands before the prefixes. The lengths that count them are left to [`Envelope::end`].
+    fn begin(&self, out: &mut Vec<u8>) -> Begun {
+        let message = out.len();
+        write_message(out, MessageType::Update, |_| ());
+        match &self.place {
+            Place::Withdrawn => push_len(out, 0),
             Place::Announced => {
                 push_len(out, 0);
                 push_len(out, self.before.len());
-                out.extend_from_slice(self.before);
-                out.extend_from_slice(prefixes);
             }
-            Place::Mp { code, after } => {
-                let value = self.before.len() + prefixes.len();
+            Place::Mp { code, .. } => {
+                out.extend_from_slice(&[0, 0, 0, 0, flag::OPTIONAL | flag::EXTENDED_LENGTH, *code, 0, 0]);
+            }
+        }
+        out.extend_from_slice(self.before);
+        Begun { message, prefixes: out.len() }
+    }
+
+    /// Appends what stands after the prefixes, and fills in the lengths.
+    fn end(&self, out: &mut Vec<u8>, begun: &Begun) {
+        let prefixes = out.len() - begun.prefixes;
+        let body = begun.message + HEADER_LEN;
+        match &self.place {
+            Place::Withdrawn => {
+                set_len(out, body, prefixes);
                 push_len(out, 0);
-                push_len(out, 4 + value + after.len());
-                out.extend_from_slice(&[flag::OPTIONAL | flag::EXTENDED_LENGTH, *code]);
-                push_len(out, value);
-                out.extend_from_slice(self.before);
-                out.extend_from_slice(prefixes);
+            }
+            Place::Announced => {}
+            Place::Mp { after, .. } => {
+                let value = self.before.len() + prefixes;
+                set_len(out, body + 2, 4 + value + after.len());
+                set_len(out, body + 6, value);
                 out.extend_from_slice(after);
             }
-        });
+        }
+        let len = out.len() - begun.message;
+        set_len(out, begun.message + 16, len);
     }
 
     /// Appends as few messages as the limit allows, prefixes in their order; returns how many.
@@ -95,8 +108,8 @@ impl Envelope<'_> {
         max_len: usize,
         prefixes: impl Iterator<Item = (Option<PathId>, F::Prefix)>,
     ) -> Result<usize, EncodeError> {
-        self.pack_with(out, max_len, prefixes, |packed, (path_id, prefix)| {
-            encode_nlri::<F>(packed, path_id, &prefix);
+        self.pack_with(out, max_len, prefixes, |out, (path_id, prefix)| {
+            encode_nlri::<F>(out, path_id, &prefix);
             Ok(())
         })
     }
@@ -112,34 +125,48 @@ impl Envelope<'_> {
         let start = out.len();
         let room = max_len.saturating_sub(self.len());
         let mut messages = 0;
-        let mut packed = Vec::new();
+        let mut begun = self.begin(out);
         for destination in destinations {
-            let full = packed.len();
-            if let Err(error) = encode(&mut packed, destination) {
+            let full = out.len();
+            if let Err(error) = encode(out, destination) {
                 out.truncate(start);
                 return Err(error);
             }
-            let added = packed.len() - full;
-            if added > room {
-                out.truncate(start);
-                return Err(EncodeError::AttributesTooLong { needed: self.len() + added, max_len });
-            }
-            if packed.len() > room {
-                self.write(out, packed.get(..full).unwrap_or_default());
-                packed.drain(..full);
+            if out.len() - begun.prefixes > room {
+                let over = out.split_off(full);
+                if over.len() > room {
+                    out.truncate(start);
+                    return Err(EncodeError::AttributesTooLong { needed: self.len() + over.len(), max_len });
+                }
+                self.end(out, &begun);
                 messages += 1;
+                begun = self.begin(out);
+                out.extend_from_slice(&over);
             }
         }
-        if !packed.is_empty() {
-            self.write(out, &packed);
-            messages += 1;
+        if out.len() == begun.prefixes {
+            out.truncate(start);
+            return Ok(0);
         }
-        Ok(messages)
+        self.end(out, &begun);
+        Ok(messages + 1)
     }
+}
+
+/// Where a message under way, and its prefixes, begin.
+struct Begun {
+    message: usize,
+    prefixes: usize,
 }
 
 fn push_len(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(&u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes());
+}
+
+fn set_len(out: &mut [u8], at: usize, len: usize) {
+    if let Some(field) = out.get_mut(at..at + 2) {
+        field.copy_from_slice(&u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes());
+    }
 }
 
 fn family_octets(family: Family) -> [u8; 3] {
@@ -262,11 +289,11 @@ pub fn announce_destinations<'a>(
     before.extend(octets);
     before.push(RESERVED);
     let place = Place::Mp { code: code::MP_REACH_NLRI, after: attributes };
-    let encode = |packed: &mut Vec<u8>, (path_id, destination): (_, Destination<'_>)| {
+    let encode = |out: &mut Vec<u8>, (path_id, destination): (_, Destination<'_>)| {
         if !destination.has_labels() {
             return Err(EncodeError::NoLabel(family));
         }
-        encode_of(packed, family, path_id, destination)
+        encode_of(out, family, path_id, destination)
     };
     Envelope { before: &before, place }.pack_with(out, max_len, destinations.into_iter(), encode)
 }
@@ -283,15 +310,15 @@ pub fn withdraw_destinations<'a>(
     destinations: impl IntoIterator<Item = (Option<PathId>, Destination<'a>)>,
 ) -> Result<usize, EncodeError> {
     let place = Place::Mp { code: code::MP_UNREACH_NLRI, after: &[] };
-    let encode = |packed: &mut Vec<u8>, (path_id, destination): (_, Destination<'_>)| {
-        encode_of(packed, family, path_id, destination.withdrawn())
+    let encode = |out: &mut Vec<u8>, (path_id, destination): (_, Destination<'_>)| {
+        encode_of(out, family, path_id, destination.withdrawn())
     };
     let before = &family_octets(family);
     Envelope { before, place }.pack_with(out, max_len, destinations.into_iter(), encode)
 }
 
 fn encode_of(
-    packed: &mut Vec<u8>,
+    out: &mut Vec<u8>,
     family: Family,
     path_id: Option<PathId>,
     destination: Destination<'_>,
@@ -299,16 +326,17 @@ fn encode_of(
     if !destination.is_of(family) {
         return Err(EncodeError::WrongFamily(family));
     }
-    destination.encode(packed, path_id);
+    destination.encode(out, path_id);
     Ok(())
 }
 
 /// Appends the marker that all routes of `family` have been sent (RFC 4724 section 2).
 pub fn end_of_rib(out: &mut Vec<u8>, family: Family) {
     let octets = family_octets(family);
-    let place = match family {
+    let envelope = match family {
         Family::IPV4_UNICAST => Envelope { before: &[], place: Place::Withdrawn },
         _ => Envelope { before: &octets, place: Place::Mp { code: code::MP_UNREACH_NLRI, after: &[] } },
     };
-    place.write(out, &[]);
+    let begun = envelope.begin(out);
+    envelope.end(out, &begun);
 }

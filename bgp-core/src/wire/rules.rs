@@ -196,19 +196,20 @@ fn origin(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
 }
 
 fn as_path(value: &[u8], ctx: &DecodeContext) -> Result<(), FaultKind> {
-    let path = AsPath::parse(value, ctx.as_width()).map_err(FaultKind::AsPath)?;
     let outside = ctx.kind == PeerKind::External;
-    let mut empty = true;
-    for segment in path.segments() {
+    if outside && value.is_empty() {
+        return Err(FaultKind::AsPath(AsPathError::Empty));
+    }
+    for segment in AsPath::new(value, ctx.as_width()).checked_segments() {
+        let segment = segment.map_err(FaultKind::AsPath)?;
         if outside && segment.kind.is_confederation() {
             return Err(FaultKind::AsPath(AsPathError::Confederation));
         }
-        if segment.asns().any(|asn| asn.0 == 0) {
+        if segment.has_zero() {
             return Err(FaultKind::AsZero);
         }
-        empty = false;
     }
-    if outside && empty { Err(FaultKind::AsPath(AsPathError::Empty)) } else { Ok(()) }
+    Ok(())
 }
 
 fn as4_path(value: &[u8], _: &DecodeContext) -> Result<(), FaultKind> {
@@ -263,12 +264,23 @@ static RULES: [Option<Rule>; 256] = {
     let mut rules = [const { None }; 256];
     let mut at = 0;
     while at < ROWS.len() {
-        let (code, name, class, from, length, value, malformed, section) = ROWS[at];
-        rules[code as usize] = Some(Rule { code, name, class, from, length, value, malformed, section });
+        let code = ROWS[at].0;
+        rules[code as usize] = Some(row(code));
         at += 1;
     }
     rules
 };
+
+/// The rule for attribute `code`, for the compiler, to which it is an error if there is none.
+#[allow(clippy::indexing_slicing, reason = "that is how the compiler finds out")]
+pub(crate) const fn row(code: u8) -> Rule {
+    let mut at = 0;
+    while ROWS[at].0 != code {
+        at += 1;
+    }
+    let (code, name, class, from, length, value, malformed, section) = ROWS[at];
+    Rule { code, name, class, from, length, value, malformed, section }
+}
 
 /// The rule for attribute `code`, if it is known.
 #[inline]
@@ -291,6 +303,7 @@ impl Rule {
     /// What wrong flags do: RFC 7606 section 3 c treats them as a withdrawal, unless the attribute's own RFC says
     /// otherwise. Those of AS4_PATH, AS4_AGGREGATOR, AIGP and PREFIX_SID discard whatever is malformed; sections 7.6 and
     /// 7.7 speak of lengths only.
+    #[cold]
     pub(crate) fn misflagged(&self) -> Treatment {
         match self.code {
             code::ATOMIC_AGGREGATE | code::AGGREGATOR => TreatAsWithdraw,
@@ -298,7 +311,9 @@ impl Rule {
         }
     }
 
-    /// Whether the attribute is as this rule says.
+    /// Whether the attribute is as this rule says; else what is wrong, and what that does to the UPDATE. Where the rule
+    /// is a constant, little of this is left.
+    #[inline(always)]
     pub(crate) fn check(
         &self,
         attribute: &RawAttribute<'_>,

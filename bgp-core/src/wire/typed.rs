@@ -173,20 +173,18 @@ impl PathAttribute {
 
     /// Appends it with its header: flags as its RFC gives them, Partial clear.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut value = Vec::new();
-        self.encode_value(&mut value);
         let flags = match self {
             PathAttribute::Unknown { flags, .. } => *flags,
             known => rules::rule(known.code()).map_or(0, |rule| rule.class.flags()),
         };
-        attribute::push(out, flags, self.code(), &value);
+        attribute::push_with(out, flags, self.code(), |out| self.encode_value(out));
     }
 
     fn encode_value(&self, out: &mut Vec<u8>) {
         match self {
             PathAttribute::Origin(origin) => out.push(*origin as u8),
             PathAttribute::AsPath(segments) | PathAttribute::As4Path(segments) => {
-                segments.iter().for_each(|s| push_segment(out, s.kind, s.asns.iter().copied()));
+                segments.iter().for_each(|s| push_segment(out, s.kind, &s.asns));
             }
             PathAttribute::NextHop(address) => out.extend(address.octets()),
             PathAttribute::MultiExitDisc(n)
@@ -198,18 +196,17 @@ impl PathAttribute {
                 out.extend(asn.0.to_be_bytes());
                 out.extend(router.0.to_be_bytes());
             }
-            PathAttribute::Communities(list) => out.extend(list.iter().flat_map(|c| c.0.to_be_bytes())),
-            PathAttribute::ClusterList(list) => out.extend(list.iter().flat_map(|c| c.0.to_be_bytes())),
-            PathAttribute::ExtendedCommunities(list) => out.extend(list.iter().flat_map(|c| c.0)),
-            PathAttribute::Ipv6ExtendedCommunities(list) => out.extend(list.iter().flat_map(|c| c.0)),
+            PathAttribute::Communities(list) => push_all(out, list.iter().map(|c| c.0.to_be_bytes())),
+            PathAttribute::ClusterList(list) => push_all(out, list.iter().map(|c| c.0.to_be_bytes())),
+            PathAttribute::ExtendedCommunities(list) => push_all(out, list.iter().map(|c| c.0)),
+            PathAttribute::Ipv6ExtendedCommunities(list) => push_all(out, list.iter().map(|c| c.0)),
             PathAttribute::PmsiTunnel(tunnel) => tunnel.encode(out),
             PathAttribute::TunnelEncapsulation(list) => list.iter().for_each(|tunnel| tunnel.encode(out)),
             PathAttribute::Aigp(list) => list.iter().for_each(|tlv| tlv.encode(out)),
             PathAttribute::PrefixSid(list) => list.iter().for_each(|tlv| tlv.encode(out)),
             PathAttribute::LargeCommunities(list) => {
-                out.extend(
-                    list.iter().flat_map(|c| [c.global, c.local1, c.local2]).flat_map(u32::to_be_bytes),
-                );
+                let numbers = list.iter().flat_map(|c| [c.global, c.local1, c.local2]);
+                push_all(out, numbers.map(u32::to_be_bytes));
             }
             PathAttribute::MpReach { family, next_hop, nlri } => {
                 push_family(out, *family);
@@ -236,6 +233,11 @@ impl PathAttribute {
             value: raw.value.to_vec(),
         })
     }
+}
+
+/// Not `extend` with the octets of all, which would look at each octet for itself.
+fn push_all<const N: usize>(out: &mut Vec<u8>, items: impl Iterator<Item = [u8; N]>) {
+    items.for_each(|octets| out.extend_from_slice(&octets));
 }
 
 fn push_family(out: &mut Vec<u8>, family: Family) {

@@ -19,7 +19,7 @@ mod intern;
 use std::hint::black_box;
 
 use intern::Decoder;
-use paths::{Stored, Tally};
+use paths::{Stored, Tally, Typed};
 use workload::Shape;
 
 const SETS: usize = 500;
@@ -28,7 +28,7 @@ const UPDATES: usize = 2000;
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let (Some(path), Some(shape)) = (arguments.next(), arguments.next()) else {
-        println!("usage: instructions view|hit|miss|encode table|single");
+        println!("usage: instructions view|hit|miss|encode|compose table|single");
         return;
     };
     let shape = match &*shape {
@@ -51,6 +51,12 @@ fn main() {
             let stored: Vec<Stored> =
                 messages.iter().map(|m| paths::stored(m, &workload::context())).collect();
             encode(&stored, &mut Vec::with_capacity(4096));
+        }
+        "compose" => {
+            let (context, mut scratch) = (workload::context(), Vec::new());
+            let typed: Vec<Typed> =
+                messages.iter().map(|m| paths::typed(m, &context, &mut scratch)).collect();
+            compose(&typed, &mut Vec::with_capacity(4096), &mut Vec::with_capacity(4096));
         }
         other => println!("unknown path {other}"),
     }
@@ -83,6 +89,15 @@ fn decode(messages: &[Vec<u8>], decoder: &mut Decoder) {
 fn encode(stored: &[Stored], out: &mut Vec<u8>) {
     for update in stored {
         paths::encode(&update.block, &update.announced, out);
+        black_box(&out);
+    }
+}
+
+/// Messages from owned values.
+#[inline(never)]
+fn compose(typed: &[Typed], block: &mut Vec<u8>, out: &mut Vec<u8>) {
+    for update in typed {
+        paths::encode_typed(update, block, out);
         black_box(&out);
     }
 }

@@ -126,8 +126,9 @@ impl<F: AddressFamily> Iterator for Nlri<'_, F> {
     fn next(&mut self) -> Option<Self::Item> {
         let path_id = if self.add_path { PathId(self.cursor.u32()?) } else { PathId(0) };
         let len = self.cursor.u8()?;
-        let octets = self.cursor.take(usize::from(len.div_ceil(8)))?;
-        Some((path_id, F::from_wire(len, octets)?))
+        let prefix = F::from_wire(len, self.cursor.rest())?;
+        self.cursor.take(usize::from(len.div_ceil(8)))?;
+        Some((path_id, prefix))
     }
 }
 
@@ -137,8 +138,14 @@ pub(crate) fn check(octets: &[u8], form: NlriForm) -> Result<(), NlriError> {
     match form.family {
         Family::IPV4_UNICAST => check_prefixes(octets, form.add_path, V4::MAX_LEN),
         Family::IPV6_UNICAST => check_prefixes(octets, form.add_path, V6::MAX_LEN),
-        _ => Destinations::new(octets, form).map(drop),
+        _ => check_others(octets, form),
     }
+}
+
+/// Apart, so that the check of prefixes is small enough to stand where it is called.
+#[inline(never)]
+fn check_others(octets: &[u8], form: NlriForm) -> Result<(), NlriError> {
+    Destinations::new(octets, form).map(drop)
 }
 
 /// Whether `octets` can be read as prefixes of at most `max` bits.
@@ -161,9 +168,14 @@ fn check_prefixes(octets: &[u8], add_path: bool, max: u8) -> Result<(), NlriErro
 /// Appends `prefix` to `out`, its path identifier before it if the session uses ADD-PATH.
 pub fn encode_nlri<F: AddressFamily>(out: &mut Vec<u8>, path_id: Option<PathId>, prefix: &F::Prefix) {
     encode_path_id(out, path_id);
-    let (len, octets) = F::to_wire(prefix);
-    out.push(len);
-    out.extend(octets.iter().take(usize::from(len.div_ceil(8))));
+    let (len, address) = F::to_wire(prefix);
+    let end = out.len() + 1 + usize::from(len.div_ceil(8));
+    // All of it, and then off with what is too much: a copy of fixed size is a move, another one a call.
+    let mut octets = [0; 17];
+    let [first, others @ ..] = &mut octets;
+    (*first, *others) = (len, address);
+    out.extend_from_slice(&octets);
+    out.truncate(end);
 }
 
 fn encode_path_id(out: &mut Vec<u8>, path_id: Option<PathId>) {

@@ -1,19 +1,18 @@
-//! A reader for recorded UPDATEs, small and with no code of the daemons in it, so that what it expects is independent of what they do: MRT (RFC 6396) BGP4MP and
-//! BGP4MP_ET with four-octet AS numbers, then just enough of RFC 4271 to know every attribute of every IPv4 prefix.
+//! What a recorded router told its neighbour, out of an MRT file, and the table that follows. No code of the daemons is in it but what reads the file, so
+//! that what is expected is independent of what they do: just enough of RFC 4271 to know every attribute of every IPv4 prefix.
 
 use crate::{Error, Result};
+use bgp_capture::{Content, Format, Hints, Input, Octets};
 use std::collections::HashMap;
-use std::io::Read;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-const BGP4MP: u16 = 16;
-const BGP4MP_ET: u16 = 17;
-const MESSAGE_AS4: u16 = 4;
 const MARKER_LEN: usize = 16;
 const HEADER_LEN: usize = 19;
 const UPDATE: u8 = 2;
 const EXTENDED_LENGTH: u8 = 0x10;
+/// As a session of the player's is: four-octet AS numbers, no path identifiers.
+const SESSION: Hints = Hints { four_octet_as: Some(true), add_path: Some(false) };
 
 /// What one router sent to another.
 #[derive(Clone, Debug)]
@@ -51,39 +50,32 @@ pub struct Table {
 }
 
 impl Recording {
-    /// Reads a file, gzipped or not.
+    /// Reads a file, gzipped or not: the UPDATEs of the first sender in it.
     ///
     /// # Errors
     /// If it cannot be read, is not MRT, or holds no four-octet-AS UPDATE over IPv4.
     pub fn read(path: &Path) -> Result<Recording> {
         let what = || format!("cannot read {}", path.display());
-        let bytes = std::fs::read(path).map_err(Error::io(what()))?;
-        let mut plain = Vec::new();
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            flate2::read::MultiGzDecoder::new(bytes.as_slice())
-                .read_to_end(&mut plain)
-                .map_err(Error::io(what()))?;
-        } else {
-            plain = bytes;
-        }
-        Recording::parse(&plain)?
+        let file = std::fs::File::open(path).map_err(Error::io(what()))?;
+        let input = Input::new(file).map_err(Error::io(what()))?;
+        Recording::parse(input)?
             .ok_or_else(|| Error::parse("MRT", "no UPDATE of a four-octet-AS session over IPv4"))
     }
 
-    fn parse(bytes: &[u8]) -> Result<Option<Recording>> {
-        let mut input = Input(bytes);
+    fn parse(input: Input<'_>) -> Result<Option<Recording>> {
         let mut recording: Option<Recording> = None;
-        while !input.0.is_empty() {
-            let (kind, subtype, record) = input.record().ok_or_else(|| Error::parse("MRT", "cut short"))?;
-            if !matches!(kind, BGP4MP | BGP4MP_ET) || subtype != MESSAGE_AS4 {
+        for record in input.records(Format::Mrt, 179) {
+            let record = record.map_err(|error| Error::parse("MRT", error.to_string()))?;
+            let (Some(IpAddr::V4(address)), Some(asn)) = (record.from.address, record.from.asn) else {
                 continue;
-            }
-            let message = message(Input(record), kind == BGP4MP_ET);
-            let (asn, address, message) =
-                message.ok_or_else(|| Error::parse("MRT", "a BGP4MP record is cut short"))?;
-            if message.get(MARKER_LEN + 2) == Some(&UPDATE) {
-                let entry = recording.get_or_insert_with(|| Recording { asn, address, messages: Vec::new() });
-                entry.messages.push(message.to_vec());
+            };
+            let Content::Message { octets, hints: SESSION } = record.content else { continue };
+            if octets.get(MARKER_LEN + 2) == Some(&UPDATE) {
+                let new = || Recording { asn: asn.0, address, messages: Vec::new() };
+                let entry = recording.get_or_insert_with(new);
+                if entry.address == address {
+                    entry.messages.push(octets);
+                }
             }
         }
         Ok(recording)
@@ -106,7 +98,7 @@ impl Recording {
 
 impl Table {
     fn apply(&mut self, body: &[u8], known: &mut HashMap<Vec<u8>, usize>) -> Option<()> {
-        let mut input = Input(body);
+        let mut input = Octets(body);
         let withdrawn = input.length_prefixed()?;
         let block = input.length_prefixed()?;
         for prefix in prefixes(withdrawn)? {
@@ -131,18 +123,8 @@ impl Table {
     }
 }
 
-/// AS number and address of the sender, and the BGP message, of a BGP4MP_MESSAGE_AS4 record between IPv4 addresses.
-fn message<'a>(mut record: Input<'a>, extended: bool) -> Option<(u32, Ipv4Addr, &'a [u8])> {
-    record.take(if extended { 4 } else { 0 })?; // microseconds
-    let asn = record.u32()?;
-    record.take(4 + 2 + 2)?; // receiver's AS number, interface, address family
-    let address = Ipv4Addr::from(record.u32()?);
-    record.take(4)?; // receiver's address
-    Some((asn, address, record.0))
-}
-
 fn attributes(block: &[u8]) -> Option<Vec<Attribute>> {
-    let mut input = Input(block);
+    let mut input = Octets(block);
     let mut list = Vec::new();
     while !input.0.is_empty() {
         let (flags, code) = (input.u8()?, input.u8()?);
@@ -154,7 +136,7 @@ fn attributes(block: &[u8]) -> Option<Vec<Attribute>> {
 }
 
 fn prefixes(bytes: &[u8]) -> Option<Vec<(Ipv4Addr, u8)>> {
-    let mut input = Input(bytes);
+    let mut input = Octets(bytes);
     let mut list = Vec::new();
     while !input.0.is_empty() {
         let len = input.u8().filter(|len| *len <= 32)?;
@@ -165,41 +147,6 @@ fn prefixes(bytes: &[u8]) -> Option<Vec<(Ipv4Addr, u8)>> {
         list.push((Ipv4Addr::from(u32::from_be_bytes(octets) & mask), len));
     }
     Some(list)
-}
-
-/// What is left to read.
-pub(crate) struct Input<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Input<'a> {
-    pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
-    }
-
-    pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.take(2)?.try_into().ok().map(u16::from_be_bytes)
-    }
-
-    pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.take(4)?.try_into().ok().map(u32::from_be_bytes)
-    }
-
-    fn length_prefixed(&mut self) -> Option<&'a [u8]> {
-        let len = self.u16()?;
-        self.take(len.into())
-    }
-
-    /// Type, subtype and body of the next MRT record.
-    fn record(&mut self) -> Option<(u16, u16, &'a [u8])> {
-        self.take(4)?; // seconds
-        let (kind, subtype, len) = (self.u16()?, self.u16()?, self.u32()?);
-        Some((kind, subtype, self.take(len.try_into().ok()?)?))
-    }
 }
 
 #[cfg(test)]
@@ -229,16 +176,17 @@ mod tests {
 
     #[test]
     fn records_of_other_kinds_are_passed_over() {
-        let mut file = Vec::from(*b"\0\0\0\0\0\x11\0\x05\0\0\0\x01\0"); // BGP4MP_ET state change
+        let mut file = Vec::from(*b"\0\0\0\0\0\x30\0\0\0\0\0\x01\0"); // OSPFv3
         let message = update(b"\0\0\0\0");
         let mut body = b"\0\0\0\0\0\0\x0f\x10\0\0\x0f\x10\0\0\0\x01\x0a\0\0\x01\x0a\0\0\x02".to_vec();
         body.extend(&message);
         file.extend(b"\0\0\0\0\0\x11\0\x04");
         file.extend((body.len() as u32).to_be_bytes());
         file.extend(&body);
-        let recording = Recording::parse(&file).unwrap().unwrap();
+        let parse = |file| Recording::parse(Input::new(file).unwrap());
+        let recording = parse(&file[..]).unwrap().unwrap();
         assert_eq!((recording.asn, recording.address), (3856, Ipv4Addr::new(10, 0, 0, 1)));
         assert_eq!(recording.messages, [message]);
-        assert!(Recording::parse(&file[..file.len() - 1]).is_err());
+        assert!(parse(&file[..file.len() - 1]).is_err());
     }
 }

@@ -188,6 +188,7 @@ display_as_cidr!(Ipv4Prefix, Ipv6Prefix, Prefix);
 
 /// Why a text is not a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParsePrefixError {
     /// No `/`, or what follows it is not a number.
     #[error("expected ADDRESS/LENGTH, as in 10.244.0.0/26")]

@@ -187,18 +187,18 @@ impl Importer {
                 _ => {}
             }
         }
-        if view.announced().next().is_none() && view.mp_reach().is_none() {
+        if !view.announces() {
             // Attributes without destinations still may say that the session is broken (RFC 7606 section 5.2).
             self.scratch.clear();
             let checked = view.attributes().check(&self.context, BlockUse::None, &mut self.scratch);
             outcome.faults.extend(checked.faults);
         }
-        if view.announced().next().is_some() {
+        if !view.announced().is_empty() {
             let next_hop = view.next_hop().map(IpAddr::V4);
             let judged = self.judge(&view, BlockUse::Announce, next_hop, batch, &mut outcome);
             self.announce(&judged, view.announced(), &mut batch.v4);
         }
-        if let Some(reach) = view.mp_reach() {
+        if let Some(reach) = view.mp_reach().filter(|reach| !reach.nlri.is_empty()) {
             let judged = self.judge(&view, BlockUse::MpReach, reach.next_hop.address(), batch, &mut outcome);
             match reach.family {
                 Family::IPV4_UNICAST => self.announce(&judged, reach.nlri_of::<V4>(), &mut batch.v4),

@@ -2,6 +2,7 @@
 //! plain second reading says.
 #![no_main]
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bgp_core::wire::{
@@ -127,11 +128,18 @@ fn compare_attributes(view: &UpdateView<'_>, fields: &Fields<'_>) {
 /// What of the attributes is to be kept, with the type that each has as received.
 fn kept(view: &UpdateView<'_>, faults: &[Fault], usage: BlockUse, ctx: &DecodeContext) -> Vec<PathAttribute> {
     let mut kept = Vec::new();
+    let mut seen = BTreeSet::new();
     for (offset, raw) in view.attributes().iter() {
         let typed = PathAttribute::from_raw(&raw, ctx.as_width());
-        if usage == BlockUse::MpReach && raw.code == code::NEXT_HOP
-            || faults.iter().any(|fault| fault.offset == offset && fault.code == raw.code)
-        {
+        if usage == BlockUse::MpReach && raw.code == code::NEXT_HOP {
+            continue;
+        }
+        if !seen.insert(raw.code) {
+            let told = |fault: &Fault| fault.code == raw.code && fault.kind == FaultKind::Duplicate;
+            assert_eq!(faults.iter().filter(|fault| told(fault)).count(), 1);
+            continue;
+        }
+        if faults.iter().any(|fault| fault.offset == offset && fault.code == raw.code) {
             continue;
         }
         match typed {

@@ -47,7 +47,7 @@ fn all_faults(view: &UpdateView<'_>, ctx: &DecodeContext) -> Vec<Fault> {
     if view.mp_reach().is_some_and(|reach| !reach.nlri.is_empty()) {
         uses.push(BlockUse::MpReach);
     }
-    if uses.is_empty() && view.treatment() == Treatment::Accept {
+    if !view.announces() {
         uses.push(BlockUse::None);
     }
     let block: AttributeBlock<'_> = view.attributes();

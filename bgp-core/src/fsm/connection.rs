@@ -87,6 +87,26 @@ impl Connection {
         }
     }
 
+    /// How long the peer may take nothing before it is dropped (RFC 9687); `None` for as long as it likes.
+    fn send_hold(&self) -> Option<Duration> {
+        self.config.send_hold(self.negotiated()?.hold_time)
+    }
+
+    /// Gives the peer its whole time to take something.
+    pub(super) fn restart_send_hold(&mut self, now: Instant) {
+        match self.send_hold() {
+            Some(hold) => self.timers.set(Timer::SendHold, now + hold),
+            None => self.timers.stop(Timer::SendHold),
+        }
+    }
+
+    /// Something waits to be taken: the peer's time runs from now on, unless it does already.
+    pub(super) fn start_send_hold(&mut self, now: Instant) {
+        if self.is_established() && !self.timers.is_set(Timer::SendHold) {
+            self.restart_send_hold(now);
+        }
+    }
+
     /// A whole message came. Until both sides agreed, and where they agreed on no hold time until the peer confirms it,
     /// the time for the OPENs goes on: a peer that is gone by then would else never be missed.
     pub(super) fn restart_hold(&mut self, now: Instant) {

@@ -200,10 +200,10 @@ impl Session {
 
     /// What follows when a connection, already taken out, is gone.
     pub(super) fn lost(&mut self, now: Instant, connection: &Connection, reason: DownReason) {
-        let damp = reason.is_fault() || self.backoff.oscillates();
-        let alone = self.connections.is_empty();
+        let (fault, alone) = (reason.is_fault(), self.connections.is_empty());
         match connection.phase {
             Phase::Established { since, .. } => {
+                // First of all: what failed before it says nothing any more.
                 if now.saturating_since(since) >= LONGEST {
                     self.backoff.reset();
                 }
@@ -217,7 +217,7 @@ impl Session {
             _ => (),
         }
         if alone {
-            self.pause(now, damp);
+            self.pause(now, fault || self.backoff.oscillates());
         } else {
             self.carry_on(now);
         }

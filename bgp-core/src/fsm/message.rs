@@ -70,24 +70,24 @@ impl Session {
     }
 
     /// A request for a family that the session does not have is ignored (RFC 2918 section 4), and so are subtypes that
-    /// nobody has defined, and the markers of RFC 7313 unless both offered them.
+    /// nobody has defined, and the markers of RFC 7313 unless both offered them, malformed ones too.
     fn route_refresh<'a>(&mut self, now: Instant, id: ConnectionId, body: &[u8]) -> Option<Received<'a>> {
+        let negotiated = self.negotiated()?;
+        let markers = negotiated.enhanced_refresh;
         match RouteRefresh::parse(body) {
             Ok(refresh) => {
-                let negotiated = self.negotiated()?;
                 let known = match refresh.subtype {
                     RouteRefresh::REQUEST => true,
-                    RouteRefresh::BEGIN | RouteRefresh::END => negotiated.enhanced_refresh,
+                    RouteRefresh::BEGIN | RouteRefresh::END => markers,
                     _ => false,
                 };
                 let ours = known && negotiated.families.contains(refresh.family);
-                ours.then_some(Received::RouteRefresh(refresh))
+                return ours.then_some(Received::RouteRefresh(refresh));
             }
-            Err(notification) => {
-                self.refuse(now, id, notification);
-                None
-            }
+            Err(notification) if markers => self.refuse(now, id, notification),
+            Err(_) => (),
         }
+        None
     }
 
     fn peer_open(&mut self, now: Instant, id: ConnectionId, body: &[u8]) {
@@ -203,15 +203,10 @@ impl Session {
         let mut message = Vec::new();
         write_keepalive(&mut message);
         self.send(id, MessageType::Keepalive, message);
-        let send_hold = self.negotiated().and_then(|n| self.config.send_hold(n.hold_time));
-        let Some(index) = self.connections.iter().position(|connection| connection.id == id) else { return };
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        restart_keepalive(connection, &mut self.random, now);
-        if let Some(hold) = send_hold
-            && connection.is_established()
-            && !connection.timers.is_set(Timer::SendHold)
-        {
-            connection.timers.set(Timer::SendHold, now + hold);
+        let random = &mut self.random;
+        if let Some(connection) = self.connections.iter_mut().find(|connection| connection.id == id) {
+            restart_keepalive(connection, random, now);
+            connection.start_send_hold(now);
         }
     }
 }

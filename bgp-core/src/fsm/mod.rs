@@ -207,23 +207,18 @@ impl Session {
     /// The peer took octets of ours on the established connection. `pending`: some are still unwritten. Without this
     /// call the send hold timer (RFC 9687), which a KEEPALIVE starts, expires.
     pub fn sent(&mut self, now: Instant, pending: bool) {
-        let config = &self.config;
-        let Some(connection) = self.connections.iter_mut().find(|c| c.is_established()) else { return };
-        let hold = connection.negotiated().and_then(|negotiated| config.send_hold(negotiated.hold_time));
-        match hold {
-            Some(hold) if pending => connection.timers.set(Timer::SendHold, now + hold),
-            _ => connection.timers.stop(Timer::SendHold),
+        match self.connections.iter_mut().find(|c| c.is_established()) {
+            Some(connection) if pending => connection.restart_send_hold(now),
+            Some(connection) => connection.timers.stop(Timer::SendHold),
+            None => (),
         }
     }
 
     /// More octets wait to be written on the established connection. The time that the peer has for them runs from the
     /// first one, not from the latest: only [`Self::sent`] gives it more.
     pub fn queued(&mut self, now: Instant) {
-        let config = &self.config;
-        let Some(connection) = self.connections.iter_mut().find(|c| c.is_established()) else { return };
-        let hold = connection.negotiated().and_then(|negotiated| config.send_hold(negotiated.hold_time));
-        if let Some(hold) = hold.filter(|_| !connection.timers.is_set(Timer::SendHold)) {
-            connection.timers.set(Timer::SendHold, now + hold);
+        if let Some(connection) = self.connections.iter_mut().find(|c| c.is_established()) {
+            connection.start_send_hold(now);
         }
     }
 

@@ -18,7 +18,7 @@ use super::config::SessionConfig;
 use super::output::{ConnectionId, Direction, DownReason};
 use super::restart::{PeerRestart, our_restart};
 use super::role::peer_role;
-use crate::wire::capability::{AddPathMode, ExtendedNextHop, Role};
+use crate::wire::capability::{AddPathMode, ExtendedNextHop, Offered, Role};
 use crate::wire::header::{MAX_EXTENDED_LEN, MAX_LEN};
 use crate::wire::notification::open_error;
 use crate::wire::{Capability, DecodeContext, Notification, Open};
@@ -203,7 +203,8 @@ pub(super) fn negotiate(
         None => None,
     };
     let theirs = |capability: Capability| open.capabilities.contains(&capability);
-    let peer_paths = |mode| peer_add_path(&open.capabilities, mode).intersection(families);
+    let offered = Offered(&open.capabilities);
+    let peer_paths = |wanted| peer_add_path(families, offered, wanted);
     let hold_time = config.hold_time.min(open.hold_time);
     Ok(Negotiated {
         connection,
@@ -214,32 +215,23 @@ pub(super) fn negotiate(
         hold_time,
         keepalive: Duration::from_secs(u64::from(hold_time)) / 3,
         families,
-        four_octet_as: open.capabilities.iter().any(|c| matches!(c, Capability::FourOctetAs(_))),
+        four_octet_as: offered.four_octet_as().is_some(),
         extended_message: config.extended_message && theirs(Capability::ExtendedMessage),
         takes_extended_message: config.extended_message,
         route_refresh: theirs(Capability::RouteRefresh),
         enhanced_refresh: config.enhanced_refresh && theirs(Capability::EnhancedRouteRefresh),
-        add_path_receive: config.add_path_receive.intersection(peer_paths(AddPathMode::Send)),
-        add_path_send: config.add_path_send.intersection(peer_paths(AddPathMode::Receive)),
+        add_path_receive: config.add_path_receive.intersection(peer_paths(AddPathMode::sends)),
+        add_path_send: config.add_path_send.intersection(peer_paths(AddPathMode::receives)),
         extended_next_hop: agreed_next_hops(config, &open.capabilities).intersection(families),
         peer_role,
-        restart: PeerRestart::negotiate(config, families, &open.capabilities),
+        restart: PeerRestart::negotiate(config, families, offered),
         peer_capabilities: open.capabilities,
     })
 }
 
-/// The families for which the peer told `mode`, or both. Of several entries for a family the last counts.
-fn peer_add_path(capabilities: &[Capability], mode: AddPathMode) -> FamilySet {
-    let entries = capabilities.iter().flat_map(|capability| match capability {
-        Capability::AddPath(entries) => entries.as_slice(),
-        _ => &[],
-    });
-    entries.fold(FamilySet::EMPTY, |families, (family, told)| {
-        match *told == mode || *told == AddPathMode::Both {
-            true => families.with(*family),
-            false => families.without(*family),
-        }
-    })
+/// Those of `families` for which the peer uses path identifiers in the direction that `wanted` asks about.
+fn peer_add_path(families: FamilySet, offered: Offered<'_>, wanted: fn(AddPathMode) -> bool) -> FamilySet {
+    families.iter().filter(|family| offered.add_path(*family).is_some_and(wanted)).collect()
 }
 
 /// The families for which both take an IPv6 next hop.

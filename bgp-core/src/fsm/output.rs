@@ -89,6 +89,7 @@ pub enum Received<'a> {
 
 /// Why a session went down, or did not come up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DownReason {
     /// [`stop`](super::Session::stop) was called.
     AdminDown,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::config::SessionConfig;
 use super::output::DownReason;
 use crate::FamilySet;
-use crate::wire::capability::LongLived;
+use crate::wire::capability::{LongLived, Offered};
 use crate::wire::notification::cease;
 use crate::wire::{Capability, Notification};
 
@@ -35,18 +35,14 @@ pub struct PeerRestart {
 }
 
 impl PeerRestart {
-    /// What follows for a session of `families`; `None` unless both sides offer graceful restart. Of several
-    /// capabilities the last counts (RFC 5492 section 4 leaves it open; RFC 4724 section 3 wants one).
+    /// What follows for a session of `families`; `None` unless both sides offer graceful restart.
     pub(super) fn negotiate(
         config: &SessionConfig,
         families: FamilySet,
-        capabilities: &[Capability],
+        offered: Offered<'_>,
     ) -> Option<PeerRestart> {
         let ours = config.graceful_restart.as_ref()?;
-        let theirs = capabilities.iter().rev().find_map(|capability| match capability {
-            Capability::GracefulRestart(restart) => Some(restart),
-            _ => None,
-        })?;
+        let theirs = offered.graceful_restart()?;
         let listed = |wanted: fn(bool) -> bool| -> FamilySet {
             let entries = theirs.families.iter().filter(|entry| wanted(entry.forwarding));
             entries.map(|entry| entry.family).collect::<FamilySet>().intersection(families)
@@ -57,7 +53,7 @@ impl PeerRestart {
             restart_time: Duration::from_secs(theirs.restart_time.into()),
             families: listed(|_| true),
             forwarding: listed(|forwarding| forwarding),
-            long_lived: long_lived(config, families, capabilities),
+            long_lived: long_lived(config, families, offered),
         })
     }
 
@@ -88,15 +84,9 @@ impl PeerRestart {
 }
 
 /// The peer's families, as far as they are the session's.
-fn long_lived(config: &SessionConfig, families: FamilySet, capabilities: &[Capability]) -> Vec<LongLived> {
-    let theirs = capabilities.iter().rev().find_map(|capability| match capability {
-        Capability::LongLivedGracefulRestart(entries) => Some(entries),
-        _ => None,
-    });
-    match theirs.filter(|_| config.long_lived.is_some()) {
-        Some(entries) => entries.iter().copied().filter(|entry| families.contains(entry.family)).collect(),
-        None => Vec::new(),
-    }
+fn long_lived(config: &SessionConfig, families: FamilySet, offered: Offered<'_>) -> Vec<LongLived> {
+    let theirs = config.long_lived.as_ref().map_or(&[][..], |_| offered.long_lived());
+    theirs.iter().copied().filter(|entry| families.contains(entry.family)).collect()
 }
 
 /// What we say of our own restart.

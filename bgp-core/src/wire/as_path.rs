@@ -79,6 +79,7 @@ impl SegmentKind {
 
 /// Why an AS path can't be read (RFC 7606 section 7.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AsPathError {
     /// A segment of a kind that does not exist.
     #[error("segment type {0} is undefined")]

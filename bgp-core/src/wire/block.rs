@@ -215,6 +215,7 @@ impl<'a> AttributeBlock<'a> {
             usage,
             as4,
             seen: CodeSet::default(),
+            repeated: CodeSet::default(),
             checked: Checked {
                 treatment: Treatment::Accept,
                 faults: Vec::new(),
@@ -305,6 +306,7 @@ struct Checker<'a, 'c> {
     usage: BlockUse,
     as4: As4<'a>,
     seen: CodeSet,
+    repeated: CodeSet,
     checked: Checked,
     out: &'c mut Vec<u8>,
 }
@@ -319,7 +321,7 @@ impl Checker<'_, '_> {
             return;
         }
         if !self.seen.insert(raw.code) {
-            return self.fault(raw.code, offset, FaultKind::Duplicate, Treatment::DiscardAttribute);
+            return self.duplicate(offset, raw.code);
         }
         match rules::rule(raw.code) {
             None => self.unknown(offset, raw),
@@ -327,6 +329,14 @@ impl Checker<'_, '_> {
                 Ok(()) => self.known(offset, raw, rule),
                 Err((kind, treatment)) => self.fault(raw.code, offset, kind, treatment),
             },
+        }
+    }
+
+    /// RFC 7606 section 3 g. Told once of each type: else a message could have as many faults as it has attributes.
+    #[cold]
+    fn duplicate(&mut self, offset: usize, code: u8) {
+        if self.repeated.insert(code) {
+            self.fault(code, offset, FaultKind::Duplicate, Treatment::DiscardAttribute);
         }
     }
 

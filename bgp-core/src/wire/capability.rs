@@ -49,6 +49,7 @@ use crate::{Asn, Family};
 /// assert_eq!(Capability::parse(65, &[0, 1]).to_string(), "four-octet-as 0x0001"); // two octets too few
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Capability {
     /// Code 1: routes of this family (RFC 4760 section 8).
     Multiprotocol(Family),

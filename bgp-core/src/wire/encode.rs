@@ -14,6 +14,7 @@ const LENGTHS: usize = 4;
 
 /// Why routes can't be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EncodeError {
     /// With these attributes, a message with a single prefix is over the limit.
     #[error("attributes and one prefix take a message of {needed} octets, the session allows {max_len}")]

@@ -55,6 +55,7 @@ pub struct Fault {
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FaultKind {
     /// The body is too short for its own length fields, or they claim more than there is (RFC 4271 section 6.3).
     #[error("{field} claims {claimed} octets of {room}")]

@@ -126,7 +126,7 @@ pub mod refresh_error {
 /// Why a session ends (RFC 4271 section 4.5). Also what a decoder answers with when it cannot go on.
 ///
 /// `Display` shows the names of code and subcode, then the data: as what it is where the RFCs give it a form, else its
-/// first 32 octets. What a peer wrote is escaped.
+/// first 32 octets; of capabilities the first 16. What a peer wrote is escaped.
 ///
 /// ```
 /// use bgp_core::Notification;

@@ -65,6 +65,7 @@ impl<'a> PrefixSid<'a> {
 
 /// One TLV of BGP Prefix-SID.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PrefixSidTlv<'a> {
     /// Label-Index (RFC 8669 section 3.1).
     LabelIndex {

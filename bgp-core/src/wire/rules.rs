@@ -65,6 +65,7 @@ impl Class {
 
 /// The lengths that an attribute's value can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Length {
     /// Any, zero included.
     Any,
@@ -299,6 +300,17 @@ pub fn name(code: u8) -> Option<&'static str> {
 }
 
 impl Rule {
+    /// What wrong flags do: RFC 7606 section 3 c treats them as a withdrawal, unless the attribute's own RFC says
+    /// otherwise. Those of AS4_PATH, AS4_AGGREGATOR, AIGP and PREFIX_SID discard whatever is malformed; sections 7.6 and
+    /// 7.7 speak of lengths only.
+    #[cold]
+    pub(crate) fn misflagged(&self) -> Treatment {
+        match self.code {
+            code::ATOMIC_AGGREGATE | code::AGGREGATOR => TreatAsWithdraw,
+            _ => self.malformed,
+        }
+    }
+
     /// Whether the attribute is as this rule says; else what is wrong, and what that does to the UPDATE. Where the rule
     /// is a constant, little of this is left.
     #[inline(always)]
@@ -318,7 +330,7 @@ impl Rule {
         }
         let (got, expected) = (attribute.flags & (flag::OPTIONAL | flag::TRANSITIVE), self.class.flags());
         if got != expected {
-            return Err((FaultKind::Flags { got, expected }, self.malformed));
+            return Err((FaultKind::Flags { got, expected }, self.misflagged()));
         }
         if !self.length.allows(attribute.value.len(), ctx) {
             let kind = FaultKind::Length { got: attribute.value.len(), expected: self.length };

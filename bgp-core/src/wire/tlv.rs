@@ -5,6 +5,7 @@ use super::cursor::Cursor;
 
 /// Why the elements of an attribute can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TlvError {
     /// An element's length reaches past the end of what holds it, or there is no room for the length.
     #[error("a TLV is cut off")]

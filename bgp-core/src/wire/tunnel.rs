@@ -174,6 +174,7 @@ const UDP_DESTINATION_PORT: u8 = 8;
 
 /// Something said about a tunnel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TunnelSubTlv<'a> {
     /// Encapsulation of VXLAN and NVGRE (RFC 9012 sections 3.2.1 and 3.2.2).
     Vxlan {

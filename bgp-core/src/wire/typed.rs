@@ -84,6 +84,7 @@ pub struct AsSegment {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PathAttribute {
     /// ORIGIN (RFC 4271 section 5.1.1).
     Origin(Origin),

@@ -171,6 +171,7 @@ pub struct UpdateView<'a> {
     mp_reach: Option<MpReach<'a>>,
     mp_unreach: Option<MpUnreach<'a>>,
     end_of_rib: Option<Family>,
+    announces: bool,
     faults: Vec<Fault>,
 }
 
@@ -207,6 +208,13 @@ impl<'a> UpdateView<'a> {
     #[must_use]
     pub fn mp_unreach(&self) -> Option<MpUnreach<'a>> {
         self.mp_unreach
+    }
+
+    /// Whether it announces destinations, or may do so: those of a family that was not negotiated count, and those that
+    /// can't be read. If not, faults of its attributes are those of [`BlockUse::None`](super::BlockUse::None).
+    #[must_use]
+    pub fn announces(&self) -> bool {
+        self.announces
     }
 
     /// All other attributes, as they came.

@@ -15,27 +15,33 @@ fn segments(mut value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
     })
 }
 
-/// `value` with `asn` in front: in the first segment if that is a sequence with room, else in one of its own
-/// (RFC 4271 section 5.1.2).
+/// `value` with `asn` in front, as it leaves the AS: in the first segment if that is a sequence with room, else in one
+/// of its own (RFC 4271 section 5.1.2). A confederation's segments stay behind, since other ASes take them for
+/// malformed (RFC 5065 section 4.1).
 pub(crate) fn prepend(value: &[u8], asn: Asn, out: &mut Vec<u8>) {
-    match value {
-        [AS_SEQUENCE, count @ 0..=254, rest @ ..] => {
-            out.extend_from_slice(&[AS_SEQUENCE, count + 1]);
-            out.extend_from_slice(&asn.0.to_be_bytes());
-            out.extend_from_slice(rest);
-        }
-        _ => {
-            out.extend_from_slice(&[AS_SEQUENCE, 1]);
-            out.extend_from_slice(&asn.0.to_be_bytes());
-            out.extend_from_slice(value);
-        }
-    }
+    let mut segments = public_segments(value).peekable();
+    let has_room = |(kind, numbers): &(u8, &[[u8; 4]])| *kind == AS_SEQUENCE && numbers.len() < 255;
+    let (_, first) = segments.next_if(has_room).unwrap_or((AS_SEQUENCE, &[]));
+    out.extend_from_slice(&[AS_SEQUENCE, count(first).saturating_add(1)]);
+    out.extend_from_slice(&asn.0.to_be_bytes());
+    out.extend_from_slice(first.as_flattened());
+    segments.for_each(|(kind, numbers)| put_segment(kind, numbers, out));
+}
+
+/// How many numbers a segment holds: they were counted in an octet.
+fn count(numbers: &[[u8; 4]]) -> u8 {
+    u8::try_from(numbers.len()).unwrap_or(u8::MAX)
+}
+
+fn put_segment(kind: u8, numbers: &[[u8; 4]], out: &mut Vec<u8>) {
+    out.extend_from_slice(&[kind, count(numbers)]);
+    out.extend_from_slice(numbers.as_flattened());
 }
 
 /// `value` with two-octet numbers, AS_TRANS for those that need four (RFC 6793 section 4.2.2).
 pub(crate) fn narrow(value: &[u8], out: &mut Vec<u8>) {
     for (kind, numbers) in segments(value) {
-        out.extend_from_slice(&[kind, u8::try_from(numbers.len()).unwrap_or(u8::MAX)]);
+        out.extend_from_slice(&[kind, count(numbers)]);
         for number in numbers {
             out.extend_from_slice(&narrow_number(*number));
         }
@@ -49,19 +55,17 @@ pub(crate) fn narrow_number(number: [u8; 4]) -> [u8; 2] {
 
 /// Whether a number of the path needs four octets, so that AS4_PATH has to carry it.
 pub(crate) fn is_wide(value: &[u8]) -> bool {
-    as4_segments(value)
+    public_segments(value)
         .any(|(_, numbers)| numbers.iter().any(|n| matches!(n, [a, b, ..] if (*a, *b) != (0, 0))))
 }
 
 /// The AS4_PATH value: the path without confederation segments (RFC 6793 section 3).
 pub(crate) fn as4_path(value: &[u8], out: &mut Vec<u8>) {
-    for (kind, numbers) in as4_segments(value) {
-        out.extend_from_slice(&[kind, u8::try_from(numbers.len()).unwrap_or(u8::MAX)]);
-        out.extend_from_slice(numbers.as_flattened());
-    }
+    public_segments(value).for_each(|(kind, numbers)| put_segment(kind, numbers, out));
 }
 
-fn as4_segments(value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
+/// The segments that are not a confederation's.
+fn public_segments(value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
     segments(value).filter(|(kind, _)| matches!(*kind, AS_SET | AS_SEQUENCE))
 }
 
@@ -106,6 +110,20 @@ mod tests {
         assert_eq!(after, path(&[(AS_SEQUENCE, &[1]), (AS_SEQUENCE, &full)]));
         let room = path(&[(AS_SEQUENCE, &full[1..])]);
         assert_eq!(made(|out| prepend(&room, Asn(1), out))[..2], [AS_SEQUENCE, 255]);
+    }
+
+    #[test]
+    fn what_is_a_confederations_own_does_not_go_out() {
+        const CONFED_SEQUENCE: u8 = 3;
+        const CONFED_SET: u8 = 4;
+        let before =
+            path(&[(CONFED_SEQUENCE, &[9]), (CONFED_SET, &[8]), (AS_SEQUENCE, &[2]), (AS_SET, &[4])]);
+        let after = path(&[(AS_SEQUENCE, &[1, 2]), (AS_SET, &[4])]);
+        assert_eq!(made(|out| prepend(&before, Asn(1), out)), after);
+        let inside = path(&[(AS_SEQUENCE, &[2]), (CONFED_SEQUENCE, &[9]), (AS_SET, &[4])]);
+        assert_eq!(made(|out| prepend(&inside, Asn(1), out)), after);
+        let own = path(&[(CONFED_SEQUENCE, &[9])]);
+        assert_eq!(made(|out| prepend(&own, Asn(1), out)), path(&[(AS_SEQUENCE, &[1])]));
     }
 
     #[test]

@@ -158,7 +158,10 @@ impl Rewriter {
                 put(out, OPTIONAL, attribute, &self.value);
             }
             code::EXTENDED_COMMUNITIES if rule.leaves_as() && rule.source != SourceKind::Local => {
-                self.write_transitive_communities(flags(whole), value, out);
+                self.write_transitive_communities::<8>(attribute, flags(whole), value, out);
+            }
+            code::IPV6_EXTENDED_COMMUNITIES if rule.leaves_as() && rule.source != SourceKind::Local => {
+                self.write_transitive_communities::<20>(attribute, flags(whole), value, out);
             }
             code::ORIGIN if whole.is_empty() => put(out, WELL_KNOWN, attribute, &[0]),
             code::LOCAL_PREF if whole.is_empty() => {
@@ -188,19 +191,25 @@ impl Rewriter {
         }
     }
 
-    /// Those that are not transitive stay in the AS (RFC 4360 section 6).
-    fn write_transitive_communities(&mut self, flags: u8, value: &[u8], out: &mut Vec<u8>) {
+    /// Extended communities of `N` octets. Those that are not transitive stay in the AS (RFC 4360 section 6, RFC 5701
+    /// section 2).
+    fn write_transitive_communities<const N: usize>(
+        &mut self,
+        attribute: u8,
+        flags: u8,
+        value: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         const NON_TRANSITIVE: u8 = 0x40;
         self.value.clear();
-        let (communities, _) = value.as_chunks::<8>();
+        let (communities, _) = value.as_chunks::<N>();
         for community in communities {
-            let [kind, ..] = community;
-            if kind & NON_TRANSITIVE == 0 {
+            if community.first().is_some_and(|kind| kind & NON_TRANSITIVE == 0) {
                 self.value.extend_from_slice(community);
             }
         }
         if !self.value.is_empty() {
-            put(out, flags, code::EXTENDED_COMMUNITIES, &self.value);
+            put(out, flags, attribute, &self.value);
         }
     }
 }
@@ -393,6 +402,18 @@ mod tests {
         check(SourceKind::Client, TargetKind::External, &[ORIGIN, PATH, &both], external);
         let none = [&[0xc0, 16, 8][..], &own_only].concat();
         check(SourceKind::Client, TargetKind::External, &[ORIGIN, PATH, &none], &external[..3]);
+        let internal: &[&[u8]] = &[ORIGIN, PATH, NEXT_HOP, PREF_100, &both];
+        check(SourceKind::External, TargetKind::Client, &[ORIGIN, PATH, &both], internal);
+    }
+
+    #[test]
+    fn ipv6_extended_communities_that_are_not_transitive_stay_in_the_as() {
+        let community = |kind: u8| [&[kind, 2][..], &[0; 18]].concat();
+        let (transitive, own_only) = (community(0), community(0x40));
+        let both = [&[0xc0, 25, 40][..], &own_only, &transitive].concat();
+        let kept = [&[0xc0, 25, 20][..], &transitive].concat();
+        let external: &[&[u8]] = &[ORIGIN, OWN_PATH, NEXT_HOP, &kept];
+        check(SourceKind::Client, TargetKind::External, &[ORIGIN, PATH, &both], external);
         let internal: &[&[u8]] = &[ORIGIN, PATH, NEXT_HOP, PREF_100, &both];
         check(SourceKind::External, TargetKind::Client, &[ORIGIN, PATH, &both], internal);
     }

@@ -152,6 +152,40 @@ fn a_malformed_update_withdraws_its_routes_and_the_session_goes_on() {
     assert_eq!(rig.sides[other].routes().len(), 2);
 }
 
+/// An UPDATE with these attributes and nothing else.
+fn only(attributes: &[&[u8]]) -> Vec<u8> {
+    let attributes = attributes.concat();
+    let mut update = Vec::new();
+    write_message(&mut update, MessageType::Update, |out| {
+        out.extend([0, 0, 0, u8::try_from(attributes.len()).unwrap()]);
+        out.extend(&attributes);
+    });
+    update
+}
+
+const BAD_ORIGIN: &[u8] = &[0x40, 1, 1, 9];
+
+#[test]
+fn a_fault_beside_destinations_of_a_family_that_is_ignored_does_not_end_the_session() {
+    let mut rig = Rig::new();
+    let source = rig.up(PeerSettings { families: FamilySet::EMPTY.with(Family::IPV4_UNICAST), ..client(1) });
+    let of_ipv6 =
+        [&[0x80, 14, 26, 0, 2, 1, 16, 0xfd][..], &[0; 14], &[1, 0, 32, 0x20, 0x01, 0x0d, 0xb8]].concat();
+    rig.hear(source, &only(&[&of_ipv6, BAD_ORIGIN]));
+    assert!(rig.sides[source].notification().is_none() && !rig.sides[source].closed);
+    assert_eq!(rig.sides[source].peer.import_counters().malformed, [1, 0, 0, 0]);
+}
+
+#[test]
+fn a_fault_beside_an_mp_reach_nlri_without_destinations_ends_the_session() {
+    let mut rig = Rig::new();
+    let source = rig.up(client(1));
+    let of_none = [&[0x80, 14, 21, 0, 2, 1, 16, 0xfd][..], &[0; 14], &[1, 0]].concat();
+    rig.hear(source, &only(&[&of_none, BAD_ORIGIN]));
+    let notification = rig.sides[source].notification().unwrap();
+    assert_eq!((notification.code, notification.subcode), (3, 6));
+}
+
 #[test]
 fn an_update_that_cannot_be_read_ends_the_session_and_is_reported_with_its_octets() {
     let mut rig = Rig::new();

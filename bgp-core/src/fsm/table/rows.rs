@@ -165,13 +165,14 @@ pub const TABLE: [Row; 29] = [
         cells: [
             NONE,
             to(Active, &[Retry]),
-            NONE,
+            stay(&[ReportFailed, Retry]),
             to(Active, &[ReportFailed, Retry]),
             to(Active, &[ReportFailed, Retry]),
             to(Active, &[ReportDown, Retry]),
         ],
-        note: "`Session::connect_failed` before the connection is up, `Session::disconnected` after. Active where the \
-               RFC has Idle: it is no fault.",
+        note: "`Session::connect_failed` before the connection is up, `Session::disconnected` after: in Connect our attempt, \
+               in Active a connection of the peer's on which our OPEN is delayed. Active where the RFC has Idle: it is no \
+               fault.",
     },
     Row {
         event: Event::BgpOpen,

@@ -235,6 +235,22 @@ fn capabilities_that_make_no_sense_are_passed_over() {
     assert_eq!(answer(State::OpenSent, &open_message(&open)), [Said::Keepalive]);
 }
 
+// RFC 7313 section 5 speaks of those who know the markers; to others (RFC 2918) their subtype is reserved.
+#[test]
+fn a_marker_of_the_wrong_length_is_a_fault_only_where_both_know_markers() {
+    let mut marker = Vec::new();
+    write_message(&mut marker, MessageType::RouteRefresh, |out| {
+        out.extend([0, 1, RouteRefresh::BEGIN, 1, 9])
+    });
+    for (ours, theirs) in [(true, true), (true, false), (false, true), (false, false)] {
+        let side = |id, enhanced_refresh| SessionConfig { enhanced_refresh, ..speaker(id) };
+        let (mut solo, id) = Solo::established(side(1, ours), &side(2, theirs));
+        solo.hear(id, &marker);
+        let expected = if ours && theirs { refusal(7, 1, &marker) } else { vec![] };
+        assert_eq!(said(&solo.outputs(), id), expected);
+    }
+}
+
 // CVE-2023-41360: a ROUTE-REFRESH with a filter cut off.
 #[test]
 fn a_refresh_with_a_filter_cut_off_is_a_refresh() {

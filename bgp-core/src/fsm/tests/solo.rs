@@ -270,3 +270,31 @@ fn what_counts_is_what_our_open_said() {
         assert_eq!(agreed.hold_time, 90);
     }
 }
+
+#[test]
+fn a_session_that_lasted_is_not_damped_for_failures_before_it() {
+    let mut solo = Solo::new(SessionConfig { passive: true, ..speaker(1) });
+    for _ in 0..4 {
+        let id = solo.up(Direction::Incoming);
+        solo.session.disconnected(solo.now, id);
+        solo.later(seconds(120));
+    }
+    let id = solo.up(Direction::Incoming);
+    solo.hear(id, &open_of(&SessionConfig { hold_time: 0, ..speaker(2) }));
+    solo.hear(id, &keepalive());
+    assert_eq!(solo.session.state(), State::Established);
+    solo.session.sent(solo.now, false);
+    solo.later(seconds(120));
+    solo.session.disconnected(solo.now, id);
+    assert_eq!(solo.session.state(), State::Active, "the peer may come back at once");
+}
+
+#[test]
+fn a_session_keeps_the_send_hold_time_that_it_began_with() {
+    let config = SessionConfig { send_hold_time: Some(20), hold_time: 0, ..speaker(1) };
+    let (mut solo, _) = Solo::established(config.clone(), &speaker(2));
+    solo.session.set_config(solo.now, SessionConfig { send_hold_time: Some(0), ..config });
+    solo.session.queued(solo.now);
+    solo.later(seconds(20));
+    assert_eq!(solo.session.last_error(), Some(&DownReason::SendHoldTimerExpired));
+}

@@ -47,6 +47,11 @@ fn is_about_a_delayed_open(event: Event) -> bool {
         || (Event::BgpOpenWithDelayOpenTimerRunning..=Event::UpdateMsgErr).contains(&event)
 }
 
+/// Whether the event is about a connection that is there in this state.
+fn has_connection(state: State, event: Event) -> bool {
+    is_about_a_delayed_open(event) || (state == State::Active && event == Event::TcpConnectionFails)
+}
+
 fn is_passive_start(event: Event) -> bool {
     use Event::{
         AutomaticStartWithDampPeerOscillationsAndPassiveTcpEstablishment as Damped,
@@ -64,7 +69,7 @@ fn config(state: State, event: Event) -> SessionConfig {
     let router_id = if dump && state == State::Active { 9 } else { 1 };
     let ours = speaker(router_id);
     SessionConfig {
-        delay_open: Some(seconds(2)).filter(|_| waits && is_about_a_delayed_open(event)),
+        delay_open: Some(seconds(2)).filter(|_| waits && has_connection(state, event)),
         passive: (state == State::Idle && is_passive_start(event)) || (dump && state == State::Active),
         graceful_restart: ours.graceful_restart.clone().filter(|_| !dump),
         // So that nothing but the send hold timer is due.
@@ -86,7 +91,7 @@ impl Bench {
     }
 
     fn reach(&mut self, state: State, event: Event) {
-        let (now, delayed) = (self.solo.now, is_about_a_delayed_open(event));
+        let (now, delayed) = (self.solo.now, has_connection(state, event));
         match state {
             State::Idle if event == Event::IdleHoldTimerExpires => self.fail_twice(),
             State::Idle => self.solo.session.stop(now, shutdown()),
@@ -197,7 +202,7 @@ impl Bench {
             E::TcpConnectionValid | E::TcpCrInvalid => (),
             E::TcpCrAcked => self.id = self.solo.up(Direction::Outgoing),
             E::TcpConnectionConfirmed => self.id = self.solo.up(Direction::Incoming),
-            E::TcpConnectionFails if state < State::OpenSent => session.connect_failed(now),
+            E::TcpConnectionFails if state < State::Active => session.connect_failed(now),
             E::TcpConnectionFails => session.disconnected(now, self.id),
             E::BgpOpenWithDelayOpenTimerRunning if !delayed => (),
             E::BgpOpen | E::BgpOpenWithDelayOpenTimerRunning => self.hear(&open_of(&speaker(2))),

@@ -120,6 +120,7 @@ impl fmt::Display for Rate {
 /// What an [`ExtendedCommunity`] means. One with reserved bits set is [`Extended::Other`], so that each meaning has
 /// just one form on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Extended {
     /// Route target (RFC 4360 section 4).
     RouteTarget(Administrator),

@@ -14,6 +14,7 @@ pub struct Ipv6ExtendedCommunity(pub [u8; 20]);
 
 /// What an [`Ipv6ExtendedCommunity`] means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Ipv6Extended {
     /// Route target: `rt:[2001:db8::1]:100` (RFC 5701 section 3).
     RouteTarget(Ipv6Addr, u16),

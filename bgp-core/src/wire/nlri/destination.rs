@@ -31,6 +31,7 @@ use crate::{Family, PathId, Prefix, V4, V6};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Destination<'a> {
     /// A prefix of IPv4 or IPv6 unicast.
     Prefix(Prefix),

@@ -42,6 +42,7 @@ use crate::{AddressFamily, Family, PathId, V4, V6};
 
 /// Why destinations can't be read (RFC 7606 section 5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NlriError {
     /// A prefix is longer than an address of its family.
     #[error("prefix length is {len}, at most {max} is possible")]

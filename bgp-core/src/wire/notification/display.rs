@@ -13,6 +13,9 @@ use crate::wire::rules;
 /// How many octets of data are shown.
 const SHOWN: usize = 32;
 
+/// How many capabilities are shown.
+const SHOWN_CAPABILITIES: usize = 16;
+
 /// The subcodes of an UPDATE message error whose data is the attribute.
 const ATTRIBUTE_AT_FAULT: [u8; 6] = [
     update_error::UNRECOGNIZED_WELL_KNOWN,
@@ -101,11 +104,11 @@ impl<'a> Detail<'a> {
             Detail::Version(version) => write!(f, " (version {version})"),
             Detail::Capabilities(capabilities) => {
                 let mut before = " (";
-                for capability in capabilities {
+                for capability in capabilities.iter().take(SHOWN_CAPABILITIES) {
                     write!(f, "{before}{capability}")?;
                     before = ", ";
                 }
-                f.write_str(")")
+                f.write_str(if capabilities.len() > SHOWN_CAPABILITIES { ", …)" } else { ")" })
             }
             Detail::Attribute(raw) => {
                 f.write_str(" (")?;

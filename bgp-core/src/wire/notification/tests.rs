@@ -232,3 +232,12 @@ proptest! {
         prop_assert!(arrived == text || text.len() > Notification::MAX_TEXT);
     }
 }
+
+#[test]
+fn a_long_list_of_missing_capabilities_is_cut() {
+    let many = Notification::with_data(2, open_error::UNSUPPORTED_CAPABILITY, [99, 0].repeat(30_000));
+    let shown = many.to_string();
+    assert!(shown.len() < 500 && shown.ends_with("capability-99, …)"), "{shown:.500}");
+    let fits = Notification::with_data(2, open_error::UNSUPPORTED_CAPABILITY, [99, 0].repeat(16));
+    assert!(fits.to_string().ends_with("capability-99, capability-99)"), "{fits}");
+}

@@ -55,6 +55,7 @@ pub struct AddressPrefix {
 
 /// Why a group of address prefix filters can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OrfError {
     /// The group's type is another one.
     #[error("ORF type {0} is no address prefix filter")]

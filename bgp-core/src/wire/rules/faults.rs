@@ -56,6 +56,8 @@ const FAULTS: &[(u8, &str, Treatment, &str)] = &[
     (code::NEXT_HOP, "is missing, for IPv4 destinations",                   TreatAsWithdraw,  "RFC 7606 section 3 d"),
     (code::NEXT_HOP, "is missing or malformed, beside MP_REACH_NLRI",       Accept,           "RFC 7606 section 3 d"),
     (code::NEXT_HOP, "is no address of a host",                             TreatAsWithdraw,  "RFC 4271 section 6.3"),
+    (code::ATOMIC_AGGREGATE, "has wrong flags",                             TreatAsWithdraw,  "RFC 7606 section 3 c"),
+    (code::AGGREGATOR, "has wrong flags",                                   TreatAsWithdraw,  "RFC 7606 section 3 c"),
     (code::AGGREGATOR, "holds AS number 0",                                 DiscardAttribute, "RFC 7607 section 2"),
     (code::MP_REACH_NLRI, "the next hop's length is not one of the family", DisableFamily,    "RFC 7606 section 7.11"),
     (code::MP_REACH_NLRI, "the next hop reaches past the end",              DisableFamily,    "RFC 7606 section 7.11"),

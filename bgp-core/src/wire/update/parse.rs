@@ -120,6 +120,7 @@ impl<'a> Parser<'a, '_> {
         if !self.view.faults.is_empty() {
             self.require_reachable(reachable)?;
         }
+        self.view.announces = reachable;
         self.view.end_of_rib = self.end_of_rib(reachable);
         if !self.ctx.families.contains(Family::IPV4_UNICAST) {
             self.drop_ipv4();

@@ -37,6 +37,7 @@ const MAC_BITS: u8 = 48;
 
 /// Why octets are no route of an Ethernet VPN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EvpnError {
     /// A length that routes of this type don't have, or not with the lengths that are in it.
     #[error("EVPN route of type {kind} with {len} octets")]
@@ -116,6 +117,7 @@ impl PrefixVia {
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EvpnRoute<'a> {
     /// Type 1: a segment that the sender is connected to, per Ethernet tag or, with all tags, for the segment.
     AutoDiscovery {

@@ -10,6 +10,7 @@ use crate::wire::cursor::Cursor;
 
 /// A number in a packet; its value is the component's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NumericField {
     /// The IP protocol, or the upper-layer protocol of IPv6.
     Protocol = 3,
@@ -42,6 +43,7 @@ pub enum BitmaskField {
 
 /// One component: a packet must match all of a flow specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Component<'a> {
     /// Where the packet goes to.
     Destination(FlowPrefix),

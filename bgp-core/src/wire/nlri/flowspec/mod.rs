@@ -45,6 +45,7 @@ const LONG: usize = 0xf0;
 
 /// Why octets are no flow specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FlowSpecError {
     /// The family has none, or not what was put into one.
     #[error("no flow specification of {0}")]

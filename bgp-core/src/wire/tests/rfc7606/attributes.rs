@@ -47,7 +47,7 @@ fn wrong_flags(rule: &Rule, value: &[u8]) {
         for flags in [0, flag::TRANSITIVE, flag::OPTIONAL, flag::OPTIONAL | flag::TRANSITIVE] {
             if flags != rule.class.flags() {
                 let fault = sole_fault(rule, &ctx, &attribute(flags, rule.code, value));
-                assert_fault(rule, &fault, rule.malformed, |kind| matches!(kind, FaultKind::Flags { .. }));
+                assert_fault(rule, &fault, rule.misflagged(), |kind| matches!(kind, FaultKind::Flags { .. }));
             }
         }
     }
@@ -119,7 +119,7 @@ fn without_destinations(rule: &Rule, value: &[u8]) {
     let ctx = admitted(rule)[0];
     let wrong = attribute(rule.class.flags() ^ flag::TRANSITIVE, rule.code, value);
     let outcome = receive(&body(NLRI, &[&wrong], &[]), &ctx);
-    let expected = if rule.malformed == DiscardAttribute { DiscardAttribute } else { ResetSession };
+    let expected = if rule.misflagged() == DiscardAttribute { DiscardAttribute } else { ResetSession };
     assert_eq!(outcome.treatment, expected, "{}: {}", rule.name, outcome.text());
 }
 

@@ -92,6 +92,13 @@ fn s3g_of_other_attributes_that_come_twice_the_first_is_kept() {
 }
 
 #[test]
+fn s3g_an_attribute_that_comes_a_thousand_times_is_one_fault() {
+    let many = [0xc0, 99, 0].repeat(1000);
+    let outcome = receive(&body(&[], &[ORIGIN, AS_PATH, NEXT_HOP, &many], NLRI), &context(External));
+    assert_eq!((outcome.treatment, outcome.faults.len()), (DiscardAttribute, 1));
+}
+
+#[test]
 fn s5_2_a_fault_without_reachable_destinations_resets() {
     let bad_origin = [0x40, 1, 1, 9];
     let outcome = receive(&body(NLRI, &[&bad_origin], &[]), &context(Internal));
@@ -207,6 +214,23 @@ fn a_family_that_was_not_negotiated_is_ignored() {
     let view = UpdateView::parse(&update, &v6_only).unwrap();
     assert_eq!((view.treatment(), view.announced().count()), (DiscardAttribute, 0));
     assert!(view.mp_reach().is_some());
+}
+
+#[test]
+fn s5_2_destinations_that_are_ignored_or_unreadable_are_reachable_all_the_same() {
+    let v4_only = DecodeContext { families: [BOTH[0]].into_iter().collect(), ..context(Internal) };
+    let v6_only = DecodeContext { families: [BOTH[1]].into_iter().collect(), ..context(Internal) };
+    let unreadable = [&[0x80, 14, 22][..], &MP_REACH[3..24], &[129]].concat();
+    let announces = |ctx: &DecodeContext, attributes: &[&[u8]], nlri: &[u8]| {
+        let update = body(&[], attributes, nlri);
+        UpdateView::parse(&update, ctx).unwrap().announces()
+    };
+    assert!(announces(&v4_only, &[MP_REACH], &[]) && announces(&v6_only, &[], NLRI));
+    assert!(announces(&context(Internal), &[&unreadable], &[]));
+    let nothing = [&[0x80, 14, 21][..], &MP_REACH[3..24]].concat();
+    for attributes in [&[][..], &[ORIGIN], &[MP_UNREACH], &[&nothing]] {
+        assert!(!announces(&context(Internal), attributes, &[]), "{attributes:?}");
+    }
 }
 
 #[test]

@@ -15,9 +15,9 @@ fn page() -> String {
          RFC 7606 and its like as `bgp-core` applies them. This page is made from the tables of the code, of which every\n\
          row is a test: `REWRITE_DOCS=1 cargo test -p bgp-core rfc7606` writes it anew.\n\n\
          ## Attributes\n\n\
-         An attribute with other flags or of another length, or with one of the faults below, is treated as the last but\n\
-         one column says. One from another sender is discarded unread. One that comes twice counts once, except that a\n\
-         second MP attribute resets the session.\n\n\
+         An attribute with other flags or of another length is treated as the last but one column says, unless the second\n\
+         table knows better. One from another sender is discarded unread. One that comes twice counts once, except that\n\
+         a second MP attribute resets the session.\n\n\
          | code | attribute | class | from | length | if malformed | where |\n|---|---|---|---|---|---|---|\n",
     );
     for rule in attribute_rules() {

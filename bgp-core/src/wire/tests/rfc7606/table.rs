@@ -143,6 +143,10 @@ cases! {
     next_hop_no_host: code::NEXT_HOP, "is no address of a host", context(Internal) => attribute
         [0x40, 3, 4, 0, 0, 0, 0] [0x40, 3, 4, 224, 0, 0, 5] [0x40, 3, 4, 255, 255, 255, 255];
 
+    atomic_aggregate_flags: code::ATOMIC_AGGREGATE, "has wrong flags", context(External) => attribute
+        [0xc0, 6, 0] [0x80, 6, 0] [0x00, 6, 0];
+    aggregator_flags: code::AGGREGATOR, "has wrong flags", context(External) => attribute
+        [0x40, 7, 8, 0, 0, 0, 9, 10, 0, 0, 1] [0x80, 7, 8, 0, 0, 0, 9, 10, 0, 0, 1];
     aggregator_zero: code::AGGREGATOR, "holds AS number 0", context(Internal) => attribute
         [0xc0, 7, 8, 0, 0, 0, 0, 10, 0, 0, 1];
 

@@ -50,20 +50,48 @@ pub(crate) struct Overrun {
     pub(crate) room: usize,
 }
 
+/// What stands before the value of the attribute at the front of `rest`: flags, type code, and how many octets the
+/// header has and how many the value. The value may overrun.
+#[inline]
+fn header(rest: &[u8]) -> Option<(u8, u8, usize, usize)> {
+    match *rest {
+        [flags, code, len, ..] if flags & flag::EXTENDED_LENGTH == 0 => {
+            Some((flags, code, 3, usize::from(len)))
+        }
+        [flags, code, high, low, ..] => Some((flags, code, 4, usize::from(u16::from_be_bytes([high, low])))),
+        _ => None,
+    }
+}
+
 /// Takes the attribute at the front of `rest`.
 #[inline]
 pub(crate) fn next<'a>(rest: &mut &'a [u8]) -> Result<RawAttribute<'a>, Overrun> {
-    let (flags, code, header, len) = match **rest {
-        [flags, code, len, ..] if flags & flag::EXTENDED_LENGTH == 0 => (flags, code, 3, usize::from(len)),
-        [flags, code, high, low, ..] => (flags, code, 4, usize::from(u16::from_be_bytes([high, low]))),
-        [_, code, ..] => return Err(Overrun { code, claimed: 4, room: rest.len() }),
-        _ => return Err(Overrun { code: 0, claimed: 3, room: rest.len() }),
-    };
-    let overrun = Overrun { code, claimed: header + len, room: rest.len() };
-    let (whole, after) = rest.split_at_checked(header + len).ok_or(overrun)?;
-    let value = whole.get(header..).ok_or(overrun)?;
+    let Some((flags, code, header, len)) = header(rest) else { return Err(overrun(rest)) };
+    let Some((whole, after)) = rest.split_at_checked(header + len) else { return Err(overrun(rest)) };
+    let value = whole.get(header..).unwrap_or_default();
     *rest = after;
     Ok(RawAttribute { flags, code, value, whole })
+}
+
+/// Type code and octets of the attribute at the front of `rest`, and what follows it. `None` if there is none, or if it
+/// overruns, as [`next`] then tells.
+#[inline]
+pub(crate) fn split(rest: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (_, code, header, len) = header(rest)?;
+    let (whole, after) = rest.split_at_checked(header + len)?;
+    Some((code, whole, after))
+}
+
+/// How the attribute at the front of `rest` overruns.
+#[cold]
+fn overrun(rest: &[u8]) -> Overrun {
+    let code = rest.get(1).copied().unwrap_or_default();
+    let claimed = match header(rest) {
+        Some((_, _, header, len)) => header + len,
+        None if rest.len() < 2 => 3,
+        None => 4,
+    };
+    Overrun { code, claimed, room: rest.len() }
 }
 
 /// The attribute at `offset` of an UPDATE's body, or what is left of it.

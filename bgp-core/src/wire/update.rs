@@ -7,6 +7,7 @@
 mod parse;
 
 use super::as_path::AsWidth;
+use super::attribute;
 use super::block::AttributeBlock;
 use super::fault::{Fault, Malformed, Treatment};
 use super::next_hop::NextHop;
@@ -161,18 +162,52 @@ destinations_of!(MpReach, MpUnreach);
 /// assert_eq!(withdrawn, ["10.1.0.0/16"]);
 /// # Ok::<(), Box<bgp_core::wire::Malformed>>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct UpdateView<'a> {
-    withdrawn: &'a [u8],
-    announced: &'a [u8],
+    body: &'a [u8],
+    withdrawn: Span,
+    /// Up to the first that overruns.
+    attributes: Span,
+    announced: Span,
     add_path_v4: bool,
-    block: AttributeBlock<'a>,
     next_hop: Option<[u8; 4]>,
-    mp_reach: Option<MpReach<'a>>,
-    mp_unreach: Option<MpUnreach<'a>>,
+    mp_reach: Option<Mp>,
+    mp_unreach: Option<Mp>,
+    announces: bool,
     end_of_rib: Option<Family>,
     announces: bool,
     faults: Vec<Fault>,
+}
+
+/// A part of the body, by the octets that it begins and ends before. Slices would make a view three times as large, and
+/// it is moved more often than it is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Span {
+    start: u16,
+    end: u16,
+}
+
+impl Span {
+    #[inline]
+    fn of(self, body: &[u8]) -> &[u8] {
+        body.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
+    }
+}
+
+/// Where an MP attribute is, header included.
+#[derive(Clone, Copy, Debug)]
+struct Mp {
+    span: Span,
+    /// How its destinations are written; `None` if they can't be read or are of a family not negotiated.
+    form: Option<NlriForm>,
+}
+
+impl Mp {
+    /// How its destinations are written, and its value.
+    fn readable(self, body: &[u8]) -> Option<(NlriForm, &[u8])> {
+        let raw = attribute::next(&mut self.span.of(body)).ok()?;
+        Some((self.form?, raw.value))
+    }
 }
 
 impl<'a> UpdateView<'a> {
@@ -182,32 +217,49 @@ impl<'a> UpdateView<'a> {
     /// If the session must be reset: the fields' lengths contradict each other, the destinations in its own fields
     /// can't be read, an MP attribute comes twice or with wrong flags, or an attribute overruns and no destinations
     /// are left that could be treated as withdrawn (RFC 7606 sections 3, 4, 5.2, 5.3).
+    #[inline]
     pub fn parse(body: &'a [u8], ctx: &DecodeContext) -> Result<UpdateView<'a>, Box<Malformed>> {
         parse::update(body, ctx)
     }
 
     /// The Withdrawn Routes field (RFC 4271 section 4.3): IPv4 unicast.
     #[must_use]
+    #[inline]
     pub fn withdrawn(&self) -> Nlri<'a, V4> {
-        Nlri::checked(self.withdrawn, self.add_path_v4)
+        Nlri::checked(self.withdrawn.of(self.body), self.add_path_v4)
     }
 
     /// The Network Layer Reachability Information field (RFC 4271 section 4.3): IPv4 unicast.
     #[must_use]
+    #[inline]
     pub fn announced(&self) -> Nlri<'a, V4> {
-        Nlri::checked(self.announced, self.add_path_v4)
+        Nlri::checked(self.announced.of(self.body), self.add_path_v4)
     }
 
     /// MP_REACH_NLRI; `None` also if its family was not negotiated or is to be disabled.
     #[must_use]
+    #[inline]
     pub fn mp_reach(&self) -> Option<MpReach<'a>> {
-        self.mp_reach
+        let (form, value) = self.mp_reach?.readable(self.body)?;
+        let parts = parse::reach_parts(value)?;
+        // Which lengths were agreed on was looked at before.
+        let next_hop = NextHop::read(form.family, true, parts.next_hop)?;
+        Some(MpReach { family: form.family, next_hop, nlri: parts.nlri, form })
     }
 
     /// MP_UNREACH_NLRI; `None` also if its family was not negotiated.
     #[must_use]
+    #[inline]
     pub fn mp_unreach(&self) -> Option<MpUnreach<'a>> {
-        self.mp_unreach
+        let (form, value) = self.mp_unreach?.readable(self.body)?;
+        Some(MpUnreach { family: form.family, nlri: parse::unreach_nlri(value)?, form })
+    }
+
+    /// Whether it announces destinations, or may do so: those of a family that was not negotiated count, and those that
+    /// can't be read. If not, faults of its attributes are those of [`BlockUse::None`](super::BlockUse::None).
+    #[must_use]
+    pub fn announces(&self) -> bool {
+        self.announces
     }
 
     /// Whether it announces destinations, or may do so: those of a family that was not negotiated count, and those that
@@ -219,8 +271,22 @@ impl<'a> UpdateView<'a> {
 
     /// All other attributes, as they came.
     #[must_use]
+    #[inline]
     pub fn attributes(&self) -> AttributeBlock<'a> {
-        self.block
+        let mut block = AttributeBlock::default();
+        let mut rest = self.attributes;
+        let mps = [self.mp_reach, self.mp_unreach].map(|mp| mp.map(|mp| mp.span));
+        let mps = match mps {
+            [Some(reach), Some(unreach)] if unreach.start < reach.start => [Some(unreach), Some(reach)],
+            mps => mps,
+        };
+        for mp in mps.into_iter().flatten() {
+            let before = Span { end: mp.start, ..rest };
+            block.push_part(before.start.into(), before.of(self.body));
+            rest.start = mp.end;
+        }
+        block.push_part(rest.start.into(), rest.of(self.body));
+        block
     }
 
     /// What NEXT_HOP says, if it is there with its four octets; for a look-up before the second step.

@@ -173,7 +173,6 @@ pub struct UpdateView<'a> {
     next_hop: Option<[u8; 4]>,
     mp_reach: Option<Mp>,
     mp_unreach: Option<Mp>,
-    announces: bool,
     end_of_rib: Option<Family>,
     announces: bool,
     faults: Vec<Fault>,
@@ -253,13 +252,6 @@ impl<'a> UpdateView<'a> {
     pub fn mp_unreach(&self) -> Option<MpUnreach<'a>> {
         let (form, value) = self.mp_unreach?.readable(self.body)?;
         Some(MpUnreach { family: form.family, nlri: parse::unreach_nlri(value)?, form })
-    }
-
-    /// Whether it announces destinations, or may do so: those of a family that was not negotiated count, and those that
-    /// can't be read. If not, faults of its attributes are those of [`BlockUse::None`](super::BlockUse::None).
-    #[must_use]
-    pub fn announces(&self) -> bool {
-        self.announces
     }
 
     /// Whether it announces destinations, or may do so: those of a family that was not negotiated count, and those that

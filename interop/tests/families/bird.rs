@@ -1,6 +1,8 @@
 //! BIRD sends and takes VPN routes, labels and flow specifications.
 
+use crate::routes::reflected;
 use crate::speaker::{AS, Speaker, config};
+use bgp_core::Family;
 use interop::{Net, Node, Peer, Result, Software};
 use std::net::IpAddr;
 
@@ -41,6 +43,9 @@ pub(crate) fn start(node: &Node, sessions: &str, routes: &str) -> Result<Box<dyn
     let text = format!("{TABLES}router id {};\n{routes}{sessions}", node.v4());
     Software::Bird.start_with(node, &text)
 }
+
+/// It writes the length of MP_REACH_NLRI in two octets, whatever it is.
+const LONG_MP_REACH: &str = "MP_REACH_NLRI: a short length in two octets";
 
 const ROUTES: &str = "\
 protocol static { ipv4; route 10.1.1.0/24 via 10.9.0.1 { bgp_med = 5; bgp_community.add((64512, 9)); }; }
@@ -84,6 +89,49 @@ fn bird_originates() -> Result<()> {
         "ipv6-flowspec dst 0:0:6:7::/32-64 proto =17 flow-label =7 via none: ORIGIN igp, AS_PATH, LOCAL_PREF 100",
     ];
     speaker.expect(&net, &routes)?;
-    assert!(speaker.forms().is_empty(), "{:?}", speaker.forms());
+    assert_eq!(speaker.forms(), [LONG_MP_REACH]);
+    Ok(())
+}
+
+#[test]
+fn bird_reflects() -> Result<()> {
+    let start = |middle: &Node, [a, b]: [&Node; 2]| {
+        let sessions = [a, b].map(|node| session(middle.v4(), node.v4(), ""));
+        start(middle, &sessions.concat(), "")
+    };
+    let families = [
+        Family::IPV4_UNICAST,
+        Family::IPV6_UNICAST,
+        Family::IPV4_LABELED,
+        Family::IPV6_LABELED,
+        Family::IPV4_VPN,
+        Family::IPV6_VPN,
+        Family::IPV4_FLOWSPEC,
+        Family::IPV6_FLOWSPEC,
+    ];
+    let shown = [
+        ("show route all table labeled6", &["fd00:2::/47", "via fd00:9::2 on eth0 mpls 100"][..]),
+        (
+            "show route all table vpn4tab",
+            &["10.0.0.1:7 10.3.0.0/18", "via 10.9.0.2 on eth0 mpls 1048574", "(rt, 64512, 7) (rt, 70000, 7)"],
+        ),
+        ("show route all table vpn6tab", &["10.0.0.1:7 fd00:3::/46", "via fd00:9::2 on eth0 mpls 1048574"]),
+        (
+            "show route all table flow4tab",
+            &[
+                "flow4 { dst 10.4.0.0/16; proto 6; dport 80..90,8080; tcp flags 0x2/0x2 && 0x0/0x10; }",
+                "(generic, 0x8006fc00, 0x447a0000) (generic, 0x80070000, 0x2)",
+            ],
+        ),
+        (
+            "show route all table flow6tab",
+            &[
+                "flow6 { dst fd00:4::/32; next header 6;",
+                "flow6 { dst ::4:5:0:0:0/80 offset 48; next header 6;",
+            ],
+        ),
+    ];
+    let forms = reflected(families.into_iter().collect(), start, &shown, &[])?;
+    assert_eq!(forms, [LONG_MP_REACH]);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! GoBGP originates routes of each family that its command line knows.
 
+use crate::routes::reflected;
 use crate::speaker::{AS, Speaker, config};
 use bgp_core::fsm::SessionConfig;
 use bgp_core::wire::header::MAX_LEN;
@@ -23,14 +24,16 @@ const FAMILIES: [&str; 12] = [
     "l2vpn-evpn",
 ];
 
-/// An internal session with each of `neighbors` for all families.
-pub(crate) fn start(node: &Node, neighbors: &[IpAddr]) -> Result<Box<dyn Peer>> {
+/// GoBGP writes and expects all bits of an IPv6 prefix in a flow specification, those too that an offset skips.
+const OFFSET: &str = "/48-80";
+
+/// An internal session with each of `neighbors` for all families, and `more` lines of each in the configuration.
+pub(crate) fn start(node: &Node, neighbors: &[IpAddr], more: &str) -> Result<Box<dyn Peer>> {
     let mut text = format!("[global.config]\n  as = {AS}\n  router-id = \"{}\"\n", node.v4());
     for neighbor in neighbors {
         text += &format!(
             "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{neighbor}\"\n    peer-as = {AS}\n  \
-             [neighbors.timers.config]\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n  \
-             [neighbors.transport.config]\n    passive-mode = true\n"
+             [neighbors.transport.config]\n    passive-mode = true\n{more}"
         );
         for family in FAMILIES {
             text += &format!(
@@ -46,7 +49,7 @@ pub(crate) fn start(node: &Node, neighbors: &[IpAddr]) -> Result<Box<dyn Peer>> 
 fn originates(families: FamilySet, routes: &[(&str, &str)], forms: &[&str]) -> Result<()> {
     let net = Net::new()?;
     let (a, b) = (net.node("a")?, net.node("b")?);
-    let mut gobgp = start(&a, &[b.v4()])?;
+    let mut gobgp = start(&a, &[b.v4()], "")?;
     let mut speaker = Speaker::connect(&b, a.v4(), SessionConfig { families, ..config(&b) });
     let agreed = speaker.established(&net)?;
     if agreed.families.contains(Family::ROUTE_TARGET) {
@@ -212,4 +215,41 @@ fn gobgp_originates_flowspec() -> Result<()> {
         ),
     ];
     originates(FamilySet::ALL.without(Family::ROUTE_TARGET), &routes, &[])
+}
+
+const CLIENT: &str = "  [neighbors.route-reflector.config]\n    route-reflector-client = true\n    \
+    route-reflector-cluster-id = \"10.9.0.1\"\n";
+
+#[test]
+fn gobgp_reflects() -> Result<()> {
+    let start = |middle: &Node, [a, b]: [&Node; 2]| start(middle, &[a.v4(), b.v4()], CLIENT);
+    let shown = [
+        ("global rib -a ipv6-mpls", &["fd00:2::/47          [100]      fd00:9::2"][..]),
+        ("global rib -a vpnv4", &["10.0.0.1:7:10.3.0.0/18 [1048574]", "{Extcomms: [64512:7], [1.4464:7]}"]),
+        (
+            "global rib -a evpn",
+            &[
+                "[type:A-D][rd:10.0.0.1:7][esi:ESI_MAC | system mac 00:00:5e:00:53:01, local discriminator 10][etag:4294967295]",
+                "[esi-label: 1600, single-active]",
+                "[type:macadv][rd:10.0.0.1:7][etag:0][mac:00:00:5e:00:53:01][ip:10.0.0.1]",
+                "[VXLAN], [mac-mobility: 3, sticky]",
+                "[type:multicast][rd:10.0.0.1:7][etag:0][ip:10.0.0.1]",
+                "{Pmsi: type: ingress-repl, label: 100, tunnel-id: 10.9.0.2}",
+                "[es-import rt: 00:00:5e:00:53:01]",
+                "[type:Prefix][rd:10.0.0.1:7][etag:0][prefix:fd00:5::/48]",
+                "[VXLAN], [router's mac: 00:00:5e:00:53:01]",
+            ],
+        ),
+        (
+            "global rib -a ipv4-flowspec",
+            &[
+                "[destination: 10.4.0.0/16][protocol: ==tcp][destination-port: >=80&<=90 ==8080][tcp-flags: =S&!A]",
+                "[rate: 1000.000000(as: 64512)], [action: sample], [redirect: 64512:7], [remark: 46]",
+            ],
+        ),
+        ("global rib -a ipv6-l3vpn-flowspec", &["[rd: 10.0.0.1:7][destination: fd00:4::/32/0]"]),
+    ];
+    let forms = reflected(FamilySet::ALL.without(Family::ROUTE_TARGET), start, &shown, &[OFFSET])?;
+    assert!(forms.is_empty(), "{forms:?}");
+    Ok(())
 }

@@ -55,6 +55,7 @@ pub use mrt::{Attribute, Recording, Table};
 pub use net::{Net, Node};
 pub use peer::{Peer, Software};
 pub use player::play;
+pub use process::Process;
 pub use programs::Program;
 pub use replay::{Cast, Comparison, Report, replay};
 pub use seen::SeenRoute;

@@ -1,6 +1,6 @@
 use crate::command::{run, run_with_input};
 use crate::programs::installed;
-use crate::{Error, KernelRoute, Result};
+use crate::{Error, KernelRoute, Process, Result};
 use nix::sched::{CloneFlags, setns};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -125,6 +125,14 @@ impl Node {
     /// If it does not succeed.
     pub fn run(&self, command: &[&str]) -> Result<String> {
         run("ip", &[&["netns", "exec", &self.namespace], command].concat())
+    }
+
+    /// Starts an installed program inside the namespace: one that is no router to ask, like ExaBGP. Dropping it kills it.
+    ///
+    /// # Errors
+    /// If it is missing or does not start.
+    pub fn spawn(&self, program: &str, args: &[&str]) -> Result<Process> {
+        Process::start(self, &installed(program)?, args)
     }
 
     /// What `action` returns, run on a thread inside the namespace: a socket stays in the one it was made in.

@@ -1,6 +1,6 @@
 //! BIRD sends and takes VPN routes, labels and flow specifications.
 
-use crate::routes::reflected;
+use crate::routes::{LABELS_WITHDRAWN, reflected};
 use crate::speaker::{AS, Speaker, config};
 use bgp_core::Family;
 use interop::{Net, Node, Peer, Result, Software};
@@ -44,8 +44,9 @@ pub(crate) fn start(node: &Node, sessions: &str, routes: &str) -> Result<Box<dyn
     Software::Bird.start_with(node, &text)
 }
 
-/// It writes the length of MP_REACH_NLRI in two octets, whatever it is.
+/// It writes the length of these two in two octets, whatever it is, and withdraws labeled routes with a label.
 const LONG_MP_REACH: &str = "MP_REACH_NLRI: a short length in two octets";
+const LONG_MP_UNREACH: &str = "MP_UNREACH_NLRI: a short length in two octets";
 
 const ROUTES: &str = "\
 protocol static { ipv4; route 10.1.1.0/24 via 10.9.0.1 { bgp_med = 5; bgp_community.add((64512, 9)); }; }
@@ -132,6 +133,7 @@ fn bird_reflects() -> Result<()> {
         ),
     ];
     let forms = reflected(families.into_iter().collect(), start, &shown, &[])?;
-    assert_eq!(forms, [LONG_MP_REACH]);
+    let withdrawn = LABELS_WITHDRAWN.map(str::to_owned);
+    assert_eq!(forms, [&[LONG_MP_REACH, LONG_MP_UNREACH].map(str::to_owned)[..], &withdrawn].concat());
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use bgp_core::describe::{DescribeContext, Value, describe};
 use bgp_core::wire::header::{MAX_EXTENDED_LEN, write_message};
+use bgp_core::wire::nlri::evpn::{EthernetSegment, EvpnLabel, EvpnRoute, PrefixVia};
 use bgp_core::wire::{
     AsWidth, AttributeBlock, Attributes, BlockUse, DecodeContext, Destination, Destinations, MessageType,
     MpReach, NextHop, NlriForm, PathAttribute, RawAttribute, Treatment, UpdateView, attribute_name, code,
@@ -10,6 +11,7 @@ use bgp_core::wire::{
 use bgp_core::{AddressFamily, Family, PathId, V4};
 use interop::{Error, Result, ensure};
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// One route, as it came.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,13 +38,37 @@ pub(crate) struct Update {
 }
 
 impl Seen {
-    /// What makes it another route: all but the labels.
+    /// What makes it another route: neither labels nor what else an Ethernet VPN says of it (RFC 7432 section 7, RFC
+    /// 9136 section 3.1).
     pub(crate) fn key(&self) -> Vec<u8> {
         let form = NlriForm { add_path: false, ..announced_form(self.family) };
         let mut out = Vec::new();
         let destination = Destinations::new(&self.octets, form).ok().and_then(|mut all| all.next());
-        destination.into_iter().for_each(|(_, destination)| destination.withdrawn().encode(&mut out, None));
+        match destination.map(|(_, destination)| destination) {
+            Some(Destination::Evpn(route)) => evpn_key(route).encode(&mut out),
+            other => other.into_iter().for_each(|destination| destination.withdrawn().encode(&mut out, None)),
+        }
         out
+    }
+}
+
+fn evpn_key(route: EvpnRoute<'_>) -> EvpnRoute<'_> {
+    let (segment, label) = (EthernetSegment::default(), EvpnLabel::default());
+    match route {
+        EvpnRoute::AutoDiscovery { distinguisher, segment, tag, .. } => {
+            EvpnRoute::AutoDiscovery { distinguisher, segment, tag, label }
+        }
+        EvpnRoute::MacIp { distinguisher, tag, mac, address, .. } => {
+            EvpnRoute::MacIp { distinguisher, segment, tag, mac, address, label, second_label: None }
+        }
+        EvpnRoute::IpPrefix { distinguisher, tag, prefix, .. } => {
+            let prefix = match prefix {
+                PrefixVia::V4(prefix, _) => PrefixVia::V4(prefix, Ipv4Addr::UNSPECIFIED),
+                PrefixVia::V6(prefix, _) => PrefixVia::V6(prefix, Ipv6Addr::UNSPECIFIED),
+            };
+            EvpnRoute::IpPrefix { distinguisher, segment, tag, prefix, label }
+        }
+        other => other,
     }
 }
 
@@ -60,6 +86,9 @@ pub(crate) fn read(body: &[u8], ctx: &DecodeContext) -> Result<Update> {
     let check = |holds: bool, why: &str| ensure(holds, || broken(body, why).to_string());
     check(view.faults().is_empty(), &format!("faults: {:?}", view.faults()))?;
     let mut update = Update { end_of_rib: view.end_of_rib(), ..parts(body, &view, ctx)? };
+    if update.end_of_rib.is_some() {
+        return Ok(update);
+    }
     let announces = !update.announced.is_empty();
     if announces {
         let canonical = canonical(&view, ctx).map_err(|why| broken(body, &why))?;
@@ -69,6 +98,14 @@ pub(crate) fn read(body: &[u8], ctx: &DecodeContext) -> Result<Update> {
         update.forms.extend(attribute_form(&raw, ctx).map_err(|why| broken(body, &why))?);
     }
     update.forms.extend(destination_forms(body, &view, ctx));
+    for route in &update.withdrawn {
+        let form = NlriForm { add_path: false, ..ctx.withdrawn(route.family) };
+        let mut again = Vec::new();
+        let read =
+            Destinations::new(&route.octets, form).map_err(|error| broken(body, &error.to_string()))?;
+        read.for_each(|(_, destination)| destination.encode(&mut again, None));
+        check(again == route.octets, "withdrawn again it is another route")?;
+    }
     if announces {
         let again = rewritten(&view, ctx).map_err(|why| broken(body, &why))?;
         let view =
@@ -137,13 +174,16 @@ fn attribute_form(raw: &RawAttribute<'_>, ctx: &DecodeContext) -> Result<Option<
     })
 }
 
+/// The families of RFC 8277, which withdraws them with a value that is no label.
+pub(crate) const LABELED: [Family; 4] =
+    [Family::IPV4_LABELED, Family::IPV6_LABELED, Family::IPV4_VPN, Family::IPV6_VPN];
+
 /// Where destinations or the next hop are written otherwise.
 fn destination_forms(body: &[u8], view: &UpdateView<'_>, ctx: &DecodeContext) -> Vec<String> {
     let mut forms = Vec::new();
-    let mut same = |family: Family, what: &str, came: &[u8], again: &[u8]| {
-        if came != again {
-            forms.push(format!("{family} {what}: {}, not {}", Value::hex(came), Value::hex(again)));
-        }
+    let same = |family: Family, what: &str, came: &[u8], again: &[u8]| {
+        let differs = format!("{family} {what}: {}, not {}", Value::hex(came), Value::hex(again));
+        (came != again).then_some(differs)
     };
     let write = |destinations: Destinations<'_>, add_path: bool| {
         let mut out = Vec::new();
@@ -152,12 +192,18 @@ fn destination_forms(body: &[u8], view: &UpdateView<'_>, ctx: &DecodeContext) ->
     };
     if let Some(reach) = view.mp_reach() {
         let form = ctx.announced(reach.family);
-        same(reach.family, "next hop", &next_hop(body), &written_next_hop(&reach));
-        same(reach.family, "announced", reach.nlri, &write(reach.destinations(), form.add_path));
+        forms.extend(same(reach.family, "next hop", &next_hop(body), &written_next_hop(&reach)));
+        let again = write(reach.destinations(), form.add_path);
+        forms.extend(same(reach.family, "announced", reach.nlri, &again));
     }
     if let Some(unreach) = view.mp_unreach() {
         let form = ctx.withdrawn(unreach.family);
-        same(unreach.family, "withdrawn", unreach.nlri, &write(unreach.destinations(), form.add_path));
+        let again = write(unreach.destinations(), form.add_path);
+        if LABELED.contains(&unreach.family) && again != unreach.nlri {
+            forms.push(format!("{} withdrawn: with a label", unreach.family));
+        } else {
+            forms.extend(same(unreach.family, "withdrawn", unreach.nlri, &again));
+        }
     }
     forms
 }

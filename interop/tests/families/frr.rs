@@ -6,12 +6,15 @@ use bgp_core::Family;
 use interop::{Net, Node, Peer, Result, Software};
 use std::net::IpAddr;
 
-/// It writes the length of these attributes in two octets, whatever it is, and marks labels for itself in a reserved bit.
-const FORMS: [&str; 3] = [
+/// It writes the length of these attributes in two octets, whatever it is, marks labels for itself in a reserved bit, and
+/// withdraws VPN routes with a label.
+const LONG: [&str; 3] = [
     "AS_PATH: a short length in two octets",
     "MP_REACH_NLRI: a short length in two octets",
-    "a label: reserved bits set",
+    "MP_UNREACH_NLRI: a short length in two octets",
 ];
+const MARKED: &str = "a label: reserved bits set";
+const VPN_WITHDRAWN: [&str; 2] = ["ipv4-vpn withdrawn: with a label", "ipv6-vpn withdrawn: with a label"];
 
 /// FRR 8 refuses flow specifications with part of an IPv6 address, and ends the session.
 const OFFSET: &str = "/48-80";
@@ -86,7 +89,7 @@ fn frr_reflects() -> Result<()> {
         ("show bgp ipv6 flowspec detail", &["Destination Address fd00:4::/32", "IP Protocol = 6", ACTIONS]),
     ];
     let forms = reflected(known.into_iter().collect(), start, &shown, &[OFFSET])?;
-    assert_eq!(forms, FORMS);
+    assert_eq!(forms, [&LONG[..], &VPN_WITHDRAWN, &[MARKED]].concat());
     Ok(())
 }
 
@@ -100,7 +103,7 @@ fn frr_reflects_labels() -> Result<()> {
         &["65001 4200000001", "Remote label: 100", "Large Community: 64512:1:2"][..],
     )];
     let forms = reflected(known.into_iter().collect(), start, &shown, &[OFFSET])?;
-    assert_eq!(forms, FORMS);
+    assert_eq!(forms, [&LONG[..], &[MARKED]].concat());
     Ok(())
 }
 
@@ -143,6 +146,6 @@ fn frr_originates() -> Result<()> {
         "ipv4-vpn 64512:7:10.1.0.0/16 label 100 via 10.9.0.1: ORIGIN igp, AS_PATH 65001 4200000001, MULTI_EXIT_DISC 5, LOCAL_PREF 100, COMMUNITIES 64512:9 no-export, LARGE_COMMUNITY 64512:1:2, EXTENDED_COMMUNITIES ro:10.0.0.1:9 rt:64512:7 rt:70000:7",
     ];
     speaker.expect(&net, &routes)?;
-    assert_eq!(speaker.forms(), FORMS[..2]);
+    assert_eq!(speaker.forms(), LONG[..2]);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Routes of every family, made from types, and what becomes of them at a reflector.
 
-use crate::exact::Seen;
+use crate::exact::{LABELED, Seen};
 use crate::speaker::{Speaker, config};
 use bgp_core::fsm::SessionConfig;
 use bgp_core::wire::community::{Administrator, Color, Extended, Rate};
@@ -266,6 +266,15 @@ impl Route {
         Ok(out)
     }
 
+    /// The UPDATE that withdraws it.
+    fn withdraw(&self) -> Result<Vec<u8>> {
+        let routes = self.destinations()?.map(|(_, destination)| (None, destination));
+        let mut out = Vec::new();
+        encode::withdraw_destinations(&mut out, MAX_LEN, self.family, routes)
+            .map_err(|error| Error::NotSo(error.to_string()))?;
+        Ok(out)
+    }
+
     /// Whether this is what `seen` became of on its way through a reflector, which adds just its own two attributes.
     fn is(&self, seen: &Seen) -> bool {
         let added =
@@ -284,17 +293,24 @@ impl Route {
 /// The destination, the reserved bits of its label clear: they mean nothing (RFC 8277 section 2.2).
 fn without_reserved(octets: &[u8], family: Family) -> Vec<u8> {
     let mut octets = octets.to_vec();
-    let labeled = [Family::IPV4_LABELED, Family::IPV6_LABELED, Family::IPV4_VPN, Family::IPV6_VPN];
-    if let (true, Some(last)) = (labeled.contains(&family), octets.get_mut(3)) {
+    if let (true, Some(last)) = (LABELED.contains(&family), octets.get_mut(3)) {
         *last &= 0xf1;
     }
     octets
 }
 
-/// One of our speakers announces routes of `families`, `reflector`, started with the addresses of both, takes and shows
-/// them (`shown`: its commands, and what must be in their output), and another speaker of ours gets the same. `unknown`: parts of the destinations that
-/// the reflector does not take. Returns
-/// how the octets that it got differ from those that we write.
+/// BIRD and GoBGP withdraw labeled routes with a label, which RFC 8277 section 2.4 has ignored.
+pub(crate) const LABELS_WITHDRAWN: [&str; 4] = [
+    "ipv4-labeled withdrawn: with a label",
+    "ipv4-vpn withdrawn: with a label",
+    "ipv6-labeled withdrawn: with a label",
+    "ipv6-vpn withdrawn: with a label",
+];
+
+/// Takes routes of `families` through a reflector, which is started with the nodes of two speakers of ours: one of them
+/// announces and withdraws, the other must see just the same. `shown` are commands for the reflector and what must be
+/// in their output, `unknown` parts of destinations that it does not take. Returns how the octets of the reflector
+/// differ from those that we write.
 pub(crate) fn reflected(
     families: FamilySet,
     start: impl FnOnce(&Node, [&Node; 2]) -> Result<Box<dyn Peer>>,
@@ -328,6 +344,10 @@ pub(crate) fn reflected(
         let (text, attributes) = (route.text()?, &route.attributes);
         assert!(seen.iter().any(|seen| route.is(seen)), "{text} with {attributes:?} is none of {lines:#?}");
     }
+    for route in &routes {
+        from.send(&route.withdraw()?)?;
+    }
+    to.routes(&net, <[Seen]>::is_empty)?;
     let mut forms: Vec<String> = to.forms().into_iter().map(str::to_owned).collect();
     if seen.iter().any(|seen| without_reserved(&seen.octets, seen.family) != seen.octets) {
         forms.push("a label: reserved bits set".to_owned());

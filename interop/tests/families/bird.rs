@@ -20,14 +20,15 @@ const CHANNELS: [(&str, &str); 8] = [
 
 /// What all configurations begin with. Next hops are resolved by the connected routes.
 const TABLES: &str = "log stderr all;\n\
-    ipv4 table labeled4; ipv6 table labeled6; vpn4 table vpn4tab; vpn6 table vpn6tab; flow4 table flow4tab; flow6 table flow6tab;\n\
+    ipv4 table labeled4; ipv6 table labeled6; vpn4 table vpn4tab; vpn6 table vpn6tab;\n\
+    flow4 table flow4tab; flow6 table flow6tab;\n\
     protocol device {}\nprotocol direct { ipv4; ipv6; interface \"eth0\"; }\n";
 
-/// An internal session with a client, its local address and further options given.
-pub(crate) fn session(local: IpAddr, neighbor: IpAddr, options: &str) -> String {
+/// An internal session with a client.
+fn session(local: IpAddr, neighbor: IpAddr) -> String {
     let name = neighbor.to_string().replace(['.', ':'], "_");
     let mut text = format!(
-        "protocol bgp n{name} {{ local {local} as {AS}; neighbor {neighbor} as {AS}; rr client; passive; {options}\n"
+        "protocol bgp n{name} {{ local {local} as {AS}; neighbor {neighbor} as {AS}; rr client; passive;\n"
     );
     for (channel, table) in CHANNELS {
         let igp = if channel.contains('4') { "master4" } else { "master6" };
@@ -39,15 +40,17 @@ pub(crate) fn session(local: IpAddr, neighbor: IpAddr, options: &str) -> String 
     text + "}\n"
 }
 
+/// BIRD with these protocols.
 pub(crate) fn start(node: &Node, sessions: &str, routes: &str) -> Result<Box<dyn Peer>> {
     let text = format!("{TABLES}router id {};\n{routes}{sessions}", node.v4());
     Software::Bird.start_with(node, &text)
 }
 
-/// It writes the length of these two in two octets, whatever it is, and withdraws labeled routes with a label.
+/// It writes the length of these two in two octets, whatever it is.
 const LONG_MP_REACH: &str = "MP_REACH_NLRI: a short length in two octets";
 const LONG_MP_UNREACH: &str = "MP_UNREACH_NLRI: a short length in two octets";
 
+/// Routes of every family.
 const ROUTES: &str = "\
 protocol static { ipv4; route 10.1.1.0/24 via 10.9.0.1 { bgp_med = 5; bgp_community.add((64512, 9)); }; }
 protocol static { ipv6; route fd00:2::/48 via fd00:9::1 { bgp_large_community.add((64512, 1, 2)); }; }
@@ -74,7 +77,7 @@ protocol static { flow6 { table flow6tab; };
 fn bird_originates() -> Result<()> {
     let net = Net::new()?;
     let (a, b) = (net.node("a")?, net.node("b")?);
-    let _bird = start(&a, &session(a.v4(), b.v4(), ""), ROUTES)?;
+    let _bird = start(&a, &session(a.v4(), b.v4()), ROUTES)?;
     let mut speaker = Speaker::connect(&b, a.v4(), config(&b));
     speaker.established(&net)?;
     let routes = [
@@ -97,7 +100,7 @@ fn bird_originates() -> Result<()> {
 #[test]
 fn bird_reflects() -> Result<()> {
     let start = |middle: &Node, [a, b]: [&Node; 2]| {
-        let sessions = [a, b].map(|node| session(middle.v4(), node.v4(), ""));
+        let sessions = [a, b].map(|node| session(middle.v4(), node.v4()));
         start(middle, &sessions.concat(), "")
     };
     let families = [

@@ -72,7 +72,7 @@ fn has_with_paths(net: &Net, speaker: &mut Speaker, lines: [&str; 2]) -> Result<
 }
 
 #[test]
-fn frr_open() -> Result<()> {
+fn frr_agrees_on_everything() -> Result<()> {
     let net = Net::new()?;
     let (a, b) = (net.node("a")?, net.node("b")?);
     a.ip_batch(LINK_LOCAL)?;
@@ -119,7 +119,7 @@ fn frr_open() -> Result<()> {
 }
 
 #[test]
-fn bird_open() -> Result<()> {
+fn bird_agrees_on_everything() -> Result<()> {
     let net = Net::new()?;
     let (a, b) = (net.node("a")?, net.node("b")?);
     a.ip_batch(LINK_LOCAL)?;
@@ -132,7 +132,8 @@ fn bird_open() -> Result<()> {
         a.v6(),
         b.v6()
     );
-    let routes = "protocol static { ipv4; route 10.1.0.0/16 blackhole; }\nprotocol static { ipv6; route fd00:1::/48 blackhole; }\n";
+    let routes = "protocol static { ipv4; route 10.1.0.0/16 blackhole; }\n\
+         protocol static { ipv6; route fd00:1::/48 blackhole; }\n";
     let _bird = bird::start(&a, &session, routes)?;
     let mut speaker = Speaker::connect(&b, a.v6(), everything(&b));
     let agreed = speaker.established(&net)?;
@@ -160,7 +161,7 @@ fn bird_open() -> Result<()> {
 }
 
 #[test]
-fn gobgp_open() -> Result<()> {
+fn gobgp_offers_everything() -> Result<()> {
     let net = Net::new()?;
     let (a, b) = (net.node("a")?, net.node("b")?);
     let more = "  [neighbors.graceful-restart.config]\n    enabled = true\n    restart-time = 200\n    \

@@ -22,12 +22,14 @@ const OFFSET: &str = "/48-80";
 /// Sessions with clients for `families`, in FRR's words, and `more` lines of the BGP instance.
 fn start(node: &Node, clients: &[IpAddr], families: &[&str], more: &str) -> Result<Box<dyn Peer>> {
     let mut text = format!(
-        "frr defaults traditional\nrouter bgp {AS}\n bgp router-id {}\n no bgp default ipv4-unicast\n no bgp network import-check\n coalesce-time 50\n",
+        "frr defaults traditional\nrouter bgp {AS}\n bgp router-id {}\n no bgp default ipv4-unicast\n \
+         no bgp network import-check\n coalesce-time 50\n",
         node.v4()
     );
     for client in clients {
         text += &format!(
-            " neighbor {client} remote-as {AS}\n neighbor {client} passive\n neighbor {client} advertisement-interval 0\n"
+            " neighbor {client} remote-as {AS}\n neighbor {client} passive\n \
+             neighbor {client} advertisement-interval 0\n"
         );
     }
     for family in families {
@@ -40,6 +42,7 @@ fn start(node: &Node, clients: &[IpAddr], families: &[&str], more: &str) -> Resu
     Software::Frr.start_with(node, &(text + more))
 }
 
+/// The actions of flow specifications in its words.
 const ACTIONS: &str = "FS:rate 1000.000000 FS:action eval stops FS:redirect VRF RT:64512:7 FS:marking 46";
 
 #[test]

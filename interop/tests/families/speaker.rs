@@ -97,22 +97,16 @@ impl Speaker {
         Ok(*negotiated)
     }
 
-    /// Waits for routes of just these lines, in any order, and returns them in the order of the lines.
-    pub(crate) fn expect(&mut self, net: &Net, expected: &[&str]) -> Result<Vec<Seen>> {
+    /// Waits for routes of just these lines, in any order.
+    pub(crate) fn expect(&mut self, net: &Net, expected: &[&str]) -> Result<()> {
         net.eventually("the speaker has the routes", || {
             self.turn()?;
-            let found = |line: &&str| self.routes.iter().find(|route| route.line == **line);
-            let missing: Vec<_> = expected.iter().filter(|line| found(line).is_none()).collect();
-            let others: Vec<_> = self
-                .routes
-                .iter()
-                .map(|route| &route.line)
-                .filter(|l| !expected.contains(&l.as_str()))
-                .collect();
+            let lines: Vec<&str> = self.routes.iter().map(|route| route.line.as_str()).collect();
+            let missing: Vec<_> = expected.iter().filter(|line| !lines.contains(line)).collect();
+            let others: Vec<_> = lines.iter().filter(|line| !expected.contains(line)).collect();
             ensure(missing.is_empty() && others.is_empty(), || {
                 format!("missing: {missing:#?}\nnot expected: {others:#?}")
-            })?;
-            Ok(expected.iter().filter_map(found).cloned().collect())
+            })
         })
     }
 

@@ -253,3 +253,13 @@ fn gobgp_reflects() -> Result<()> {
     assert_eq!(forms, LABELS_WITHDRAWN);
     Ok(())
 }
+
+/// Alone: with route targets negotiated, GoBGP holds back the routes of the other families that have none.
+#[test]
+fn gobgp_reflects_route_targets() -> Result<()> {
+    let start = |middle: &Node, [a, b]: [&Node; 2]| start(middle, &[a.v4(), b.v4()], CLIENT);
+    let shown = [("global rib -a rtc", &["64512:64512:7"][..])];
+    let forms = reflected(FamilySet::EMPTY.with(Family::ROUTE_TARGET), start, &shown, &[])?;
+    assert!(forms.is_empty(), "{forms:?}");
+    Ok(())
+}

@@ -283,7 +283,9 @@ impl Route {
         let added = seen.attributes.len() - kept.len();
         let attributes =
             kept.len() == self.attributes.len() && kept.iter().all(|a| self.attributes.contains(a));
-        let same = (seen.family, seen.next_hop) == (self.family, self.next_hop);
+        // RFC 4684 section 3.2: a reflector puts itself there, since it is the one that wants the targets.
+        let own_next_hop = self.family == Family::ROUTE_TARGET;
+        let same = seen.family == self.family && (own_next_hop || seen.next_hop == self.next_hop);
         same && attributes
             && added == 2
             && without_reserved(&self.octets, self.family) == without_reserved(&seen.octets, seen.family)

@@ -54,6 +54,7 @@ pub use kernel::KernelRoute;
 pub use net::{Net, Node};
 pub use peer::{Peer, Software};
 pub use player::play;
+pub use process::Process;
 pub use programs::Program;
 pub use recording::{Attribute, Recording, Table};
 pub use replay::{Cast, Comparison, Report, replay};

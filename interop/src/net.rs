@@ -1,6 +1,8 @@
 use crate::command::{run, run_with_input};
 use crate::programs::installed;
-use crate::{Error, KernelRoute, Result};
+use crate::{Error, KernelRoute, Process, Result};
+use nix::sched::{CloneFlags, setns};
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -123,6 +125,29 @@ impl Node {
     /// If it does not succeed.
     pub fn run(&self, command: &[&str]) -> Result<String> {
         run("ip", &[&["netns", "exec", &self.namespace], command].concat())
+    }
+
+    /// Starts an installed program inside the namespace: one that is no router to ask, like ExaBGP. Dropping it kills it.
+    ///
+    /// # Errors
+    /// If it is missing or does not start.
+    pub fn spawn(&self, program: &str, args: &[&str]) -> Result<Process> {
+        Process::start(self, &installed(program)?, args)
+    }
+
+    /// What `action` returns, run on a thread inside the namespace: a socket stays in the one it was made in.
+    ///
+    /// # Errors
+    /// If the namespace cannot be entered, or the first error of `action`.
+    pub fn inside<T: Send>(&self, action: impl FnOnce() -> std::io::Result<T> + Send) -> Result<T> {
+        let what = format!("inside {}", self.namespace);
+        let path = Path::new("/run/netns").join(&self.namespace);
+        let entered = || {
+            setns(File::open(path)?, CloneFlags::CLONE_NEWNET)?;
+            action()
+        };
+        let ended = std::thread::scope(|scope| scope.spawn(entered).join());
+        ended.map_err(|_| Error::NotSo(format!("{what}: panicked")))?.map_err(Error::io(what))
     }
 
     /// Runs many `ip` commands (without the word `ip`) in one go.

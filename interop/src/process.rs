@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// A daemon in a node's namespace, in the foreground, with its output in a log file; killed on drop.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     name: String,
     log: PathBuf,

@@ -2,7 +2,7 @@ use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// The programs that are not part of this project: name and Debian package.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("ip", "iproute2"),
     ("bird", "bird2"),
     ("birdc", "bird2"),
@@ -11,6 +11,7 @@ const PACKAGES: [(&str, &str); 8] = [
     ("vtysh", "frr"),
     ("gobgpd", "gobgpd"),
     ("gobgp", "gobgpd"),
+    ("exabgp", "exabgp"),
 ];
 
 /// FRR's daemons come first: OpenBGPD has a `bgpd` too.

@@ -24,6 +24,10 @@ use crate::wire::notification::open_error;
 use crate::wire::{Capability, DecodeContext, Notification, Open};
 use crate::{Asn, Family, FamilySet, PeerKind, RouterId};
 
+/// The families that RFC 8950 section 4 gives IPv6 next hops: the others have them anyway, or have none.
+const NEXT_HOPS: FamilySet =
+    FamilySet::EMPTY.with(Family::IPV4_UNICAST).with(Family::IPV4_LABELED).with(Family::IPV4_VPN);
+
 /// What both sides agreed on: what our OPEN offers and the peer's answers.
 ///
 /// ```
@@ -173,13 +177,9 @@ fn our_add_path(config: &SessionConfig) -> Option<Capability> {
 }
 
 fn our_next_hops(config: &SessionConfig) -> Option<Capability> {
-    let families = config.extended_next_hop.intersection(config.families);
-    // RFC 8950 section 4: it is for IPv4 families; the others have IPv6 next hops anyway.
-    let entries: Vec<_> = families
-        .iter()
-        .filter(|family| family.afi == Family::IPV4_UNICAST.afi)
-        .map(|family| ExtendedNextHop { family, next_hop_afi: Family::IPV6_UNICAST.afi })
-        .collect();
+    let families = config.extended_next_hop.intersection(config.families).intersection(NEXT_HOPS);
+    let entry = |family| ExtendedNextHop { family, next_hop_afi: Family::IPV6_UNICAST.afi };
+    let entries: Vec<_> = families.iter().map(entry).collect();
     (!entries.is_empty()).then_some(Capability::ExtendedNextHop(entries))
 }
 

@@ -18,8 +18,12 @@ pub(crate) struct Bird {
 
 impl Bird {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<Bird> {
+        Bird::start_with(node, &render(node, setup))
+    }
+
+    pub(crate) fn start_with(node: &Node, config: &str) -> Result<Bird> {
         let (bird, _) = (installed("bird")?, installed("birdc")?);
-        let config = node.write("bird.conf", &render(node, setup))?;
+        let config = node.write("bird.conf", config)?;
         let control = node.dir().join("bird.ctl").display().to_string();
         let process =
             Process::start(node, &bird, &["-f", "-c", &config.display().to_string(), "-s", &control])?;

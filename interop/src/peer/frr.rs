@@ -18,6 +18,10 @@ pub(crate) struct Frr {
 
 impl Frr {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<Frr> {
+        Frr::start_with(node, &render(node, setup))
+    }
+
+    pub(crate) fn start_with(node: &Node, config: &str) -> Result<Frr> {
         let (zebra, bgpd, _) = (installed("zebra")?, installed("bgpd")?, installed("vtysh")?);
         let file = |name: &str| node.dir().join(name).display().to_string();
         let (zserv, sockets) = (file("zserv.api"), node.dir().display().to_string());
@@ -32,7 +36,7 @@ impl Frr {
             zebra.check_alive()?;
             ensure(node.dir().join("zserv.api").exists(), || "no socket yet")
         })?;
-        let mut frr = Frr { bgpd: run(&bgpd, "bgpd", &render(node, setup))?, zebra, sockets };
+        let mut frr = Frr { bgpd: run(&bgpd, "bgpd", config)?, zebra, sockets };
         crate::wait::until_ready("bgpd answers", || {
             frr.bgpd.check_alive()?;
             frr.show("show bgp summary json").map(drop)

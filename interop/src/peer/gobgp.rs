@@ -17,17 +17,22 @@ pub(crate) struct GoBgp {
 
 impl GoBgp {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<GoBgp> {
+        let mut gobgp = GoBgp::start_with(node, &render(node, setup))?;
+        for announcement in &setup.announcements {
+            gobgp.announce(announcement)?;
+        }
+        Ok(gobgp)
+    }
+
+    pub(crate) fn start_with(node: &Node, config: &str) -> Result<GoBgp> {
         let (gobgpd, _) = (installed("gobgpd")?, installed("gobgp")?);
-        let config = node.write("gobgpd.toml", &render(node, setup))?.display().to_string();
+        let config = node.write("gobgpd.toml", config)?.display().to_string();
         let args = ["-f", &config, "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
         let mut gobgp = GoBgp { process: Process::start(node, &gobgpd, &args)?, node: node.clone() };
         crate::wait::until_ready("gobgpd answers", || {
             gobgp.process.check_alive()?;
             gobgp.command(&["global"]).map(drop)
         })?;
-        for announcement in &setup.announcements {
-            gobgp.announce(announcement)?;
-        }
         Ok(gobgp)
     }
 

@@ -71,4 +71,19 @@ impl Software {
             }
         })
     }
+
+    /// Starts BIRD, FRR or GoBGP with a configuration in its own language: for what [`Setup`] has no words for.
+    ///
+    /// # Errors
+    /// As for [`Software::start`], and for this project's daemons.
+    pub fn start_with(self, node: &Node, config: &str) -> Result<Box<dyn Peer>> {
+        Ok(match self {
+            Software::Bird => Box::new(bird::Bird::start_with(node, config)?),
+            Software::Frr => Box::new(frr::Frr::start_with(node, config)?),
+            Software::GoBgp => Box::new(gobgp::GoBgp::start_with(node, config)?),
+            Software::RouteReflector | Software::Speaker => {
+                return Err(crate::Error::NotSo("a daemon of this project is told by its setup".to_owned()));
+            }
+        })
+    }
 }

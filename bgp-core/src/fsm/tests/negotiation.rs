@@ -273,6 +273,16 @@ fn ipv6_next_hops_for_ipv4_routes_take_both_sides() {
 }
 
 #[test]
+fn ipv6_next_hops_are_offered_for_no_other_families_than_those_of_rfc_8950() {
+    let [config, _] = speakers();
+    let all = SessionConfig { families: FamilySet::ALL, extended_next_hop: FamilySet::ALL, ..config };
+    let families = [V4, Family::IPV4_LABELED, Family::IPV4_VPN];
+    let entries = families.map(|family| ExtendedNextHop { family, next_hop_afi: 2 }).to_vec();
+    let offered = our_open(&all).capabilities;
+    assert!(offered.contains(&Capability::ExtendedNextHop(entries)), "{offered:?}");
+}
+
+#[test]
 fn markers_around_a_refresh_take_both_sides() {
     let with = |ours, theirs| {
         let [mut a, mut b] = speakers();

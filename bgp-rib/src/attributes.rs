@@ -65,15 +65,17 @@ impl AttributeStore {
         found
     }
 
-    /// The set with these canonical bytes; made if it is not there yet. `summary` is what the check of `block` gave.
+    /// The set whose canonical bytes are the concatenation of `parts`; made if it is not there yet. `summary` is what
+    /// their check gave.
     #[must_use]
-    pub fn insert(&self, kind: PeerKind, next_hop: IpAddr, block: &[u8], summary: Summary) -> Attrs {
-        let hash = self.shared.seed.hash_parts(next_hop, kind as u8, &[block]);
+    pub fn insert(&self, kind: PeerKind, next_hop: IpAddr, parts: &[&[u8]], summary: Summary) -> Attrs {
+        let hash = self.shared.seed.hash_parts(next_hop, kind as u8, parts);
         let mut shard = self.shared.shard(hash);
-        let (found, others) = find(&mut shard, hash, |set| set.is(kind, next_hop, &[block]));
+        let (found, others) = find(&mut shard, hash, |set| set.is(kind, next_hop, parts));
         let attrs = found.unwrap_or_else(|| {
             let store = Arc::clone(&self.shared);
-            let set = Arc::new(AttributeSet { block: block.into(), next_hop, kind, summary, hash, store });
+            let set =
+                Arc::new(AttributeSet { block: parts.concat().into(), next_hop, kind, summary, hash, store });
             self.shared.sets.fetch_add(1, Ordering::Relaxed);
             self.shared.bytes.fetch_add(set.memory(), Ordering::Relaxed);
             shard.insert_unique(hash, Entry { hash, set: Arc::downgrade(&set) }, |entry| entry.hash);
@@ -260,7 +262,7 @@ mod tests {
     }
 
     fn insert(store: &AttributeStore, block: &[u8]) -> Attrs {
-        store.insert(PeerKind::Internal, next_hop(), block, Summary::default())
+        store.insert(PeerKind::Internal, next_hop(), &[block], Summary::default())
     }
 
     #[test]
@@ -278,8 +280,8 @@ mod tests {
         let first = insert(&store, b"abc");
         let other_hop: IpAddr = "::1".parse().unwrap();
         assert_ne!(insert(&store, b"abcd"), first);
-        assert_ne!(store.insert(PeerKind::External, next_hop(), b"abc", Summary::default()), first);
-        assert_ne!(store.insert(PeerKind::Internal, other_hop, b"abc", Summary::default()), first);
+        assert_ne!(store.insert(PeerKind::External, next_hop(), &[b"abc"], Summary::default()), first);
+        assert_ne!(store.insert(PeerKind::Internal, other_hop, &[b"abc"], Summary::default()), first);
         assert_eq!(store.get(PeerKind::Internal, next_hop(), &[b"abcd"]), None);
     }
 

@@ -54,7 +54,7 @@
 //! let block = [0x40, code::ORIGIN, 1, 0, 0x40, code::AS_PATH, 0, 0x40, code::NEXT_HOP, 4, 10, 0, 0, 1,
 //!     0x40, code::LOCAL_PREF, 4, 0, 0, 0, 100];
 //! let store = AttributeStore::new(7);
-//! let attrs = store.insert(PeerKind::Internal, [10, 0, 0, 1].into(), &block, Summary::default());
+//! let attrs = store.insert(PeerKind::Internal, [10, 0, 0, 1].into(), &[&block], Summary::default());
 //! let prefix = V4::from_wire(24, &[10, 1, 0]).ok_or("a prefix")?;
 //! rib.announce::<V4>(now, a, prefix, PathId(0), attrs);
 //!

@@ -11,7 +11,7 @@ use crate::{AttributeStore, Attrs, Path, PeerId, PeerInfo, Peers, SourceKind};
 /// An attribute set of this content; equal arguments give the same one.
 pub(crate) fn attrs(store: &AttributeStore, next_hop: u8, summary: Summary) -> Attrs {
     let next_hop = IpAddr::from([10, 9, 9, next_hop]);
-    store.insert(PeerKind::Internal, next_hop, format!("{summary:?}").as_bytes(), summary)
+    store.insert(PeerKind::Internal, next_hop, &[format!("{summary:?}").as_bytes()], summary)
 }
 
 pub(crate) fn prefix(number: u8) -> Ipv4Prefix {

@@ -94,7 +94,7 @@ fn a_known_attribute_set_is_found_without_allocating() {
     let next_hop = IpAddr::V4(view.next_hop().unwrap());
     let checked = view.attributes().check(&context, BlockUse::Announce, &mut canonical);
     // As a first receiver would send it on: Partial is set on the attribute that is not known here.
-    let held = store.insert(context.kind, next_hop, &canonical, checked.summary);
+    let held = store.insert(context.kind, next_hop, &[&canonical], checked.summary);
 
     let sent = [&body[..4], &canonical, &body[4 + canonical.len()..]].concat();
     let (count, found) = allocations(|| {

@@ -252,7 +252,7 @@ impl Core {
             Prefix::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
         let summary = Summary::of(Attributes::new(&block));
-        self.store.insert(PeerKind::Internal, next_hop, &block, summary)
+        self.store.insert(PeerKind::Internal, next_hop, &[&block], summary)
     }
 
     /// Withdraws a prefix of our own.

@@ -253,13 +253,16 @@ impl Importer {
         {
             return Some(known);
         }
+        if let Some(summary) = block.canonical(&self.context, usage) {
+            return next_hop.map(|n| self.store.insert(kind, n, &block.parts(), summary));
+        }
         self.scratch.clear();
         let checked = block.check(&self.context, usage, &mut self.scratch);
         outcome.faults.extend(checked.faults);
         if checked.treatment >= Treatment::TreatAsWithdraw {
             return None;
         }
-        next_hop.map(|n| self.store.insert(kind, n, &self.scratch, checked.summary))
+        next_hop.map(|n| self.store.insert(kind, n, &[&self.scratch], checked.summary))
     }
 
     fn refusal(&self, attrs: &Attrs) -> Option<Refusal> {

@@ -188,6 +188,15 @@ impl<'a> AttributeBlock<'a> {
         })
     }
 
+    /// The summary of a block that is faultless and in canonical form as it came, as nearly all are: what
+    /// [`AttributeBlock::check`] would find and append, without a copy. Any other block gives `None`, and so may one with
+    /// rare attributes.
+    #[must_use]
+    #[inline]
+    pub fn canonical(&self, ctx: &DecodeContext, usage: BlockUse) -> Option<Summary> {
+        plain::summary(self, ctx, usage)
+    }
+
     /// Checks every attribute by RFC 7606 and appends the block in its canonical form to `out`: AS numbers of four
     /// octets with AS4_PATH and AS4_AGGREGATOR merged in, what is discarded or not to be passed on left out, Partial
     /// set on what is not known here; otherwise as it came, in the same order.
@@ -199,7 +208,7 @@ impl<'a> AttributeBlock<'a> {
     /// A canonical block checked again with four-octet AS numbers and for a peer of the same kind gives itself. So
     /// in such a session a block equal to one already checked need not be checked; with two-octet AS numbers it must.
     pub fn check(&self, ctx: &DecodeContext, usage: BlockUse, out: &mut Vec<u8>) -> Checked {
-        if let Some(summary) = plain::summary(self, ctx, usage) {
+        if let Some(summary) = self.canonical(ctx, usage) {
             self.used_parts().for_each(|part| out.extend_from_slice(part));
             return Checked { treatment: Treatment::Accept, faults: Vec::new(), summary };
         }

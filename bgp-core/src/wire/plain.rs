@@ -4,11 +4,13 @@
 //! comparisons are left, and nothing but the verdict has to be kept at hand. Whatever else a block holds is left to
 //! the table.
 
-use super::attribute::{self, RawAttribute};
+use super::as_path::SegmentKind;
+use super::attribute::{self, RawAttribute, flag};
 use super::block::{AttributeBlock, BlockUse, Summary};
 use super::code;
 use super::rules;
 use super::update::DecodeContext;
+use crate::Asn;
 
 /// The summary of a block that is already in its canonical form. `None` does not mean that it is not.
 #[inline]
@@ -50,6 +52,9 @@ fn is_plain(attribute: &RawAttribute<'_>, ctx: &DecodeContext, summary: &mut Sum
             match attribute.code {
                 $(code::$code => {
                     let rule = const { &rules::row(code::$code) };
+                    if code::$code == code::AS_PATH && note_sequence(attribute, summary) {
+                        return true;
+                    }
                     summary.note(code::$code, attribute.value);
                     attribute.flags & !rule.class.kept() == 0 && rule.check(attribute, ctx).is_ok()
                 })*
@@ -73,13 +78,30 @@ fn is_plain(attribute: &RawAttribute<'_>, ctx: &DecodeContext, summary: &mut Sum
     )
 }
 
+/// Notes an AS_PATH of one sequence, the usual one, in a single walk; false if it is another, or has a fault.
+#[inline(always)]
+fn note_sequence(attribute: &RawAttribute<'_>, summary: &mut Summary) -> bool {
+    const SEQUENCE: u8 = SegmentKind::Sequence as u8;
+    let [SEQUENCE, count, asns @ ..] = attribute.value else { return false };
+    let (asns, []) = asns.as_chunks::<4>() else { return false };
+    let Some(first) = asns.first() else { return false };
+    let flags = attribute.flags & !flag::EXTENDED_LENGTH;
+    let sound = flags == flag::TRANSITIVE && asns.len() == usize::from(*count);
+    if !sound || asns.contains(&[0; 4]) {
+        return false;
+    }
+    summary.as_path_len = u16::from(*count);
+    summary.neighbor_as = Some(Asn(u32::from_be_bytes(*first)));
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::{Treatment, flag};
+    use crate::wire::Treatment;
     use crate::{FamilySet, PeerKind};
 
     /// Attributes that are faultless more often than not: a type code with the flags and a length that go with it.

@@ -267,10 +267,12 @@ impl<'a> UpdateView<'a> {
     pub fn attributes(&self) -> AttributeBlock<'a> {
         let mut block = AttributeBlock::default();
         let mut rest = self.attributes;
-        let mps = [self.mp_reach, self.mp_unreach].map(|mp| mp.map(|mp| mp.span));
-        let mps = match mps {
-            [Some(reach), Some(unreach)] if unreach.start < reach.start => [Some(unreach), Some(reach)],
-            mps => mps,
+        let mps = match (self.mp_reach, self.mp_unreach) {
+            (None, None) => [None, None],
+            (Some(reach), Some(unreach)) if unreach.span.start < reach.span.start => {
+                [Some(unreach.span), Some(reach.span)]
+            }
+            (reach, unreach) => [reach, unreach].map(|mp| mp.map(|mp| mp.span)),
         };
         for mp in mps.into_iter().flatten() {
             let before = Span { end: mp.start, ..rest };

@@ -43,7 +43,10 @@ impl Decoder {
         if let Some(known) = self.store.get(kind, next_hop, &block.parts()) {
             return known;
         }
+        if let Some(summary) = block.canonical(&self.context, usage) {
+            return self.store.insert(kind, next_hop, &block.parts(), summary);
+        }
         let summary = paths::check(block, usage, &self.context, &mut self.scratch);
-        self.store.insert(kind, next_hop, &self.scratch, summary)
+        self.store.insert(kind, next_hop, &[&self.scratch], summary)
     }
 }

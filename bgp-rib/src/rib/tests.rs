@@ -100,7 +100,7 @@ impl World {
         block.extend([0x40, code::LOCAL_PREF, 4]);
         block.extend(local_pref.to_be_bytes());
         let summary = Summary { origin: Origin::Igp, local_pref: Some(local_pref), ..Summary::default() };
-        self.store.insert(PeerKind::Internal, next_hop, &block, summary)
+        self.store.insert(PeerKind::Internal, next_hop, &[&block], summary)
     }
 
     fn announce(&mut self, peer: PeerId, prefix: &str, next_hop: &str, local_pref: u32) {

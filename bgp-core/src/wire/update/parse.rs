@@ -27,7 +27,9 @@ pub(super) fn update<'a>(body: &'a [u8], ctx: &DecodeContext) -> Result<UpdateVi
     let base = announced_at - attributes.len();
 
     let form = ctx.announced(Family::IPV4_UNICAST);
-    nlri::check(withdrawn, form).map_err(|e| reset(body, 0, 2, FaultKind::Nlri(e)))?;
+    if !withdrawn.is_empty() {
+        nlri::check(withdrawn, form).map_err(|e| reset(body, 0, 2, FaultKind::Nlri(e)))?;
+    }
     nlri::check(announced, form).map_err(|e| reset(body, 0, announced_at, FaultKind::Nlri(e)))?;
 
     let found = walk(attributes);

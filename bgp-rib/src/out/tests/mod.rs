@@ -171,7 +171,7 @@ impl World {
         block.extend((100 + number).to_be_bytes());
         block.extend(extra);
         let summary = Summary { local_pref: Some(100 + number), as_path_len: 1, ..Summary::default() };
-        self.store.insert(PeerKind::Internal, next_hop, &block, summary)
+        self.store.insert(PeerKind::Internal, next_hop, &[&block], summary)
     }
 
     fn announce(&mut self, slot: u32, prefix: Prefix, number: u32) {

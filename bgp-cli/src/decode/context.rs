@@ -116,7 +116,7 @@ fn open_of(octets: &[u8]) -> Result<Open, String> {
 #[cfg(test)]
 mod tests {
     use bgp_core::wire::Capability;
-    use bgp_core::wire::capability::AddPathMode;
+    use bgp_core::wire::capability::SendReceive;
     use bgp_core::{Asn, RouterId};
     use clap::Parser;
 
@@ -142,7 +142,7 @@ mod tests {
         Record { number: 1, offset: 0, time: None, from, to, content: Content::Message { octets, hints } }
     }
 
-    fn open(asn: u32, mode: AddPathMode) -> Vec<u8> {
+    fn open(asn: u32, mode: SendReceive) -> Vec<u8> {
         let capabilities =
             vec![Capability::FourOctetAs(Asn(asn)), Capability::AddPath(vec![(Family::IPV4_UNICAST, mode)])];
         let mut octets = Vec::new();
@@ -156,8 +156,8 @@ mod tests {
         let (a, b) = (end(1, None), end(2, None));
         let mut context =
             |from, to, octets| sessions.context(&record(from, to, octets, Hints::default())).decode;
-        context(a, b, open(64512, AddPathMode::Send));
-        context(b, a, open(64513, AddPathMode::Receive));
+        context(a, b, open(64512, SendReceive::Send));
+        context(b, a, open(64513, SendReceive::Receive));
         let there = context(a, b, vec![]);
         assert!(there.four_octet_as && there.add_path.contains(Family::IPV4_UNICAST));
         assert_eq!(there.kind, PeerKind::External);
@@ -170,7 +170,7 @@ mod tests {
         let (a, b) = (end(1, Some(64512)), end(2, Some(64512)));
         let hints = Hints { four_octet_as: Some(false), add_path: Some(true) };
         let mut plain = sessions("");
-        plain.context(&record(a, b, open(64512, AddPathMode::Receive), hints));
+        plain.context(&record(a, b, open(64512, SendReceive::Receive), hints));
         let context = plain.context(&record(a, b, vec![], hints)).decode;
         assert!(!context.four_octet_as && context.add_path == FamilySet::ALL);
         assert_eq!(context.kind, PeerKind::Internal);
@@ -189,7 +189,7 @@ mod tests {
         let mut sessions = sessions("");
         for port in 0..=u16::try_from(MAX_SENDERS).unwrap() {
             let from = Endpoint { port: Some(port), ..end(1, None) };
-            sessions.context(&record(from, end(2, None), open(64512, AddPathMode::Both), Hints::default()));
+            sessions.context(&record(from, end(2, None), open(64512, SendReceive::Both), Hints::default()));
         }
         assert_eq!(sessions.opens.len(), 1);
     }

@@ -1,6 +1,6 @@
 //! What is to be known of a session to read its messages.
 
-use crate::wire::capability::{AddPathMode, ExtendedNextHop, Offered};
+use crate::wire::capability::{ExtendedNextHop, Offered, SendReceive};
 use crate::wire::header::{MAX_EXTENDED_LEN, MAX_LEN};
 use crate::wire::{Capability, DecodeContext, Open};
 use crate::{Family, FamilySet, PeerKind};
@@ -90,7 +90,7 @@ impl Offer {
         let has = |wanted: fn(&Capability) -> bool| open.capabilities.iter().any(wanted);
         let families =
             |wanted: &dyn Fn(Family) -> bool| FamilySet::ALL.iter().filter(|f| wanted(*f)).collect();
-        let paths = |wanted: fn(AddPathMode) -> bool| {
+        let paths = |wanted: fn(SendReceive) -> bool| {
             families(&|family| offered.add_path(family).is_some_and(wanted))
         };
         // RFC 4760 section 8: without the capability it is a session for IPv4.
@@ -102,8 +102,8 @@ impl Offer {
                 true => family == Family::IPV4_UNICAST,
                 false => open.capabilities.contains(&Capability::Multiprotocol(family)),
             }),
-            sends_paths: paths(AddPathMode::sends),
-            receives_paths: paths(AddPathMode::receives),
+            sends_paths: paths(SendReceive::sends),
+            receives_paths: paths(SendReceive::receives),
             ipv6_next_hops: families(&|family| has_ipv6_next_hop(open, family)),
             several_labels: families(&|family| offered.labels(family) > 1),
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Family;
-use crate::wire::capability::{AddPathMode, Role};
+use crate::wire::capability::{Role, SendReceive};
 use crate::wire::header::MAX_LEN;
 use crate::wire::header::{write_keepalive, write_message};
 use crate::wire::orf::{AddressPrefix, MatchKind, PrefixEntry, WhenToRefresh};
@@ -58,7 +58,7 @@ fn an_update_that_resets_shows_the_notification_and_its_octets() {
 fn an_open_sets_how_updates_are_read() {
     let capabilities = vec![
         Capability::Multiprotocol(Family::IPV6_UNICAST),
-        Capability::AddPath(vec![(Family::IPV6_UNICAST, AddPathMode::Both)]),
+        Capability::AddPath(vec![(Family::IPV6_UNICAST, SendReceive::Both)]),
     ];
     let open = Open { asn: Asn(64512), hold_time: 90, router_id: RouterId(1), capabilities };
     let ctx = DescribeContext::default().with_open(&open);
@@ -221,8 +221,8 @@ fn a_session_has_what_both_offer() {
         ]
     };
     let open = |capabilities| Open { asn: Asn(64512), hold_time: 90, router_id: RouterId(1), capabilities };
-    let sender = open(all(Family::IPV6_UNICAST, AddPathMode::Both));
-    let mut receiver = open(all(Family::EVPN, AddPathMode::Receive));
+    let sender = open(all(Family::IPV6_UNICAST, SendReceive::Both));
+    let mut receiver = open(all(Family::EVPN, SendReceive::Receive));
     receiver.capabilities.push(Capability::ExtendedMessage);
 
     let there = DescribeContext::between(&sender, &receiver);

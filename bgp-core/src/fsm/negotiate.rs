@@ -18,7 +18,7 @@ use super::config::SessionConfig;
 use super::output::{ConnectionId, Direction, DownReason};
 use super::restart::{PeerRestart, our_restart};
 use super::role::peer_role;
-use crate::wire::capability::{AddPathMode, ExtendedNextHop, Offered, Role};
+use crate::wire::capability::{ExtendedNextHop, Offered, Role, SendReceive};
 use crate::wire::header::{MAX_EXTENDED_LEN, MAX_LEN};
 use crate::wire::notification::open_error;
 use crate::wire::{Capability, DecodeContext, Notification, Open};
@@ -167,9 +167,9 @@ pub(super) fn our_open(config: &SessionConfig) -> Open {
 fn our_add_path(config: &SessionConfig) -> Option<Capability> {
     let mode =
         |family| match (config.add_path_receive.contains(family), config.add_path_send.contains(family)) {
-            (true, true) => Some(AddPathMode::Both),
-            (true, false) => Some(AddPathMode::Receive),
-            (false, true) => Some(AddPathMode::Send),
+            (true, true) => Some(SendReceive::Both),
+            (true, false) => Some(SendReceive::Receive),
+            (false, true) => Some(SendReceive::Send),
             (false, false) => None,
         };
     let entries: Vec<_> = config.families.iter().filter_map(|family| Some((family, mode(family)?))).collect();
@@ -220,8 +220,8 @@ pub(super) fn negotiate(
         takes_extended_message: config.extended_message,
         route_refresh: theirs(Capability::RouteRefresh),
         enhanced_refresh: config.enhanced_refresh && theirs(Capability::EnhancedRouteRefresh),
-        add_path_receive: config.add_path_receive.intersection(peer_paths(AddPathMode::sends)),
-        add_path_send: config.add_path_send.intersection(peer_paths(AddPathMode::receives)),
+        add_path_receive: config.add_path_receive.intersection(peer_paths(SendReceive::sends)),
+        add_path_send: config.add_path_send.intersection(peer_paths(SendReceive::receives)),
         extended_next_hop: agreed_next_hops(config, &open.capabilities).intersection(families),
         peer_role,
         restart: PeerRestart::negotiate(config, families, offered),
@@ -230,7 +230,7 @@ pub(super) fn negotiate(
 }
 
 /// Those of `families` for which the peer uses path identifiers in the direction that `wanted` asks about.
-fn peer_add_path(families: FamilySet, offered: Offered<'_>, wanted: fn(AddPathMode) -> bool) -> FamilySet {
+fn peer_add_path(families: FamilySet, offered: Offered<'_>, wanted: fn(SendReceive) -> bool) -> FamilySet {
     families.iter().filter(|family| offered.add_path(*family).is_some_and(wanted)).collect()
 }
 

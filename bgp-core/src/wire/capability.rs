@@ -73,7 +73,7 @@ pub enum Capability {
     ///
     /// A mode other than the three defined makes the whole capability unknown, as that section asks for; so none
     /// that was read holds [`SendReceive::Other`].
-    AddPath(Vec<(Family, AddPathMode)>),
+    AddPath(Vec<(Family, SendReceive)>),
     /// Code 70: the answer to a ROUTE-REFRESH has a begin and an end (RFC 7313 section 3.1).
     EnhancedRouteRefresh,
     /// Code 71: routes are kept long after the session ended (RFC 9494 section 3.1).
@@ -189,9 +189,6 @@ pub enum SendReceive {
     /// A value that is not defined, hence neither.
     Other(u8),
 }
-
-/// The directions in which a speaker uses path identifiers (RFC 7911 section 4).
-pub type AddPathMode = SendReceive;
 
 impl SendReceive {
     /// The field with this value.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::negotiate::{negotiate, our_open};
 use super::super::*;
 use crate::wire::Capability;
-use crate::wire::capability::{AddPathMode, ExtendedNextHop};
+use crate::wire::capability::{ExtendedNextHop, SendReceive};
 use crate::wire::notification::open_error;
 use crate::{Asn, Family, FamilySet, PeerKind, RouterId};
 
@@ -245,7 +245,7 @@ fn path_identifiers_go_where_one_side_sends_and_the_other_receives() {
 #[test]
 fn path_identifiers_need_the_family_itself_and_the_last_word_counts() {
     let ours = SessionConfig { add_path_receive: both(), add_path_send: both(), ..config() };
-    let with = |entries: &[(Family, AddPathMode)]| {
+    let with = |entries: &[(Family, SendReceive)]| {
         let capabilities = vec![
             Capability::Multiprotocol(V4),
             Capability::Multiprotocol(V6),
@@ -255,8 +255,8 @@ fn path_identifiers_need_the_family_itself_and_the_last_word_counts() {
         (agreed.add_path_receive, agreed.add_path_send)
     };
     let v4 = FamilySet::EMPTY.with(V4);
-    assert_eq!(with(&[(V6, AddPathMode::Both), (V4, AddPathMode::Both)]), (v4, v4), "we speak IPv4 only");
-    assert_eq!(with(&[(V4, AddPathMode::Both), (V4, AddPathMode::Send)]), (v4, FamilySet::EMPTY));
+    assert_eq!(with(&[(V6, SendReceive::Both), (V4, SendReceive::Both)]), (v4, v4), "we speak IPv4 only");
+    assert_eq!(with(&[(V4, SendReceive::Both), (V4, SendReceive::Send)]), (v4, FamilySet::EMPTY));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::*;
 use super::pair::{shutdown, speaker};
 use super::solo::{keepalive, open_message, open_of};
-use crate::wire::capability::{AddPathMode, ExtendedNextHop, GracefulRestart, LongLived, RestartFamily};
+use crate::wire::capability::{ExtendedNextHop, GracefulRestart, LongLived, RestartFamily, SendReceive};
 use crate::wire::header::write_message;
 use crate::wire::{Capability, MessageType};
 use crate::{Asn, Family, FamilySet};
@@ -103,7 +103,7 @@ fn long_lived() -> impl Strategy<Value = Vec<LongLived>> {
 }
 
 fn capability() -> impl Strategy<Value = Capability> {
-    let mode = prop_oneof![Just(AddPathMode::Receive), Just(AddPathMode::Send), Just(AddPathMode::Both)];
+    let mode = prop_oneof![Just(SendReceive::Receive), Just(SendReceive::Send), Just(SendReceive::Both)];
     let next_hop =
         (family(), 1u16..3).prop_map(|(family, next_hop_afi)| vec![ExtendedNextHop { family, next_hop_afi }]);
     prop_oneof![

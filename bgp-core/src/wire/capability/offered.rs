@@ -1,6 +1,6 @@
 //! What a list of capabilities comes to.
 
-use super::{AddPathMode, Capability, GracefulRestart, LabelCount, LongLived, Role};
+use super::{Capability, GracefulRestart, LabelCount, LongLived, Role, SendReceive};
 use crate::wire::notification::{Notification, open_error};
 use crate::{Asn, Family};
 
@@ -82,7 +82,7 @@ impl<'a> Offered<'a> {
 
     /// What the speaker does with path identifiers in `family` (RFC 7911 section 4); `None` if nothing.
     #[must_use]
-    pub fn add_path(self, family: Family) -> Option<AddPathMode> {
+    pub fn add_path(self, family: Family) -> Option<SendReceive> {
         let entries = |capability: &'a Capability| match capability {
             Capability::AddPath(entries) => Some(entries),
             _ => None,
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn add_path_is_the_last_word_on_a_family() {
         let list = [
-            Capability::AddPath(vec![(V4, AddPathMode::Both), (V6, AddPathMode::Send)]),
-            Capability::AddPath(vec![(V4, AddPathMode::Receive)]),
+            Capability::AddPath(vec![(V4, SendReceive::Both), (V6, SendReceive::Send)]),
+            Capability::AddPath(vec![(V4, SendReceive::Receive)]),
         ];
-        assert_eq!(Offered(&list).add_path(V4), Some(AddPathMode::Receive));
-        assert_eq!(Offered(&list).add_path(V6), Some(AddPathMode::Send));
+        assert_eq!(Offered(&list).add_path(V4), Some(SendReceive::Receive));
+        assert_eq!(Offered(&list).add_path(V6), Some(SendReceive::Send));
         assert_eq!(Offered(&[]).add_path(V4), None);
     }
 

@@ -6,8 +6,8 @@ use nom::number::complete::{be_u8, be_u16, be_u24, be_u32};
 use nom::{IResult, Parser};
 
 use super::{
-    AddPathMode, Capability, ExtendedNextHop, FORWARDING, GracefulRestart, LabelCount, LongLived,
-    NOTIFICATION, OrfFamily, RESTART_TIME, RESTARTED, RestartFamily, Role, SendReceive, code,
+    Capability, ExtendedNextHop, FORWARDING, GracefulRestart, LabelCount, LongLived, NOTIFICATION, OrfFamily,
+    RESTART_TIME, RESTARTED, RestartFamily, Role, SendReceive, code,
 };
 use crate::{Asn, Family};
 
@@ -92,7 +92,7 @@ fn graceful_restart(input: &[u8]) -> IResult<&[u8], GracefulRestart> {
 }
 
 /// RFC 7911 section 4: a capability with any other mode is ignored as a whole, so it fails here.
-fn add_path(input: &[u8]) -> IResult<&[u8], (Family, AddPathMode)> {
+fn add_path(input: &[u8]) -> IResult<&[u8], (Family, SendReceive)> {
     let mode = map_opt(be_u8, |mode| match SendReceive::from_code(mode) {
         SendReceive::Other(_) => None,
         mode => Some(mode),

@@ -27,7 +27,7 @@ fn samples() -> Vec<Capability> {
             families: vec![RestartFamily { family: Family::IPV4_UNICAST, forwarding: true }],
         }),
         Capability::FourOctetAs(Asn(4_200_000_000)),
-        Capability::AddPath(vec![(Family::IPV4_UNICAST, AddPathMode::Both)]),
+        Capability::AddPath(vec![(Family::IPV4_UNICAST, SendReceive::Both)]),
         Capability::EnhancedRouteRefresh,
         Capability::LongLivedGracefulRestart(vec![LongLived {
             family: Family::IPV6_UNICAST,

@@ -119,9 +119,11 @@ fn bottom(octets: &[u8]) -> Option<usize> {
     octets.as_chunks::<LABEL>().0.iter().position(|[_, _, last]| last & BOTTOM != 0)
 }
 
+/// Two stacks are the same if their labels are: the three bits behind each mean nothing when received (RFC 8277
+/// section 2.2), and a reflector may set one.
 impl PartialEq for Labels<'_> {
     fn eq(&self, other: &Labels<'_>) -> bool {
-        self.iter().eq(other.iter())
+        self.iter().map(Label::value).eq(other.iter().map(Label::value))
     }
 }
 
@@ -140,6 +142,13 @@ impl fmt::Display for Labels<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_are_equal_whatever_the_bits_behind_them() {
+        let (plain, marked) = ([[0, 0x06, 0x41]], [[0, 0x06, 0x4f]]);
+        assert_eq!(Labels::new(&plain), Labels::new(&marked));
+        assert_ne!(Labels::new(&plain), Labels::new(&[[0, 0x06, 0x51]]));
+    }
 
     #[test]
     fn a_label_has_twenty_bits_and_a_traffic_class() {

@@ -255,8 +255,9 @@ pub fn withdraw<F: AddressFamily>(
 /// returns how many. They are packed as [`announce`] does it.
 ///
 /// `attributes` is the block as it shall go out, without NEXT_HOP. All families go into MP_REACH_NLRI, IPv4 unicast
-/// too: so it has an IPv6 next hop (RFC 8950). Whether the peer takes that, and more than one label before a prefix
-/// (RFC 8277 section 2.1), is the caller's to know.
+/// too: so it has an IPv6 next hop (RFC 8950). With one of IPv4 use [`announce`] for it: there are peers that take it
+/// from MP_REACH_NLRI but lose its next hop when they pass it on. Whether the peer takes an IPv6 next hop, and more than
+/// one label before a prefix (RFC 8277 section 2.1), is the caller's to know.
 ///
 /// # Errors
 /// If a destination is of another family, has no label where its family asks for one, or does not fit into a message of

@@ -21,6 +21,7 @@ use crate::workload;
 
 pub const OURS: &str = "bgp-core";
 pub const VIEW: &str = "validated view";
+pub const READ: &str = "validated view, read";
 pub const WARM: &str = "full, sets known";
 pub const COLD: &str = "full, sets new";
 pub const FREED: &str = "full, sets new, freed";
@@ -45,6 +46,14 @@ fn ours(messages: &[Bytes]) -> Vec<Contestant<'_>> {
     let context = workload::context();
     let mut scratch = Vec::with_capacity(4096);
     let view = Contestant::new(OURS, VIEW, move |_| {
+        for message in messages {
+            black_box(paths::validate(message, &context, &mut scratch));
+        }
+        Tally::default()
+    });
+    let view = Contestant { reads_all: false, ..view };
+    let mut scratch = Vec::with_capacity(4096);
+    let read = Contestant::new(OURS, READ, move |_| {
         let mut tally = Tally::default();
         messages.iter().for_each(|message| paths::view(message, &context, &mut scratch, &mut tally));
         tally
@@ -78,7 +87,7 @@ fn ours(messages: &[Bytes]) -> Vec<Contestant<'_>> {
         }
         tally
     });
-    vec![view, warm, cold, freed, typed]
+    vec![view, read, warm, cold, freed, typed]
 }
 
 fn decode_all(decoder: &mut Decoder, messages: &[Bytes]) -> (Vec<Attrs>, Tally) {

@@ -60,13 +60,20 @@ pub fn check(
     checked.summary
 }
 
-/// The validated view: both steps and all destinations, nothing kept.
+/// The validated view: both steps, nothing read yet.
 #[inline]
-pub fn view(message: &[u8], context: &DecodeContext, scratch: &mut Vec<u8>, tally: &mut Tally) {
+pub fn validate<'a>(message: &'a [u8], context: &DecodeContext, scratch: &mut Vec<u8>) -> UpdateView<'a> {
     let view = parse(message, context);
     let (block, usage) = (view.attributes(), usage(&view));
     let canonical = block.canonical(context, usage);
     black_box(canonical.unwrap_or_else(|| check(block, usage, context, scratch)));
+    view
+}
+
+/// The same, and all destinations read; nothing kept.
+#[inline]
+pub fn view(message: &[u8], context: &DecodeContext, scratch: &mut Vec<u8>, tally: &mut Tally) {
+    let view = validate(message, context, scratch);
     tally.nlri(view.withdrawn());
     tally.nlri(view.announced());
 }

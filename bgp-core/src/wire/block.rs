@@ -167,10 +167,6 @@ impl<'a> AttributeBlock<'a> {
         self.parts
     }
 
-    pub(super) fn used_parts(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.parts.iter().take(self.used).copied()
-    }
-
     /// Whether there is no attribute.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -209,7 +205,7 @@ impl<'a> AttributeBlock<'a> {
     /// in such a session a block equal to one already checked need not be checked; with two-octet AS numbers it must.
     pub fn check(&self, ctx: &DecodeContext, usage: BlockUse, out: &mut Vec<u8>) -> Checked {
         if let Some(summary) = self.canonical(ctx, usage) {
-            self.used_parts().for_each(|part| out.extend_from_slice(part));
+            self.parts.iter().for_each(|part| out.extend_from_slice(part));
             return Checked { treatment: Treatment::Accept, faults: Vec::new(), summary };
         }
         self.check_by_table(ctx, usage, out)

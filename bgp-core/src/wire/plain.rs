@@ -23,17 +23,17 @@ pub(super) fn summary(block: &AttributeBlock<'_>, ctx: &DecodeContext, usage: Bl
     if !ctx.four_octet_as {
         return None;
     }
-    let mut seen = 0;
+    // Beside MP_REACH_NLRI, NEXT_HOP is dropped: its bit stands for one too many from the start.
+    let mut seen = if usage == BlockUse::MpReach { bit(code::NEXT_HOP) } else { 0 };
     let mut summary = Summary::default();
-    for mut rest in block.used_parts() {
+    for mut rest in block.parts() {
         while !rest.is_empty() {
             let attribute = attribute::next(&mut rest).ok()?;
-            let new = attribute.code < 64 && seen & bit(attribute.code) == 0;
-            seen |= bit(attribute.code);
-            let dropped = usage == BlockUse::MpReach && attribute.code == code::NEXT_HOP;
-            if dropped || !(new && is_plain(&attribute, ctx, &mut summary)) {
+            let bit = bit(attribute.code);
+            if seen & bit != 0 || !is_plain(&attribute, ctx, &mut summary) {
                 return None;
             }
+            seen |= bit;
         }
     }
     (seen & mandatory == mandatory).then_some(summary)

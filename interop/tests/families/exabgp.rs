@@ -62,7 +62,7 @@ fn exabgp_announces() -> Result<()> {
         "ipv6-labeled fd00:2::/48 label 102 via fd00:9::1: ORIGIN igp, AS_PATH, LOCAL_PREF 100",
         "ipv6 fd00:1::/48 via fd00:9::1: ORIGIN igp, AS_PATH, LOCAL_PREF 100, EXTENDED_COMMUNITIES color:5 ro:64512:9",
         "ipv4-labeled 10.4.0.0/16 label 100 via 10.9.0.1: ORIGIN igp, AS_PATH, LOCAL_PREF 100, PREFIX_SID label-index 777",
-        "ipv4-labeled 10.5.0.0/16 label 101 via 10.9.0.1: ORIGIN igp, AS_PATH, LOCAL_PREF 100, PREFIX_SID label-index 300 srgb 16000-20095 1000000-1004999",
+        "ipv4-labeled 10.5.0.0/16 label 101 via 10.9.0.1: ORIGIN igp, AS_PATH, LOCAL_PREF 100, PREFIX_SID label-index 300; srgb 16000-20095 1000000-1004999",
         "ipv4-vpn 64512:7:10.6.0.0/16 label 3 via fd00:9::1: ORIGIN igp, AS_PATH, LOCAL_PREF 100, EXTENDED_COMMUNITIES rt:64512:7",
         "ipv6-vpn 10.0.0.1:7:fd00:3::/48 label 1048575 via fd00:9::1: ORIGIN igp, AS_PATH, LOCAL_PREF 100, ORIGINATOR_ID 10.0.0.5, CLUSTER_LIST 10.0.0.6 10.0.0.7, EXTENDED_COMMUNITIES rt:64512:7",
         "ipv4-flowspec dst 10.7.0.0/16 src 10.0.0.9/32 proto =17,=6 port =80,=8080 dport >8080&<8088,=3128 tcp-flags any(syn),any(rst)&any(fin)&!all(psh) via none: ORIGIN igp, AS_PATH, LOCAL_PREF 100, EXTENDED_COMMUNITIES redirect:64512:7",

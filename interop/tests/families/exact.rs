@@ -291,7 +291,7 @@ fn parts(body: &[u8], view: &UpdateView<'_>, ctx: &DecodeContext) -> Result<Upda
     Ok(update)
 }
 
-/// The attributes as `bgp_core` describes them.
+/// The attributes as `bgp_core` describes them, but for those whose destinations and next hop are told beside them.
 fn told(body: &[u8], ctx: &DecodeContext) -> String {
     let mut message = Vec::new();
     write_message(&mut message, MessageType::Update, |out| out.extend_from_slice(body));
@@ -308,7 +308,8 @@ fn told(body: &[u8], ctx: &DecodeContext) -> String {
         let name = if *field("name") == Value::Null { field("code") } else { field("name") };
         format!("{name} {}", field("value")).trim_end().to_owned()
     };
-    let attributes: Vec<String> =
-        list.flatten().map(one).filter(|text| !text.starts_with("NEXT_HOP")).collect();
+    const BESIDE: [&str; 3] = ["NEXT_HOP", "MP_REACH_NLRI", "MP_UNREACH_NLRI"];
+    let beside = |text: &String| BESIDE.iter().any(|name| text.starts_with(name));
+    let attributes: Vec<String> = list.flatten().map(one).filter(|text| !beside(text)).collect();
     attributes.join(", ")
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use crate::wire::hex::Hex;
+
 /// A value in a description. Names of fields are fixed, in snake case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -44,10 +46,7 @@ impl Value {
     /// Octets in hexadecimal, without separators.
     #[must_use]
     pub fn hex(octets: &[u8]) -> Value {
-        Value::Text(octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-            let _ = write!(text, "{octet:02x}");
-            text
-        }))
+        Value::text(Hex(octets))
     }
 
     /// A list of what each of `values` displays as.

@@ -34,7 +34,7 @@ pub(crate) mod cursor;
 pub mod encode;
 mod fault;
 pub mod header;
-mod hex;
+pub(crate) mod hex;
 mod next_hop;
 pub mod nlri;
 pub mod notification;

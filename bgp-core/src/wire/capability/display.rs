@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Capability, GracefulRestart, OrfFamily, Role, SendReceive};
+use crate::wire::hex::Hex;
 use crate::wire::orf;
 
 impl fmt::Display for SendReceive {
@@ -68,10 +69,7 @@ impl fmt::Display for Capability {
             }
             Capability::SoftwareVersion(version) => write!(f, " \"{}\"", version.escape_debug()),
             Capability::Unknown { value, .. } if value.is_empty() => Ok(()),
-            Capability::Unknown { value, .. } => {
-                f.write_str(" 0x")?;
-                value.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
-            }
+            Capability::Unknown { value, .. } => write!(f, " 0x{}", Hex(value)),
         }
     }
 }

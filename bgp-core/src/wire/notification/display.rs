@@ -8,6 +8,7 @@ use crate::wire::attribute::{self, RawAttribute};
 use crate::wire::capability::Capability;
 use crate::wire::cursor::Cursor;
 use crate::wire::header::MessageType;
+use crate::wire::hex::Hex;
 use crate::wire::rules;
 
 /// How many octets of data are shown.
@@ -168,8 +169,10 @@ fn write_attribute_name(code: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn write_octets(octets: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    octets.iter().take(SHOWN).try_for_each(|octet| write!(f, "{octet:02x}"))?;
-    f.write_str(if octets.len() > SHOWN { "…" } else { "" })
+    match octets.split_at_checked(SHOWN) {
+        Some((shown, [_, ..])) => write!(f, "{}…", Hex(shown)),
+        _ => write!(f, "{}", Hex(octets)),
+    }
 }
 
 impl fmt::Display for Notification {

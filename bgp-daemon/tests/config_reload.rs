@@ -22,7 +22,10 @@ fn three_lines_are_a_reflector() {
     let config = reflector(SMALLEST);
     let [client] = config.peers.as_slice() else { panic!("one client") };
     assert!(client.client && client.passive && client.enabled);
-    assert_eq!((client.kind, client.import, client.max_sessions), (PeerKind::Internal, Policy::Accept, 1024));
+    assert_eq!(
+        (client.kind, client.import.clone(), client.max_sessions),
+        (PeerKind::Internal, Policy::Accept, 1024)
+    );
     assert_eq!(config.api.socket.to_str(), Some("/run/bgp/route-reflector.sock"));
     assert_eq!(config.router_id, None);
     assert!(config.fib.is_none() && config.warnings.is_empty());
@@ -39,7 +42,10 @@ fn an_address_that_is_listened_on_is_the_router_id() {
 fn an_external_peer_passes_nothing_unless_told_to() {
     let config = reflector("asn = 64512\n[[peers]]\naddress = \"192.0.2.1\"\nasn = 64513\n");
     let peer = &config.peers[0];
-    assert_eq!((peer.kind, peer.import, peer.export), (PeerKind::External, Policy::Reject, Policy::Reject));
+    assert_eq!(
+        (peer.kind, peer.import.clone(), peer.export.clone()),
+        (PeerKind::External, Policy::Reject, Policy::Reject)
+    );
     assert_eq!(config.warnings.len(), 2);
 }
 

@@ -37,17 +37,21 @@
 //!     families,
 //!     four_octet_as: true,
 //!     max_message_len: 4096,
-//!     next_hop_self: false,
+//!     next_hop: NextHopRule::Auto,
 //!     local_v4: None,
 //!     local_v6: None,
-//!     export: true,
+//!     export: Policy::Accept,
+//!     advertise: Advertise::Best,
+//!     add_path: FamilySet::EMPTY,
+//!     long_lived: FamilySet::EMPTY,
+//!     draining: false,
 //! };
 //! let now = Instant::ZERO;
 //! let [a, b] = [1, 2].map(|slot| PeerId { slot, generation: 1 });
 //! for id in [a, b] {
 //!     let address = [10, 0, 0, id.slot as u8].into();
 //!     let info = PeerInfo { id, kind: SourceKind::Client, address, router_id: RouterId(id.slot), asn, families };
-//!     rib.peer_up(now, PeerUp { info, group });
+//!     rib.peer_up(now, PeerUp { info, group: group.clone() });
 //! }
 //!
 //! // As the check of a received block gives them: ORIGIN, an empty AS_PATH, NEXT_HOP, LOCAL_PREF.
@@ -78,6 +82,7 @@ pub mod decision;
 mod dirty;
 mod family;
 mod fib;
+pub mod filter;
 mod hash;
 pub mod next_hop;
 pub mod out;
@@ -94,8 +99,11 @@ pub use decision::{Decision, DecisionConfig, Rule};
 pub use dirty::DirtySet;
 pub use family::RibFamily;
 pub use fib::FibChange;
+pub use filter::{Filter, Policy};
 pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
-pub use out::{ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, TargetKind};
+pub use out::{
+    Advertise, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, NextHopRule, TargetKind,
+};
 pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};
 pub use rib::{BestChange, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView};

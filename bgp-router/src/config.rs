@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bgp_core::fsm::{Negotiated, SessionConfig};
 use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
-use bgp_rib::{ExportContext, GroupKey, SourceKind, TargetKind};
+use bgp_rib::{Advertise, ExportContext, GroupKey, NextHopRule, Policy, SourceKind, TargetKind};
 
 /// Who this router is; the same for all its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +52,50 @@ impl LocalAddresses {
     }
 }
 
-/// Whether routes pass in one direction (RFC 8212: over eBGP nothing passes that is not asked for).
+/// How much a peer may make us hold; more ends the session (Cease, RFC 4486 subcodes 1 and 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Routes of each family.
+    pub prefixes: Option<u32>,
+    /// Octets of the attributes of all its routes, shared or not.
+    pub bytes: Option<u64>,
+}
+
+/// What is agreed with a peer on the restart of either side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// Every route passes.
-    Accept,
-    /// No route passes.
-    Reject,
+pub struct RestartSettings {
+    /// How long the peer is to wait for us to come back, in seconds, at most 4095 (RFC 4724 section 3).
+    pub restart_time: u16,
+    /// Once the peer is back, the longest that its old routes wait for its End-of-RIB.
+    pub stale_time: Duration,
+    /// Offer to keep routes over NOTIFICATIONs and the hold timer too (RFC 8538).
+    pub notification: bool,
+    /// How long the peer is asked to keep our routes after `restart_time`, and we keep its at most, in seconds below
+    /// 2^24 (RFC 9494); `None` offers nothing.
+    pub long_lived: Option<u32>,
+}
+
+impl Default for RestartSettings {
+    /// 120 s, six minutes for the End-of-RIB, NOTIFICATIONs too, nothing long-lived.
+    fn default() -> RestartSettings {
+        RestartSettings {
+            restart_time: 120,
+            stale_time: Duration::from_secs(360),
+            notification: true,
+            long_lived: None,
+        }
+    }
+}
+
+/// Several paths to a destination (RFC 7911).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AddPath {
+    /// The families in which we offer to take them.
+    pub receive: FamilySet,
+    /// The families in which we offer to send them; which is said by [`PeerSettings::advertise`].
+    pub send: FamilySet,
+    /// The most paths to one destination that we take; further ones are refused. `None`: no limit of its own.
+    pub max_paths: Option<u16>,
 }
 
 /// How to treat one peer, configured or accepted from a range.
@@ -86,19 +123,56 @@ pub struct PeerSettings {
     pub import: Policy,
     /// Which routes to give to the peer.
     pub export: Policy,
-    /// Replace the next hop by our own address on every route sent.
-    pub next_hop_self: bool,
+    /// The next hop that goes out with routes.
+    pub next_hop: NextHopRule,
     /// Our IPv4 address as a next hop; the connection's if `None`.
     pub local_v4: Option<Ipv4Addr>,
     /// Our IPv6 address as a next hop; the connection's if `None`.
     pub local_v6: Option<Ipv6Addr>,
-    /// More prefixes than this from the peer end the session (Cease, RFC 4486 subcode 1).
-    pub max_prefix: Option<u32>,
+    /// How much the peer may make us hold.
+    pub limits: Limits,
     /// If not empty, only prefixes inside one of these are taken.
     pub allowed_prefixes: Vec<Prefix>,
+    /// What is agreed on restarts; `None` offers nothing.
+    pub restart: Option<RestartSettings>,
+    /// Several paths to a destination.
+    pub add_path: AddPath,
+    /// Which paths to a destination the peer is sent.
+    pub advertise: Advertise,
+    /// Keep the peer's routes as they came, refused ones too (Adj-RIB-In): another import policy then needs nothing of
+    /// the peer.
+    pub keep_received: bool,
 }
 
 impl PeerSettings {
+    /// A peer that is no client, of both unicast families and any AS, with the defaults of [`SessionConfig::new`]; all
+    /// its routes are taken, and it gets all.
+    #[must_use]
+    pub fn new(address: IpAddr) -> PeerSettings {
+        PeerSettings {
+            address,
+            peer_as: None,
+            client: false,
+            families: FamilySet::UNICAST,
+            hold_time: 90,
+            connect_retry: Duration::from_secs(5),
+            delay_open: None,
+            passive: false,
+            extended_message: true,
+            import: Policy::Accept,
+            export: Policy::Accept,
+            next_hop: NextHopRule::Auto,
+            local_v4: None,
+            local_v6: None,
+            limits: Limits::default(),
+            allowed_prefixes: Vec::new(),
+            restart: None,
+            add_path: AddPath::default(),
+            advertise: Advertise::Best,
+            keep_received: false,
+        }
+    }
+
     /// The session's part of the settings.
     #[must_use]
     pub fn session(&self, identity: &Identity) -> SessionConfig {
@@ -141,10 +215,14 @@ impl PeerSettings {
             families: negotiated.families,
             four_octet_as: negotiated.four_octet_as,
             max_message_len: u32::try_from(negotiated.max_message_len()).unwrap_or(4096),
-            next_hop_self: self.next_hop_self,
+            next_hop: self.next_hop,
             local_v4: self.local_v4.or(local.v4),
             local_v6: self.local_v6.or(local.v6),
-            export: self.export == Policy::Accept,
+            export: self.export.clone(),
+            advertise: self.advertise,
+            add_path: negotiated.add_path_send,
+            long_lived: FamilySet::EMPTY,
+            draining: false,
         }
     }
 }

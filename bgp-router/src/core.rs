@@ -12,6 +12,7 @@ use bgp_rib::{
 };
 use hashbrown::HashMap;
 
+use crate::config::Limits;
 use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
 use crate::propagation::Propagation;
 
@@ -32,7 +33,7 @@ struct Established {
     router_id: RouterId,
     asn: Asn,
     families: FamilySet,
-    max_prefix: Option<u32>,
+    limits: Limits,
     octets: usize,
     sends: usize,
     /// The group has something, but the window is full.
@@ -102,12 +103,13 @@ impl Core {
                 self.outputs.extend(took.map(CoreOutput::Propagated));
                 self.written(peer, octets, sends);
             }
-            ToCore::Limit(peer, max_prefix) => {
+            ToCore::Limit(peer, limits) => {
                 if let Some(session) = self.session(peer) {
-                    session.max_prefix = max_prefix;
+                    session.limits = limits;
                 }
             }
-            ToCore::Down(peer) => self.down(now, peer),
+            ToCore::Down(peer, _) => self.down(now, peer),
+            ToCore::Regroup(..) | ToCore::RefreshBegins(..) | ToCore::RefreshEnds(..) => {}
         }
     }
 
@@ -125,7 +127,7 @@ impl Core {
             router_id: info.router_id,
             asn: info.asn,
             families: info.families,
-            max_prefix: up.max_prefix,
+            limits: up.limits,
             octets: 0,
             sends: 0,
             waiting: false,
@@ -175,7 +177,7 @@ impl Core {
 
     fn routes(&mut self, now: Instant, peer: PeerId, batch: &Batch) {
         let Some(session) = self.session(peer) else { return };
-        let max_prefix = session.max_prefix;
+        let max_prefix = session.limits.prefixes;
         let quiet = self.rib.next_flush().is_none();
         self.apply::<V4>(now, peer, batch, &batch.v4);
         self.apply::<V6>(now, peer, batch, &batch.v6);
@@ -431,17 +433,8 @@ mod tests {
             asn: Asn(64512),
             families,
         };
-        let group = GroupKey {
-            kind: TargetKind::Client,
-            families,
-            four_octet_as: true,
-            max_message_len: 4096,
-            next_hop_self: false,
-            local_v4: None,
-            local_v6: None,
-            export: true,
-        };
-        ToCore::Up(Box::new(SessionUp { peer: PeerUp { info, group }, max_prefix: None }))
+        let group = GroupKey::new(TargetKind::Client, families);
+        ToCore::Up(Box::new(SessionUp::new(PeerUp { info, group })))
     }
 
     #[test]
@@ -455,7 +448,7 @@ mod tests {
         core.handle(Instant::ZERO, up(4, 8, Family::IPV6_UNICAST));
         let peers = ["10.0.0.1".parse().unwrap(), "10.0.0.3".parse().unwrap()];
         assert_eq!(core.duplicate_router_ids(), [(RouterId(7), peers)]);
-        core.handle(Instant::ZERO, ToCore::Down(PeerId { slot: 1, generation: 1 }));
+        core.handle(Instant::ZERO, ToCore::Down(PeerId { slot: 1, generation: 1 }, None));
         assert_eq!(core.duplicate_router_ids(), []);
     }
 }

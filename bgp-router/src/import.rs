@@ -7,9 +7,9 @@ use bgp_core::wire::{
     UpdateView,
 };
 use bgp_core::{AddressFamily, Family, PeerKind, Prefix, V4, V6};
-use bgp_rib::{AttributeStore, Attrs};
+use bgp_rib::{AttributeStore, Attrs, Policy};
 
-use crate::config::{Identity, LocalAddresses, PeerSettings, Policy};
+use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::message::{Batch, RouteChange};
 
 /// Why a route is not taken; a refused route withdraws the one it replaces.

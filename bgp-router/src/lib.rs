@@ -20,9 +20,9 @@
 //! use std::time::Duration;
 //!
 //! use bgp_core::fsm::{ConnectionId, Direction};
-//! use bgp_core::{Asn, Family, FamilySet, Instant, RouterId};
+//! use bgp_core::{Asn, Instant, RouterId};
 //! use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
-//! use bgp_router::{Identity, LocalAddresses, PeerSettings, Policy, Router};
+//! use bgp_router::{Identity, LocalAddresses, PeerSettings, Router};
 //!
 //! /// The connection, and the slot of each router's first peer.
 //! const LINK: ConnectionId = ConnectionId(1);
@@ -40,24 +40,7 @@
 //!         seed: 42,
 //!     };
 //!     let mut router = Router::new(identity, rib);
-//!     let settings = PeerSettings {
-//!         address: [10, 0, 0, peer].into(),
-//!         peer_as: Some(Asn(64512)),
-//!         client: false,
-//!         families: FamilySet::EMPTY.with(Family::IPV4_UNICAST),
-//!         hold_time: 90,
-//!         connect_retry: Duration::from_secs(5),
-//!         delay_open: None,
-//!         passive: true,
-//!         extended_message: true,
-//!         import: Policy::Accept,
-//!         export: Policy::Accept,
-//!         next_hop_self: false,
-//!         local_v4: None,
-//!         local_v6: None,
-//!         max_prefix: None,
-//!         allowed_prefixes: Vec::new(),
-//!     };
+//!     let settings = PeerSettings { passive: true, ..PeerSettings::new([10, 0, 0, peer].into()) };
 //!     router.add_peer(Instant::ZERO, settings);
 //!     let local = LocalAddresses::new([10, 0, 0, number].into(), None);
 //!     router.with_peer(PEER, |peer| peer.connected(Instant::ZERO, LINK, direction, local));
@@ -107,10 +90,14 @@ mod tests;
 mod write_queue;
 
 pub use crate::admission::{Admission, PeerTable, RangeSettings, Stranger};
-pub use crate::config::{Identity, LocalAddresses, PeerSettings, Policy};
+pub use bgp_rib::Policy;
+
+pub use crate::config::{AddPath, Identity, Limits, LocalAddresses, PeerSettings, RestartSettings};
 pub use crate::core::Core;
 pub use crate::import::{Fatal, ImportCounters, Refusal};
-pub use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
+pub use crate::message::{
+    Batch, CoreOutput, Retention, RouteChange, SessionRestart, SessionUp, ToCore, ToPeer,
+};
 pub use crate::peer::{Peer, PeerEvent, PeerOutput};
 pub use crate::router::{Router, RouterOutput};
 pub use crate::write_queue::{WriteQueue, Written};

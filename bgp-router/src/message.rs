@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_core::wire::Notification;
-use bgp_core::{Family, Instant, PathId, RouterId, V4, V6};
-use bgp_rib::{Attrs, PeerId, PeerUp};
+use bgp_core::{Family, FamilySet, Instant, PathId, RouterId, V4, V6};
+use bgp_rib::{Attrs, GroupKey, PeerId, PeerUp, SourceKind};
 use bytes::Bytes;
+
+use crate::config::Limits;
 
 /// One route in a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +47,40 @@ impl Batch {
 pub struct SessionUp {
     /// What the RIB needs to know.
     pub peer: PeerUp,
-    /// More prefixes than this end the session.
-    pub max_prefix: Option<u32>,
+    /// More than this ends the session.
+    pub limits: Limits,
+    /// What it means for routes kept from the session before; `None`: they go.
+    pub restart: Option<SessionRestart>,
+    /// Whether both sides mark where the answer to a ROUTE-REFRESH begins and ends (RFC 7313).
+    pub enhanced_refresh: bool,
+}
+
+impl SessionUp {
+    /// A session without limits, restart and marked refreshes.
+    #[must_use]
+    pub fn new(peer: PeerUp) -> SessionUp {
+        SessionUp { peer, limits: Limits::default(), restart: None, enhanced_refresh: false }
+    }
+}
+
+/// What a session that came up says of the routes that its peer announced before (RFC 4724 section 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionRestart {
+    /// The families in which the peer went on forwarding: the routes of all others go at once.
+    pub forwarding: FamilySet,
+    /// Routes that it has not announced again go at its End-of-RIB, and after so long at the latest.
+    pub stale_time: Duration,
+}
+
+/// What outlives a session that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// The families whose routes are kept for the peer to come back (RFC 4724).
+    pub families: FamilySet,
+    /// For how long.
+    pub restart_time: Duration,
+    /// For how long the routes of which families are kept after that, as the last choice (RFC 9494).
+    pub long_lived: Vec<(Family, Duration)>,
 }
 
 /// From a peer to the core. All of one session carry its [`PeerId`], so that late ones of a dead session are
@@ -72,10 +106,16 @@ pub enum ToCore {
         /// When the last of them was written.
         at: Instant,
     },
-    /// From now on so many prefixes may be held, instead of what [`SessionUp::max_prefix`] said.
-    Limit(PeerId, Option<u32>),
-    /// The session ended.
-    Down(PeerId),
+    /// From now on so much may be held, instead of what [`SessionUp::limits`] said.
+    Limit(PeerId, Limits),
+    /// From now on the peer is sent what this group is sent, and is this to us. The session stays.
+    Regroup(PeerId, Box<(GroupKey, SourceKind)>),
+    /// The answer to our ROUTE-REFRESH begins (RFC 7313 section 4): what does not come again until its end goes.
+    RefreshBegins(PeerId, Family),
+    /// The answer to our ROUTE-REFRESH has ended.
+    RefreshEnds(PeerId, Family),
+    /// The session ended; `None`: all its routes go.
+    Down(PeerId, Option<Retention>),
 }
 
 /// From the core to a peer.

@@ -179,8 +179,8 @@ impl Peer {
         self.session.set_config(now, settings.session(&self.identity));
         if let Some(established) = &mut self.established {
             established.importer.set_settings(settings.clone());
-            if settings.max_prefix != self.settings.max_prefix {
-                let limit = ToCore::Limit(established.id, settings.max_prefix);
+            if settings.limits != self.settings.limits {
+                let limit = ToCore::Limit(established.id, settings.limits);
                 self.outputs.push_back(PeerOutput::Core(limit));
             }
         }
@@ -413,7 +413,7 @@ impl Peer {
             families: negotiated.families,
         };
         let group = self.settings.group_key(&negotiated, &local);
-        let up = SessionUp { peer: PeerUp { info, group }, max_prefix: self.settings.max_prefix };
+        let up = SessionUp { limits: self.settings.limits, ..SessionUp::new(PeerUp { info, group }) };
         let context = negotiated.decode_context();
         let importer =
             Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
@@ -426,7 +426,7 @@ impl Peer {
     fn go_down(&mut self) {
         if let Some(established) = self.established.take() {
             self.counters.add(&established.importer.counters);
-            self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id)));
+            self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id, None)));
         }
     }
 }

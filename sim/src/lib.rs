@@ -21,3 +21,4 @@ pub mod oracle;
 mod pipe;
 pub mod random;
 pub mod scenario;
+pub mod spec;

@@ -5,9 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use bgp_core::{Asn, ClusterId, Family, FamilySet, Prefix, RouterId};
+use bgp_core::{Asn, ClusterId, Prefix, RouterId};
 use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
-use bgp_router::{Identity, PeerSettings, Policy};
+use bgp_router::{Identity, PeerSettings};
 
 use crate::loc_rib::loc_rib;
 use crate::network::{LinkSettings, Network};
@@ -179,22 +179,11 @@ impl Scenario {
             {
                 let Some(peer) = self.routers.get(neighbour) else { continue };
                 let settings = PeerSettings {
-                    address: peer.address,
                     peer_as: Some(peer.asn),
                     client,
-                    families: FamilySet::EMPTY.with(Family::IPV4_UNICAST).with(Family::IPV6_UNICAST),
-                    hold_time: 90,
                     connect_retry: Duration::from_secs(1),
-                    delay_open: None,
-                    passive: false,
                     extended_message: self.random.one_in(2),
-                    import: Policy::Accept,
-                    export: Policy::Accept,
-                    next_hop_self: false,
-                    local_v4: None,
-                    local_v6: None,
-                    max_prefix: None,
-                    allowed_prefixes: Vec::new(),
+                    ..PeerSettings::new(peer.address)
                 };
                 self.network.add_peer(index, settings);
             }

@@ -99,6 +99,12 @@ pub struct Summary {
     pub no_advertise: bool,
     /// Whether they hold NO_EXPORT or NO_EXPORT_SUBCONFED: outside of a confederation the same.
     pub no_export: bool,
+    /// Whether they hold GRACEFUL_SHUTDOWN (RFC 8326).
+    pub graceful_shutdown: bool,
+    /// Whether they hold LLGR_STALE (RFC 9494 section 3.2).
+    pub llgr_stale: bool,
+    /// Whether they hold NO_LLGR (RFC 9494 section 3.3).
+    pub no_llgr: bool,
 }
 
 impl Summary {
@@ -128,6 +134,9 @@ impl Summary {
                     self.no_advertise |= community == Community::NO_ADVERTISE;
                     self.no_export |=
                         matches!(community, Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED);
+                    self.graceful_shutdown |= community == Community::GRACEFUL_SHUTDOWN;
+                    self.llgr_stale |= community == Community::LLGR_STALE;
+                    self.no_llgr |= community == Community::NO_LLGR;
                 }
             }
             _ => {}

@@ -66,7 +66,7 @@ fn entry(
         password: password(&mut section, report, password_file.as_deref()),
         password_file,
         ttl_security: section.get(report, "ttl-security", values::hops),
-        import: section.get(report, "import", values::policy).unwrap_or(policy),
+        import: section.get(report, "import", values::policy).unwrap_or_else(|| policy.clone()),
         export: section.get(report, "export", values::policy).unwrap_or(policy),
         next_hop_self: section.get(report, "next-hop-self", values::boolean).unwrap_or(false),
         max_prefix: section.get(report, "max-prefix", values::limit).flatten(),
@@ -163,8 +163,8 @@ fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerCon
         refuse("source-address", source.is_ipv4() != address.is_ipv4(), message, "");
     }
     if peer.kind == PeerKind::External && !peer.client && defaults.asn.0 != 0 {
-        for (key, policy) in [("import", peer.import), ("export", peer.export)] {
-            if policy == Policy::Reject
+        for (key, policy) in [("import", &peer.import), ("export", &peer.export)] {
+            if *policy == Policy::Reject
                 && section.key_span(key).is_none()
                 && section.key_span("asn").is_some()
             {

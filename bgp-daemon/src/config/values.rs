@@ -293,11 +293,11 @@ pub(super) fn word<T: PartialEq>(choices: Choices<T>, value: &T) -> &'static str
     choices.iter().find(|(_, v)| v == value).map_or("", |(word, _)| *word)
 }
 
-fn choice<T: Copy>(node: &Node<'_>, report: &mut Report<'_>, choices: Choices<T>) -> Option<T> {
+fn choice<T: Clone>(node: &Node<'_>, report: &mut Report<'_>, choices: Choices<T>) -> Option<T> {
     let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let words = format!("one of {}", words.join(", "));
     let text = text(node, report, &words)?;
-    let value = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    let value = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| value.clone());
     if value.is_none() {
         let remedy = match nearest(text, choices.iter().map(|(word, _)| *word)) {
             Some(meant) => format!("did you mean \"{meant}\"?"),

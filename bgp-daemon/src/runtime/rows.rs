@@ -7,7 +7,6 @@ use bgp_core::fsm::State;
 use bgp_core::wire::{Attributes, MessageType, attribute_name, code};
 use bgp_core::{Family, Instant, PeerKind, RouterId};
 use bgp_rib::{PathView, PeerCounts, PeerId, RouteView, SourceKind};
-use bgp_router::Policy;
 
 use super::clock::Clock;
 use super::status::PeerStatus;
@@ -67,13 +66,12 @@ pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Fami
 /// A peer in detail.
 pub(super) fn peer_detail(row: PeerRow, config: &PeerConfig, status: &PeerStatus) -> PeerDetail {
     let negotiated = status.negotiated.as_ref();
-    let text = |policy: Policy| if policy == Policy::Accept { "accept" } else { "reject" };
     PeerDetail {
         row,
         remote_port: status.remote.map(|remote| remote.port()),
         local_port: status.local.map(|local| local.port()),
-        import: text(config.import).to_owned(),
-        export: text(config.export).to_owned(),
+        import: config.import.to_string(),
+        export: config.export.to_string(),
         max_prefix: config.max_prefix,
         capabilities: Capabilities {
             sent: status.offered.iter().map(ToString::to_string).collect(),

@@ -5,8 +5,8 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use bgp_core::RouterId;
-use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
-use bgp_router::{Identity, PeerSettings, RangeSettings};
+use bgp_rib::{DecisionConfig, GroupLimits, NextHopRule, NextHopSource, RibConfig};
+use bgp_router::{Identity, Limits, PeerSettings, RangeSettings};
 
 use crate::config::{Config, DaemonKind, NextHops, PeerConfig, Selector};
 use crate::net::{ConnectOptions, Key, KeyError};
@@ -40,7 +40,6 @@ pub(super) fn rib(config: &Config, identity: &Identity, forwards: bool, seed: u6
 /// The peer's part; `address` is its own, for the member of a range too.
 pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr) -> PeerSettings {
     PeerSettings {
-        address,
         peer_as: Some(peer.asn),
         client: peer.client,
         families: peer.families,
@@ -49,13 +48,14 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr) -> PeerS
         delay_open: peer.delay_open,
         passive: peer.passive,
         extended_message: peer.extended_message,
-        import: peer.import,
-        export: peer.export,
-        next_hop_self: peer.next_hop_self,
+        import: peer.import.clone(),
+        export: peer.export.clone(),
+        next_hop: if peer.next_hop_self { NextHopRule::OwnForExternal } else { NextHopRule::Auto },
         local_v4: config.next_hop_v4,
         local_v6: config.next_hop_v6,
-        max_prefix: peer.max_prefix,
+        limits: Limits { prefixes: peer.max_prefix, bytes: None },
         allowed_prefixes: peer.allowed_prefixes.clone(),
+        ..PeerSettings::new(address)
     }
 }
 

@@ -1,10 +1,12 @@
 //! What may go out to whom, and with which next hop.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU16;
 
 use bgp_core::wire::{Attributes, code};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
 
+use crate::filter::Policy;
 use crate::peer::SourceKind;
 
 /// What the peers of a group are to us (RFC 4456 section 6).
@@ -18,8 +20,47 @@ pub enum TargetKind {
     Client,
 }
 
+/// Which paths to a destination go out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Advertise {
+    /// The best one.
+    #[default]
+    Best,
+    /// The best of those that may go to these peers: a route of ours from outside the AS stays known inside although
+    /// another router's is better.
+    BestExternal,
+    /// The best one and those that share the load with it. With ADD-PATH only.
+    Ecmp,
+    /// The best ones, so many at most. With ADD-PATH only.
+    Count(NonZeroU16),
+    /// All. With ADD-PATH only.
+    All,
+}
+
+/// The next hop that goes out with routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum NextHopRule {
+    /// Our own address to eBGP peers and with routes of our own, else as received (RFC 4271 section 5.1.3, RFC 4456
+    /// section 10).
+    #[default]
+    Auto,
+    /// Our own address also with routes learned over eBGP that go to iBGP peers.
+    OwnForExternal,
+    /// Our own address with every route.
+    Own,
+    /// As received, to eBGP peers too; our own only with routes of our own.
+    Unchanged,
+    /// These addresses; a family without one as with [`NextHopRule::Auto`].
+    Set {
+        /// With IPv4 routes.
+        v4: Option<Ipv4Addr>,
+        /// With IPv6 routes.
+        v6: Option<Ipv6Addr>,
+    },
+}
+
 /// Every input of the export path: peers with equal keys are sent the same bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupKey {
     /// What the peers are to us.
     pub kind: TargetKind,
@@ -29,14 +70,22 @@ pub struct GroupKey {
     pub four_octet_as: bool,
     /// The longest message in octets: 4096, or 65535 (RFC 8654).
     pub max_message_len: u32,
-    /// Whether iBGP peers are sent our own address as the next hop of routes learned over eBGP.
-    pub next_hop_self: bool,
+    /// The next hop that goes out.
+    pub next_hop: NextHopRule,
     /// Our own address for IPv4 next hops.
     pub local_v4: Option<Ipv4Addr>,
     /// Our own address for IPv6 next hops.
     pub local_v6: Option<Ipv6Addr>,
-    /// Whether anything may be sent at all: an eBGP peer needs an explicit policy for that (RFC 8212).
-    pub export: bool,
+    /// What may be sent, and how it is changed: an eBGP peer needs an explicit policy for that (RFC 8212).
+    pub export: Policy,
+    /// Which paths go out.
+    pub advertise: Advertise,
+    /// The families in which the peers take several paths to a destination (RFC 7911).
+    pub add_path: FamilySet,
+    /// The families in which the peers know of long-lived stale routes (RFC 9494).
+    pub long_lived: FamilySet,
+    /// We are about to go: routes are sent with GRACEFUL_SHUTDOWN (RFC 8326), and with LOCAL_PREF 0 to iBGP peers.
+    pub draining: bool,
 }
 
 /// What the export path knows of ourselves.
@@ -82,6 +131,26 @@ pub fn communities_allow(block: &[u8], target: TargetKind) -> bool {
 }
 
 impl GroupKey {
+    /// A group of peers that are sent the best path of everything, in messages of 4096 octets; our own addresses are
+    /// not known.
+    #[must_use]
+    pub fn new(kind: TargetKind, families: FamilySet) -> GroupKey {
+        GroupKey {
+            kind,
+            families,
+            four_octet_as: true,
+            max_message_len: 4096,
+            next_hop: NextHopRule::Auto,
+            local_v4: None,
+            local_v6: None,
+            export: Policy::Accept,
+            advertise: Advertise::Best,
+            add_path: FamilySet::EMPTY,
+            long_lived: FamilySet::EMPTY,
+            draining: false,
+        }
+    }
+
     /// The next hop that goes out with a route that came with `received`; `None` if our own address is needed and
     /// not known, or if `received` is of the other family.
     ///
@@ -89,10 +158,19 @@ impl GroupKey {
     /// own routes (RFC 4271 section 5.1.3).
     #[must_use]
     pub fn next_hop(&self, family: Family, source: SourceKind, received: IpAddr) -> Option<IpAddr> {
-        let own = match source {
-            SourceKind::Local => true,
-            SourceKind::External => self.kind == TargetKind::External || self.next_hop_self,
-            SourceKind::Internal | SourceKind::Client => self.kind == TargetKind::External,
+        let set = match (self.next_hop, family) {
+            (NextHopRule::Set { v4, .. }, Family::IPV4_UNICAST) => v4.map(IpAddr::V4),
+            (NextHopRule::Set { v6, .. }, _) => v6.map(IpAddr::V6),
+            _ => None,
+        };
+        if set.is_some() {
+            return set;
+        }
+        let own = match (source, self.next_hop) {
+            (SourceKind::Local, _) | (_, NextHopRule::Own) => true,
+            (_, NextHopRule::Unchanged) => false,
+            (SourceKind::External, NextHopRule::OwnForExternal) => true,
+            _ => self.kind == TargetKind::External,
         };
         match family {
             Family::IPV4_UNICAST if own => self.local_v4.map(IpAddr::V4),
@@ -144,39 +222,42 @@ mod tests {
         assert!(communities_allow(&[], TargetKind::External));
     }
 
-    fn key(kind: TargetKind, next_hop_self: bool) -> GroupKey {
-        GroupKey {
-            kind,
-            families: FamilySet::EMPTY,
-            four_octet_as: true,
-            max_message_len: 4096,
-            next_hop_self,
-            local_v4: Some(Ipv4Addr::new(10, 0, 0, 1)),
-            local_v6: None,
-            export: true,
-        }
+    fn key(kind: TargetKind, next_hop: NextHopRule) -> GroupKey {
+        let local_v4 = Some(Ipv4Addr::new(10, 0, 0, 1));
+        GroupKey { next_hop, local_v4, ..GroupKey::new(kind, FamilySet::EMPTY) }
     }
 
     #[test]
     fn the_next_hop_is_ours_towards_ebgp_for_our_routes_and_where_asked_for() {
         let (own, received): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "192.0.2.9".parse().unwrap());
-        let next_hops = |kind, next_hop_self| {
-            SOURCES.map(|s| key(kind, next_hop_self).next_hop(Family::IPV4_UNICAST, s, received).unwrap())
+        let next_hops = |kind, rule| {
+            SOURCES.map(|s| key(kind, rule).next_hop(Family::IPV4_UNICAST, s, received).unwrap())
         };
-        assert_eq!(next_hops(TargetKind::External, false), [own; 4]);
-        assert_eq!(next_hops(TargetKind::Client, false), [own, received, received, received]);
-        assert_eq!(next_hops(TargetKind::Internal, true), [own, own, received, received]);
+        assert_eq!(next_hops(TargetKind::External, NextHopRule::Auto), [own; 4]);
+        assert_eq!(next_hops(TargetKind::Client, NextHopRule::Auto), [own, received, received, received]);
+        let for_external = next_hops(TargetKind::Internal, NextHopRule::OwnForExternal);
+        assert_eq!(for_external, [own, own, received, received]);
+        assert_eq!(next_hops(TargetKind::Client, NextHopRule::Own), [own; 4]);
+        let unchanged = next_hops(TargetKind::External, NextHopRule::Unchanged);
+        assert_eq!(unchanged, [own, received, received, received]);
+        let other = Ipv4Addr::new(10, 9, 9, 9);
+        let set = NextHopRule::Set { v4: Some(other), v6: None };
+        assert_eq!(next_hops(TargetKind::External, set), [IpAddr::V4(other); 4]);
     }
 
     #[test]
     fn without_an_own_address_of_the_family_there_is_no_own_next_hop() {
         let received: IpAddr = "2001:db8::9".parse().unwrap();
-        let next_hop =
-            |source| key(TargetKind::Client, false).next_hop(Family::IPV6_UNICAST, source, received);
+        let next_hop = |source| {
+            key(TargetKind::Client, NextHopRule::Auto).next_hop(Family::IPV6_UNICAST, source, received)
+        };
         assert_eq!(next_hop(SourceKind::Local), None);
         assert_eq!(next_hop(SourceKind::Client), Some(received));
-        let other_family =
-            key(TargetKind::Client, false).next_hop(Family::IPV4_UNICAST, SourceKind::Client, received);
+        let other_family = key(TargetKind::Client, NextHopRule::Auto).next_hop(
+            Family::IPV4_UNICAST,
+            SourceKind::Client,
+            received,
+        );
         assert_eq!(other_family, None);
     }
 }

@@ -9,6 +9,7 @@ use super::export::{ExportContext, GroupKey, communities_allow, exportable};
 use super::journal::CHUNK;
 use super::rewrite::{Rewrite, Rewriter};
 use crate::attributes::Attrs;
+use crate::filter::Policy;
 use crate::path::Path;
 use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
@@ -89,7 +90,7 @@ impl Exporter {
     fn decide<F: AddressFamily>(&mut self, peers: &Peers, path: &Path) -> bool {
         let Some(source) = peers.get(path.source) else { return false };
         let reflect = self.context.cluster_id.is_some();
-        if !self.key.export
+        if self.key.export == Policy::Reject
             || !exportable(source.kind, self.key.kind, reflect)
             || !communities_allow(path.attrs.block(), self.key.kind)
         {

@@ -96,6 +96,7 @@ impl Group {
     #[must_use]
     pub fn new(key: GroupKey, context: ExportContext, limits: GroupLimits, seed: u64) -> Group {
         Group {
+            exporter: Exporter::new(key.clone(), context),
             key,
             limits,
             members: BTreeMap::new(),
@@ -104,7 +105,6 @@ impl Group {
             journal: Journal::default(),
             walks: BTreeMap::new(),
             next_walk: 0,
-            exporter: Exporter::new(key, context),
             batch: Batch::new(seed),
             due: None,
             resets: VecDeque::new(),

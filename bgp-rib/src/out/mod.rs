@@ -30,7 +30,9 @@ use bgp_core::{V4, V6};
 use crate::peer::Peers;
 use crate::table::Table;
 
-pub use export::{ExportContext, GroupKey, TargetKind, communities_allow, exportable};
+pub use export::{
+    Advertise, ExportContext, GroupKey, NextHopRule, TargetKind, communities_allow, exportable,
+};
 pub use exporter::ExportCounters;
 pub use group::{Group, GroupLimits, Lag};
 pub use journal::{Audience, Sequence};

@@ -71,14 +71,9 @@ impl World {
             SourceKind::Client | SourceKind::Local => TargetKind::Client,
         };
         let group = GroupKey {
-            kind,
-            families: both(),
-            four_octet_as: true,
-            max_message_len: 4096,
-            next_hop_self: false,
             local_v4: Some([10, 0, 0, 99].into()),
             local_v6: Some("fd00::99".parse().unwrap()),
-            export: true,
+            ..GroupKey::new(kind, both())
         };
         self.believed.retain(|peer, _| peer.slot != slot);
         self.believed.insert(id, Believed::new());

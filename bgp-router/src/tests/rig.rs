@@ -17,8 +17,7 @@ use bgp_core::{
 use bgp_rib::{AttributeStore, DecisionConfig, GroupLimits, NextHopSource, PeerId, RibConfig};
 
 use crate::{
-    Core, CoreOutput, Identity, LocalAddresses, Peer, PeerEvent, PeerOutput, PeerSettings, Policy, ToCore,
-    ToPeer,
+    Core, CoreOutput, Identity, LocalAddresses, Peer, PeerEvent, PeerOutput, PeerSettings, ToCore, ToPeer,
 };
 
 pub(crate) const OUR_AS: Asn = Asn(64512);
@@ -48,22 +47,12 @@ pub(crate) fn rib_config() -> RibConfig {
 /// A client of ours at 10.0.0.`number`.
 pub(crate) fn client(number: u8) -> PeerSettings {
     PeerSettings {
-        address: IpAddr::from([10, 0, 0, number]),
         peer_as: Some(OUR_AS),
         client: true,
         families: both(),
-        hold_time: 90,
-        connect_retry: Duration::from_secs(5),
-        delay_open: None,
         passive: true,
         extended_message: false,
-        import: Policy::Accept,
-        export: Policy::Accept,
-        next_hop_self: false,
-        local_v4: None,
-        local_v6: None,
-        max_prefix: None,
-        allowed_prefixes: Vec::new(),
+        ..PeerSettings::new([10, 0, 0, number].into())
     }
 }
 

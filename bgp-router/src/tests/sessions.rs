@@ -7,7 +7,11 @@ use bgp_core::wire::{MessageType, Notification, PathAttribute, RouteRefresh};
 use bgp_core::{Asn, Family, FamilySet, Instant, RouterId};
 
 use super::rig::*;
-use crate::{Admission, Batch, CoreOutput, PeerEvent, PeerSettings, PeerTable, ToCore, ToPeer};
+use crate::{Admission, Batch, CoreOutput, Limits, PeerEvent, PeerSettings, PeerTable, ToCore, ToPeer};
+
+fn prefixes(prefixes: u32) -> Limits {
+    Limits { prefixes: Some(prefixes), ..Limits::default() }
+}
 
 #[test]
 fn a_route_passes_and_a_withdrawal_follows_it() {
@@ -26,7 +30,7 @@ fn a_route_passes_and_a_withdrawal_follows_it() {
 #[test]
 fn too_many_prefixes_end_the_session_and_take_all_routes_along() {
     let mut rig = Rig::new();
-    let source = rig.up(PeerSettings { max_prefix: Some(2), ..client(1) });
+    let source = rig.up(PeerSettings { limits: prefixes(2), ..client(1) });
     let other = rig.up(client(2));
     for text in ["10.1.0.0/16", "10.2.0.0/16"] {
         rig.hear(source, &from_client(1, text));
@@ -44,7 +48,7 @@ fn too_many_prefixes_end_the_session_and_take_all_routes_along() {
 #[test]
 fn each_family_may_reach_the_limit_by_itself() {
     let mut rig = Rig::new();
-    let source = rig.up(PeerSettings { max_prefix: Some(1), ..client(1) });
+    let source = rig.up(PeerSettings { limits: prefixes(1), ..client(1) });
     rig.hear(source, &from_client(1, "10.1.0.0/16"));
     let v6 = attributes(&[], &[PathAttribute::LocalPref(100)]);
     rig.hear(source, &announce("fd01::/64", "fd00::1".parse().unwrap(), &v6));
@@ -56,9 +60,9 @@ fn each_family_may_reach_the_limit_by_itself() {
 #[test]
 fn another_limit_counts_for_the_session_that_is_up() {
     let mut rig = Rig::new();
-    let source = rig.up(PeerSettings { max_prefix: Some(1), ..client(1) });
+    let source = rig.up(PeerSettings { limits: prefixes(1), ..client(1) });
     let now = rig.now;
-    rig.sides[source].peer.reconfigure(now, PeerSettings { max_prefix: Some(3), ..client(1) });
+    rig.sides[source].peer.reconfigure(now, PeerSettings { limits: prefixes(3), ..client(1) });
     rig.settle();
     rig.hear(source, &many(1, 3));
     assert_eq!((rig.accepted(source), rig.sides[source].closed), (3, false));
@@ -216,8 +220,8 @@ fn messages_of_an_earlier_session_change_nothing() {
     rig.late(ToCore::Routes(old, Batch::default()));
     rig.late(ToCore::EndOfRib(old, Family::IPV4_UNICAST));
     rig.late(ToCore::Written { peer: old, octets: usize::MAX, sends: 9, at: Instant::ZERO });
-    rig.late(ToCore::Limit(old, Some(0)));
-    rig.late(ToCore::Down(old));
+    rig.late(ToCore::Limit(old, prefixes(0)));
+    rig.late(ToCore::Down(old, None));
     assert_eq!(rig.sides[other].routes().len(), 1);
     let counts = rig.core.rib().peer_counts(rig.id(source), Family::IPV4_UNICAST).unwrap();
     assert!(!counts.end_of_rib);

@@ -1,6 +1,7 @@
 //! Who is sent what when routes move between sources.
 
 use super::*;
+use crate::filter::Policy;
 
 /// Clients 5, 6 and 7, past their End-of-RIB.
 fn three_clients() -> World {
@@ -111,7 +112,7 @@ fn a_new_session_of_a_peer_is_not_the_old_one() {
 #[test]
 fn without_an_export_policy_nothing_is_sent_but_end_of_rib() {
     let mut world = World::clients(GroupLimits::default());
-    let silent = GroupKey { export: false, ..key(TargetKind::External) };
+    let silent = GroupKey { export: Policy::Reject, ..key(TargetKind::External) };
     world.groups = vec![Group::new(silent, CONTEXT, GroupLimits::default(), 1)];
     world.up(1);
     world.announce(0, v4(1), 1);

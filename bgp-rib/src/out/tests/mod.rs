@@ -33,14 +33,9 @@ fn families() -> FamilySet {
 
 fn key(kind: TargetKind) -> GroupKey {
     GroupKey {
-        kind,
-        families: families(),
-        four_octet_as: true,
-        max_message_len: MAX_LEN,
-        next_hop_self: false,
         local_v4: Some([10, 0, 0, 1].into()),
         local_v6: Some("fd00::1".parse().unwrap()),
-        export: true,
+        ..GroupKey::new(kind, families())
     }
 }
 

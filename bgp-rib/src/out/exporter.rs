@@ -1,5 +1,6 @@
 //! The way out of one group: which routes pass, and how they are written.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgp_core::wire::encode;
@@ -70,8 +71,17 @@ impl Exporter {
         }
     }
 
-    /// Whether a path goes out to this group.
-    pub(crate) fn allows<F: AddressFamily>(&mut self, peers: &Peers, path: &Path) -> bool {
+    /// The attributes with which a path goes out to this group, before they are written for it; `None` if it does not.
+    pub(crate) fn outgoing<'a, F: AddressFamily>(
+        &mut self,
+        peers: &Peers,
+        _prefix: F::Prefix,
+        path: &'a Path,
+    ) -> Option<Cow<'a, Attrs>> {
+        self.allows::<F>(peers, path).then_some(Cow::Borrowed(&path.attrs))
+    }
+
+    fn allows<F: AddressFamily>(&mut self, peers: &Peers, path: &Path) -> bool {
         if let Some((family, attrs, source, verdict)) = &self.last
             && (*family, attrs, *source) == (F::FAMILY, &path.attrs, path.source)
         {

@@ -68,8 +68,12 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
 
     /// Puts the difference between what was sent and what is to be sent now into the batch.
     fn compare<F: AddressFamily>(&mut self, dest: DestId, records: &Records<F>, table: &mut Table<F>) {
-        let best = table.best(dest).filter(|path| self.exporter.allows::<F>(self.peers, path));
-        let (old, new) = match (records.get(dest), best) {
+        let Some(prefix) = table.prefix(dest) else { return };
+        let best = table.best(dest).and_then(|path| {
+            let attrs = self.exporter.outgoing::<F>(self.peers, prefix, path)?;
+            Some((attrs, path.source))
+        });
+        let (old, (attrs, source)) = match (records.get(dest), best) {
             (Slot::Sent(old), None) => {
                 return self.batch.withdraw(dest, all_but(old.source, &self.is_member));
             }
@@ -77,13 +81,13 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
             (old, Some(new)) => (old, new),
         };
         match old {
-            Slot::Sent(old) if old.attrs == new.attrs && old.source == new.source => return,
-            Slot::Sent(old) if old.source != new.source && (self.is_member)(new.source) => {
-                self.batch.withdraw(dest, Audience::Only(new.source));
+            Slot::Sent(old) if old.attrs == *attrs && old.source == source => return,
+            Slot::Sent(old) if old.source != source && (self.is_member)(source) => {
+                self.batch.withdraw(dest, Audience::Only(source));
             }
             Slot::Sent(_) | Slot::Unsent(_) => {}
         }
-        self.batch.announce(dest, &new.attrs, new.source);
+        self.batch.announce(dest, &attrs, source);
         if old.changed().is_none() {
             table.hold(dest);
         }

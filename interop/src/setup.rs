@@ -22,6 +22,10 @@ pub struct Neighbor {
     pub(crate) password: Option<String>,
     pub(crate) policy: Policy,
     pub(crate) max_prefix: Option<u32>,
+    pub(crate) add_path: bool,
+    pub(crate) restart_time: Option<u16>,
+    pub(crate) long_lived_time: Option<u32>,
+    pub(crate) extra: String,
 }
 
 /// One neighbour, or all of a range (ranges only for this project's daemons).
@@ -104,6 +108,10 @@ impl Neighbor {
             password: None,
             policy: Policy::Accept,
             max_prefix: None,
+            add_path: false,
+            restart_time: None,
+            long_lived_time: None,
+            extra: String::new(),
         }
     }
 
@@ -133,6 +141,30 @@ impl Neighbor {
     /// The session ends when more prefixes than this arrive.
     pub fn max_prefix(mut self, limit: u32) -> Neighbor {
         self.max_prefix = Some(limit);
+        self
+    }
+
+    /// Offers to send all paths and to take several (RFC 7911).
+    pub fn add_path(mut self) -> Neighbor {
+        self.add_path = true;
+        self
+    }
+
+    /// Graceful restart with this restart time in seconds (RFC 4724); without this call it is off.
+    pub fn restart(mut self, seconds: u16) -> Neighbor {
+        self.restart_time = Some(seconds);
+        self
+    }
+
+    /// Long-lived graceful restart for so many seconds after that (RFC 9494).
+    pub fn long_lived(mut self, seconds: u32) -> Neighbor {
+        self.long_lived_time = Some(seconds);
+        self
+    }
+
+    /// Keys added to the neighbour's table in the configuration of one of this project's daemons.
+    pub fn extra(mut self, toml: &str) -> Neighbor {
+        self.extra.push_str(toml);
         self
     }
 

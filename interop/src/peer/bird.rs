@@ -49,6 +49,21 @@ impl Peer for Bird {
         Ok(routes)
     }
 
+    fn next_hops(&mut self, prefix: &str) -> Result<Vec<String>> {
+        // birdc fails where there is no such network.
+        let shown = self.command(&["show", "route", prefix, "all", "where", "source", "=", "RTS_BGP"]);
+        let text = shown.unwrap_or_default();
+        let hops = text.lines().filter_map(|line| line.trim().strip_prefix("BGP.next_hop: "));
+        let mut hops: Vec<String> =
+            hops.filter_map(|hops| hops.split(' ').next().map(str::to_owned)).collect();
+        hops.sort();
+        Ok(hops)
+    }
+
+    fn refresh(&mut self, neighbor: IpAddr) -> Result<()> {
+        self.command(&["reload", "in", &protocol_name(neighbor)]).map(drop)
+    }
+
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
         let text = self.command(&["show", "protocols", "all", &protocol_name(neighbor)])?;
         Ok(text.lines().any(|line| line.trim() == "BGP state:          Established"))
@@ -184,14 +199,24 @@ fn render(node: &Node, setup: &Setup) -> String {
         if neighbor.client {
             let _ = writeln!(text, "  rr client; rr cluster id {};", node.v4());
         }
+        match neighbor.restart_time {
+            Some(seconds) => {
+                let _ = writeln!(text, "  graceful restart on; graceful restart time {seconds};");
+            }
+            None => text.push_str("  graceful restart off;\n"),
+        }
+        if let Some(seconds) = neighbor.long_lived_time {
+            let _ = writeln!(text, "  long lived graceful restart on; long lived stale time {seconds};");
+        }
         if let Some(password) = &neighbor.password {
             let _ = writeln!(text, "  password \"{password}\";");
         }
+        let paths = if neighbor.add_path { "add paths on; " } else { "" };
         for family in if address.is_ipv6() { &["ipv6"][..] } else { &["ipv4", "ipv6"] } {
             let igp = if *family == "ipv4" && !setup.igp.is_empty() { "igp table underlay; " } else { "" };
             let _ = writeln!(
                 text,
-                "  {family} {{ {igp}import all; export where source ~ [RTS_STATIC, RTS_BGP]; }};"
+                "  {family} {{ {igp}{paths}import all; export where source ~ [RTS_STATIC, RTS_BGP]; }};"
             );
         }
         text.push_str("}\n");

@@ -20,6 +20,16 @@ pub trait Peer {
     /// # Errors
     /// If it has ended, does not answer, or says something unexpected.
     fn routes(&mut self) -> Result<Vec<SeenRoute>>;
+    /// The next hops of all paths it learned to a prefix, sorted; with ADD-PATH there may be several from one neighbour.
+    ///
+    /// # Errors
+    /// As for [`Peer::routes`].
+    fn next_hops(&mut self, prefix: &str) -> Result<Vec<String>>;
+    /// Asks a neighbour for all its routes again (RFC 2918).
+    ///
+    /// # Errors
+    /// As for [`Peer::command`].
+    fn refresh(&mut self, neighbor: IpAddr) -> Result<()>;
     /// Whether the session with `neighbor` is Established, by the router's own word.
     ///
     /// # Errors

@@ -106,5 +106,5 @@ pub use out::{
 };
 pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};
-pub use rib::{BestChange, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView};
+pub use rib::{Aggregate, BestChange, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView};
 pub use table::{Change, DestId, Outcome, Table};

@@ -8,6 +8,7 @@ use super::pack::{Batch, Packed, Sink, all_but};
 use super::records::{Record, Records, Slot};
 use crate::dirty::DirtySet;
 use crate::peer::{PeerId, Peers};
+use crate::rib::Aggregates;
 use crate::table::{DestId, Table};
 
 /// The part of a group that is there once per family.
@@ -41,6 +42,7 @@ impl<F: AddressFamily> Side<F> {
 /// One flush: what both families share.
 pub(crate) struct Flush<'a, M> {
     pub(crate) peers: &'a Peers,
+    pub(crate) aggregates: Option<&'a Aggregates>,
     /// Whether a peer is in the group.
     pub(crate) is_member: M,
     pub(crate) exporter: &'a mut Exporter,
@@ -69,7 +71,8 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
     /// Puts the difference between what was sent and what is to be sent now into the batch.
     fn compare<F: AddressFamily>(&mut self, dest: DestId, records: &Records<F>, table: &mut Table<F>) {
         let Some(prefix) = table.prefix(dest) else { return };
-        let best = table.best(dest).and_then(|path| {
+        let suppressed = self.aggregates.is_some_and(|aggregates| aggregates.suppresses(prefix.into()));
+        let best = table.best(dest).filter(|_| !suppressed).and_then(|path| {
             let attrs = self.exporter.outgoing::<F>(self.peers, prefix, path)?;
             Some((attrs, path.source))
         });

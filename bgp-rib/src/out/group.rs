@@ -208,6 +208,7 @@ impl Group {
         let members = &self.members;
         let mut flush = Flush {
             peers: tables.peers,
+            aggregates: tables.aggregates,
             is_member: |peer: PeerId| members.contains_key(&peer),
             exporter: &mut self.exporter,
             batch: &mut self.batch,

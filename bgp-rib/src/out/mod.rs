@@ -28,6 +28,7 @@ mod transmit;
 use bgp_core::{V4, V6};
 
 use crate::peer::Peers;
+use crate::rib::Aggregates;
 use crate::table::Table;
 
 pub use export::{
@@ -56,4 +57,6 @@ pub struct TablesMut<'a> {
     pub v6: &'a mut Table<V6>,
     /// The sources of the routes.
     pub peers: &'a Peers,
+    /// What stands for the routes inside it.
+    pub(crate) aggregates: Option<&'a Aggregates>,
 }

@@ -98,7 +98,7 @@ impl Exporter {
     }
 
     fn decide<F: AddressFamily>(&mut self, peers: &Peers, path: &Path) -> bool {
-        let Some(source) = peers.get(path.source) else { return false };
+        let Some(source) = peers.source(path.source) else { return false };
         let reflect = self.context.cluster_id.is_some();
         if self.key.export == Policy::Reject
             || !exportable(source.kind, self.key.kind, reflect)
@@ -130,7 +130,7 @@ impl Exporter {
     /// Rewrites the attributes of the announcements that follow; `false` if the source is gone: then the change that
     /// takes its routes back is on its way.
     pub(crate) fn prepare<F: AddressFamily>(&mut self, peers: &Peers, attrs: &Attrs, source: PeerId) -> bool {
-        let Some(source) = peers.get(source) else { return false };
+        let Some(source) = peers.source(source) else { return false };
         let Some(next_hop) = self.key.next_hop(F::FAMILY, source.kind, attrs.next_hop()) else {
             return false;
         };

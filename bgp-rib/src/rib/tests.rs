@@ -10,6 +10,8 @@ use crate::out::TargetKind;
 use crate::testing::info;
 use crate::{AttributeStore, NextHopSource, SourceKind};
 
+mod restart;
+
 const UP: NextHopState = NextHopState::Reachable { metric: 10 };
 
 fn both() -> FamilySet {
@@ -345,7 +347,7 @@ fn counts_follow_what_a_peer_holds_and_is_sent() {
     w.rib.end_of_rib_received(a, V4::FAMILY);
     w.settle();
     let bytes = 2 * w.attrs(address("10.0.0.5"), 120).block().len();
-    let of_a = PeerCounts { accepted: 2, attribute_bytes: bytes, advertised: 0, end_of_rib: true };
+    let of_a = PeerCounts { accepted: 2, stale: 0, attribute_bytes: bytes, advertised: 0, end_of_rib: true };
     assert_eq!(w.rib.peer_counts(a, V4::FAMILY), Some(of_a));
     assert_eq!(w.rib.peer_counts(b, V4::FAMILY).unwrap().advertised, 2);
     assert_eq!(w.rib.groups().count(), 1);

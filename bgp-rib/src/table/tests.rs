@@ -165,7 +165,7 @@ impl Driven {
                 outcome.into_iter().for_each(|outcome| on(hops, outcome));
             }
             Op::PeerDown(slot) => {
-                table.remove_source(0..1, peer(slot), decision, |outcome| on(hops, outcome));
+                table.remove_source(0..1, slot, |_| true, decision, |outcome| on(hops, outcome));
             }
             Op::NextHop(hop, metric) => {
                 let state =

@@ -39,6 +39,7 @@ impl Rib {
         F::rib_mut(families).remove_source(slot, unwanted, decision, next_hops, |dest, change| {
             groups.mark(now, F::FAMILY, dest, change);
         });
+        self.settle_later(now);
     }
 
     /// Nobody asks who a peer was that is gone and left nothing.
@@ -108,5 +109,6 @@ impl Rib {
         F::rib_mut(families).begin_long_lived(slot, decision, next_hops, |dest, change| {
             groups.mark(now, F::FAMILY, dest, change);
         });
+        self.settle_later(now);
     }
 }

@@ -9,7 +9,7 @@ use crate::fib::Fib;
 use crate::next_hop::{NextHopId, NextHops};
 use crate::path::Path;
 use crate::peer::PeerId;
-use crate::table::{Change, DestId, Outcome, Table};
+use crate::table::{Change, DestId, Outcome, Table, ids_of_chunk};
 
 /// What one peer has in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +114,13 @@ impl<F: AddressFamily> FamilyRib<F> {
             on(outcome.dest, outcome.change);
         });
         debug_assert_eq!(source.held, Held::default(), "every path is counted in and out");
+    }
+
+    /// The destinations that a peer has announced.
+    pub(crate) fn dests_of(&self, peer: PeerId) -> impl Iterator<Item = DestId> {
+        let chunks = self.sources.get(peer.slot as usize).into_iter().flat_map(|source| source.chunks.iter());
+        let is_from_it = move |path: &Path| path.source == peer;
+        chunks.flat_map(ids_of_chunk).filter(move |dest| self.table.paths(*dest).iter().any(is_from_it))
     }
 
     /// Ranks all destinations that use a next hop anew.

@@ -97,6 +97,14 @@ impl Peers {
         self.slots.get_mut(slot)?.replace(info)
     }
 
+    /// What the peer is to us has changed.
+    pub(crate) fn set_kind(&mut self, id: PeerId, kind: SourceKind) {
+        let slot = self.slots.get_mut(id.slot as usize).and_then(Option::as_mut);
+        if let Some(info) = slot.filter(|info| info.id == id) {
+            info.kind = kind;
+        }
+    }
+
     /// Takes a peer out, if just this session of it is there. [`PeerId::LOCAL`] stays.
     pub fn remove(&mut self, id: PeerId) -> Option<PeerInfo> {
         if id == PeerId::LOCAL {

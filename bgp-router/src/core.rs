@@ -34,6 +34,7 @@ struct Established {
     asn: Asn,
     families: FamilySet,
     limits: Limits,
+    enhanced_refresh: bool,
     octets: usize,
     sends: usize,
     /// The group has something, but the window is full.
@@ -97,7 +98,11 @@ impl Core {
                 self.rib.end_of_rib_received(peer, family);
                 self.check_awaited(now);
             }
-            ToCore::Refresh(peer, family) => self.rib.refresh_requested(peer, family),
+            ToCore::Refresh(peer, family) => {
+                if let Some(marked) = self.session(peer).map(|s| s.enhanced_refresh) {
+                    self.rib.refresh_requested(peer, family, marked);
+                }
+            }
             ToCore::Written { peer, octets, sends, at } => {
                 let took = self.propagation.written(peer, sends, at);
                 self.outputs.extend(took.map(CoreOutput::Propagated));
@@ -128,6 +133,7 @@ impl Core {
             asn: info.asn,
             families: info.families,
             limits: up.limits,
+            enhanced_refresh: up.enhanced_refresh,
             octets: 0,
             sends: 0,
             waiting: false,
@@ -233,8 +239,8 @@ impl Core {
 
     /// Sends a peer all its routes again.
     pub fn refresh_out(&mut self, peer: PeerId) {
-        if let Some(families) = self.session(peer).map(|s| s.families) {
-            families.iter().for_each(|family| self.rib.refresh_requested(peer, family));
+        if let Some(marked) = self.session(peer).map(|s| s.enhanced_refresh) {
+            self.rib.resend(peer, marked);
         }
     }
 

@@ -151,6 +151,32 @@ impl GroupKey {
         }
     }
 
+    /// Whether a live session may go from this group to the one with the other key: what it has negotiated is the same.
+    #[must_use]
+    pub fn is_same_session(&self, other: &GroupKey) -> bool {
+        (self.families, self.four_octet_as, self.max_message_len, self.add_path)
+            == (other.families, other.four_octet_as, other.max_message_len, other.add_path)
+            && (self.kind == TargetKind::External) == (other.kind == TargetKind::External)
+    }
+
+    /// Whether the groups of both keys, of one session, write a route alike that both send with the same attributes:
+    /// it came from `source` with the next hop `received`.
+    ///
+    /// `export` and `advertise` are not asked: they decide which routes go out with which attributes. The local
+    /// addresses are those that `next_hop` gives.
+    #[must_use]
+    pub fn writes_like(
+        &self,
+        other: &GroupKey,
+        family: Family,
+        source: SourceKind,
+        received: IpAddr,
+    ) -> bool {
+        (self.kind, self.draining) == (other.kind, other.draining)
+            && self.long_lived.contains(family) == other.long_lived.contains(family)
+            && self.next_hop(family, source, received) == other.next_hop(family, source, received)
+    }
+
     /// The next hop that goes out with a route that came with `received`; `None` if our own address is needed and
     /// not known, or if `received` is of the other family.
     ///

@@ -234,7 +234,7 @@ fn what_is_late_from_an_earlier_session_is_ignored() {
     let new = w.up(5);
     assert_eq!(w.rib.route_count(V4::FAMILY), 0);
     w.announce(old, "10.1.0.0/24", "10.0.0.5", 100);
-    w.rib.refresh_requested(old, V4::FAMILY);
+    w.rib.refresh_requested(old, V4::FAMILY, false);
     assert_eq!(w.rib.route_count(V4::FAMILY), 0);
     w.announce(new, "10.1.0.0/24", "10.0.0.5", 100);
     w.withdraw(old, "10.1.0.0/24");
@@ -329,7 +329,7 @@ fn a_refresh_sends_all_again() {
     w.announce(a, "10.1.0.0/24", "10.0.0.5", 100);
     w.settle();
     w.believed.insert(b, Believed::new());
-    w.rib.refresh_requested(b, V4::FAMILY);
+    w.rib.refresh_requested(b, V4::FAMILY, false);
     w.settle();
     assert_eq!(w.believed(b).len(), 1);
 }

@@ -214,7 +214,7 @@ impl World {
 
     fn refresh(&mut self, slot: u32, family: Family) {
         let Some(id) = self.id(slot) else { return };
-        self.groups.iter_mut().for_each(|group| group.refresh(id, family));
+        self.groups.iter_mut().for_each(|group| group.refresh(id, family, false));
     }
 
     /// Lets a peer take about `budget` bytes; returns the slices it was handed.

@@ -116,10 +116,10 @@ impl<F: AddressFamily> FamilyRib<F> {
         debug_assert_eq!(source.held, Held::default(), "every path is counted in and out");
     }
 
-    /// The destinations that a peer has announced.
-    pub(crate) fn dests_of(&self, peer: PeerId) -> impl Iterator<Item = DestId> {
-        let chunks = self.sources.get(peer.slot as usize).into_iter().flat_map(|source| source.chunks.iter());
-        let is_from_it = move |path: &Path| path.source == peer;
+    /// The destinations that the peer in this slot has announced.
+    pub(crate) fn dests_of(&self, slot: u32) -> impl Iterator<Item = DestId> {
+        let chunks = self.sources.get(slot as usize).into_iter().flat_map(|source| source.chunks.iter());
+        let is_from_it = move |path: &Path| path.source.slot == slot;
         chunks.flat_map(ids_of_chunk).filter(move |dest| self.table.paths(*dest).iter().any(is_from_it))
     }
 

@@ -222,8 +222,8 @@ impl Rib {
         }
         if info.kind != kind {
             self.peers.set_kind(peer, kind);
-            self.mark_all_of::<V4>(now, peer);
-            self.mark_all_of::<V6>(now, peer);
+            self.mark_all_of::<V4>(now, peer.slot);
+            self.mark_all_of::<V6>(now, peer.slot);
         }
         let Rib { families, peers, groups, .. } = self;
         groups.regroup(now, peer, group, &mut tables_mut(families, peers));
@@ -233,8 +233,8 @@ impl Rib {
 
     /// Has all groups look again at what a peer announced: who may have it is another question now. The order of the
     /// paths is the same, it does not tell clients from other iBGP peers.
-    fn mark_all_of<F: RibFamily>(&mut self, now: Instant, peer: PeerId) {
-        for dest in F::rib(&self.families).dests_of(peer) {
+    fn mark_all_of<F: RibFamily>(&mut self, now: Instant, slot: u32) {
+        for dest in F::rib(&self.families).dests_of(slot) {
             self.groups.mark(now, F::FAMILY, dest, Change::Best);
         }
     }

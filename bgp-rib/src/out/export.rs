@@ -156,14 +156,18 @@ impl GroupKey {
     pub fn is_same_session(&self, other: &GroupKey) -> bool {
         (self.families, self.four_octet_as, self.max_message_len, self.add_path)
             == (other.families, other.four_octet_as, other.max_message_len, other.add_path)
-            && (self.kind == TargetKind::External) == (other.kind == TargetKind::External)
+            && self.is_external() == other.is_external()
+    }
+
+    fn is_external(&self) -> bool {
+        self.kind == TargetKind::External
     }
 
     /// Whether the groups of both keys, of one session, write a route alike that both send with the same attributes:
     /// it came from `source` with the next hop `received`.
     ///
-    /// `export` and `advertise` are not asked: they decide which routes go out with which attributes. The local
-    /// addresses are those that `next_hop` gives.
+    /// `export` and `advertise` are not asked: they decide which routes go out with which attributes. A client is written
+    /// to like any iBGP peer. The local addresses are those that `next_hop` gives.
     #[must_use]
     pub fn writes_like(
         &self,
@@ -172,7 +176,7 @@ impl GroupKey {
         source: SourceKind,
         received: IpAddr,
     ) -> bool {
-        (self.kind, self.draining) == (other.kind, other.draining)
+        (self.is_external(), self.draining) == (other.is_external(), other.draining)
             && self.long_lived.contains(family) == other.long_lived.contains(family)
             && self.next_hop(family, source, received) == other.next_hop(family, source, received)
     }

@@ -103,7 +103,7 @@ pub struct Group {
     /// Whether End-of-RIB has to wait.
     pub(super) holds_end_of_rib: bool,
     /// What walks compare with: their destinations are held until no walk does.
-    arrived: Vec<Arc<Snapshot>>,
+    pub(super) arrived: Vec<Arc<Snapshot>>,
     /// What peers have left with since the last flush; by the older snapshot that went into it.
     departed: Vec<(Option<Arc<Snapshot>>, Weak<Snapshot>)>,
     due: Option<Instant>,

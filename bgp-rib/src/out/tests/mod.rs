@@ -3,13 +3,14 @@
 mod audiences;
 mod packing;
 mod random;
+mod regroup;
 mod resync;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::wire::{DecodeContext, UpdateView, code, frame};
+use bgp_core::wire::{DecodeContext, MessageType, RouteRefresh, UpdateView, code, frame};
 use bgp_core::{
     AddressFamily, Asn, ClusterId, Family, FamilySet, Instant, PathId, PeerKind, Prefix, RouterId, V4, V6,
 };
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use super::rewrite::{Rewrite, Rewriter};
 use super::{ExportContext, Group, GroupKey, GroupLimits, Tables, TablesMut, TargetKind};
 use super::{communities_allow, exportable};
+use crate::filter::Policy;
 use crate::testing::info;
 use crate::{
     AttributeStore, Attrs, Decision, DecisionConfig, Path, PeerId, Peers, SourceKind, Summary, Table,
@@ -52,6 +54,11 @@ fn v6(number: u16) -> Prefix {
 struct Receiver {
     routes: BTreeMap<Prefix, (Vec<u8>, IpAddr)>,
     ends: Vec<Family>,
+    /// What a refresh under way has not confirmed yet.
+    stale: BTreeMap<Family, BTreeSet<Prefix>>,
+    refreshed: Vec<Family>,
+    /// What a refresh made go.
+    lost: Vec<Prefix>,
     announced: usize,
     withdrawn: usize,
     messages: usize,
@@ -61,9 +68,30 @@ impl Receiver {
     fn take(&mut self, mut input: &[u8]) {
         while !input.is_empty() {
             let message = frame(input, MAX_LEN as usize).unwrap().expect("whole messages only");
-            self.update(message.body);
-            self.messages += 1;
+            match message.kind {
+                MessageType::RouteRefresh => self.marker(RouteRefresh::parse(message.body).unwrap()),
+                _ => {
+                    self.update(message.body);
+                    self.messages += 1;
+                }
+            }
             input = &input[message.len..];
+        }
+    }
+
+    /// RFC 7313 section 4. What has not come again between the markers goes.
+    fn marker(&mut self, marker: RouteRefresh) {
+        let family = marker.family;
+        if marker.subtype == RouteRefresh::BEGIN {
+            assert!(self.ends.contains(&family), "End-of-RIB comes first");
+            let held = self.routes.keys().filter(|prefix| prefix.family() == family);
+            assert!(self.stale.insert(family, held.copied().collect()).is_none(), "one at a time");
+        } else {
+            assert_eq!(marker.subtype, RouteRefresh::END);
+            let lost = self.stale.remove(&family).expect("a beginning");
+            lost.iter().for_each(|prefix| drop(self.routes.remove(prefix)));
+            self.lost.extend(lost);
+            self.refreshed.push(family);
         }
     }
 
@@ -71,11 +99,15 @@ impl Receiver {
         let context = DecodeContext::new(PeerKind::Internal, families());
         let update = UpdateView::parse(body, &context).unwrap();
         assert!(update.faults().is_empty(), "{:?}", update.faults());
-        self.ends.extend(update.end_of_rib());
+        if let Some(family) = update.end_of_rib() {
+            assert!(!self.ends.contains(&family), "End-of-RIB once");
+            self.ends.push(family);
+        }
         let gone = update.withdrawn().map(|(_, prefix)| Prefix::V4(prefix));
         let gone_v6 = update.mp_unreach().into_iter().flat_map(|mp| mp.nlri_of::<V6>());
         for prefix in gone.chain(gone_v6.map(|(_, prefix)| Prefix::V6(prefix))) {
             self.routes.remove(&prefix);
+            self.confirm(prefix);
             self.withdrawn += 1;
         }
         let block = update.attributes().parts().concat();
@@ -86,7 +118,14 @@ impl Receiver {
         });
         for (prefix, next_hop) in v4.chain(v6) {
             self.routes.insert(prefix, (block.clone(), next_hop));
+            self.confirm(prefix);
             self.announced += 1;
+        }
+    }
+
+    fn confirm(&mut self, prefix: Prefix) {
+        if let Some(stale) = self.stale.get_mut(&prefix.family()) {
+            stale.remove(&prefix);
         }
     }
 }
@@ -233,7 +272,19 @@ impl World {
             assert!(slice.len() <= super::journal::CHUNK);
             receiver.take(slice);
         }
+        let lost = std::mem::take(&mut receiver.lost);
+        assert!(lost.iter().all(|prefix| self.is_dirty(*prefix)), "{lost:?} lost by a refresh");
         out
+    }
+
+    /// Whether groups have still to look at what became of a destination.
+    fn is_dirty(&self, prefix: Prefix) -> bool {
+        let dest = match prefix {
+            Prefix::V4(prefix) => self.v4.lookup(&prefix),
+            Prefix::V6(prefix) => self.v6.lookup(&prefix),
+        };
+        let family = prefix.family();
+        dest.is_some_and(|dest| self.groups.iter().any(|group| group.is_dirty(family, dest)))
     }
 
     fn drain(&mut self) {
@@ -250,9 +301,16 @@ impl World {
         &self.receivers[&self.id(slot).unwrap()]
     }
 
+    /// The key of the group that the peer is in, or would be in.
+    fn key_of(&self, id: PeerId) -> GroupKey {
+        let group = self.groups.iter().find(|group| group.peers().any(|peer| peer == id));
+        group.map_or_else(|| key(target(self.peers.get(id).unwrap().kind)), |group| group.key().clone())
+    }
+
     /// What a peer must believe, from the table's best paths alone.
     fn expected(&self, id: PeerId) -> BTreeMap<Prefix, (Vec<u8>, IpAddr)> {
-        let target = target(self.peers.get(id).unwrap().kind);
+        let key = self.key_of(id);
+        let target = key.kind;
         let mut routes = BTreeMap::new();
         for prefix in self.prefixes() {
             let best = match prefix {
@@ -261,9 +319,9 @@ impl World {
             };
             let Some(best) = best.filter(|best| best.source != id) else { continue };
             let source = self.peers.get(best.source).unwrap();
-            if exportable(source.kind, target, true) && communities_allow(best.attrs.block(), target) {
-                let next_hop =
-                    key(target).next_hop(prefix.family(), source.kind, best.attrs.next_hop()).unwrap();
+            let passes = key.export == Policy::Accept && exportable(source.kind, target, true);
+            if passes && communities_allow(best.attrs.block(), target) {
+                let next_hop = key.next_hop(prefix.family(), source.kind, best.attrs.next_hop()).unwrap();
                 let rule = Rewrite {
                     target,
                     source: source.kind,
@@ -307,6 +365,7 @@ impl World {
         self.flush();
         for group in &self.groups {
             assert_eq!((group.tombstones(), group.queued_bytes()), (0, 0));
+            assert!(group.arrived.is_empty());
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::out::TargetKind;
 use crate::testing::info;
 use crate::{AttributeStore, NextHopSource, SourceKind};
 
+mod regroup;
+
 const UP: NextHopState = NextHopState::Reachable { metric: 10 };
 
 fn both() -> FamilySet {

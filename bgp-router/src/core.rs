@@ -8,7 +8,8 @@ use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
 use bgp_core::{Asn, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
 use bgp_rib::{
-    AttributeStore, Attrs, BestChange, FibChange, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch,
+    AttributeStore, Attrs, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig,
+    RibFamily, SourceKind, Watch,
 };
 use hashbrown::HashMap;
 
@@ -114,7 +115,8 @@ impl Core {
                 }
             }
             ToCore::Down(peer, _) => self.down(now, peer),
-            ToCore::Regroup(..) | ToCore::RefreshBegins(..) | ToCore::RefreshEnds(..) => {}
+            ToCore::Regroup(peer, change) => self.regroup(now, peer, *change),
+            ToCore::RefreshBegins(..) | ToCore::RefreshEnds(..) => {}
         }
     }
 
@@ -178,6 +180,15 @@ impl Core {
             self.sessions.remove(&peer.slot);
             self.propagation.forget(peer);
             self.rib.peer_down(now, peer);
+        }
+    }
+
+    /// A session that would have to be negotiated anew for a change is.
+    fn regroup(&mut self, now: Instant, peer: PeerId, (group, kind): (GroupKey, SourceKind)) {
+        if self.session(peer).is_some() && !self.rib.regroup(now, peer, group, kind) {
+            let notification = Notification::cease(cease::CONFIGURATION_CHANGE, "");
+            self.down(now, peer);
+            self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
         }
     }
 
@@ -407,10 +418,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use bgp_core::{Asn, ClusterId};
-    use bgp_rib::{
-        DecisionConfig, ExportContext, GroupKey, GroupLimits, NextHopSource, PeerInfo, PeerUp, SourceKind,
-        TargetKind,
-    };
+    use bgp_rib::{DecisionConfig, ExportContext, GroupLimits, NextHopSource, PeerInfo, PeerUp, TargetKind};
 
     use super::*;
 
@@ -456,5 +464,19 @@ mod tests {
         assert_eq!(core.duplicate_router_ids(), [(RouterId(7), peers)]);
         core.handle(Instant::ZERO, ToCore::Down(PeerId { slot: 1, generation: 1 }, None));
         assert_eq!(core.duplicate_router_ids(), []);
+    }
+
+    #[test]
+    fn a_change_of_group_keeps_the_session_unless_it_has_to_be_negotiated() {
+        let mut core = core();
+        core.handle(Instant::ZERO, up(1, 7, Family::IPV4_UNICAST));
+        let id = PeerId { slot: 1, generation: 1 };
+        let regroup = |group| ToCore::Regroup(id, Box::new((group, SourceKind::Client)));
+        let group = GroupKey::new(TargetKind::Client, FamilySet::EMPTY.with(Family::IPV4_UNICAST));
+        core.handle(Instant::ZERO, regroup(GroupKey { draining: true, ..group.clone() }));
+        assert!(core.poll().is_none() && core.rib().groups().all(|group| group.key().draining));
+        core.handle(Instant::ZERO, regroup(GroupKey { families: FamilySet::EMPTY, ..group }));
+        assert!(matches!(core.poll(), Some(CoreOutput::Peer(ToPeer::Reset(peer, _))) if peer == id));
+        assert_eq!(core.rib().groups().count(), 0);
     }
 }

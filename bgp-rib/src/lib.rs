@@ -102,7 +102,8 @@ pub use fib::FibChange;
 pub use filter::{Filter, Policy};
 pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 pub use out::{
-    Advertise, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, NextHopRule, TargetKind,
+    Advertise, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, LoadSharing, NextHopRule,
+    SentPath, TargetKind,
 };
 pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};

@@ -77,7 +77,7 @@ impl Rib {
             peers: Peers::new(local_as, router_id),
             families: Families::new(config.seed, config.fib),
             next_hops: NextHops::new(config.next_hops, config.seed),
-            groups: Groups::new(config.export, config.limits, config.seed),
+            groups: Groups::new(&config),
             tidy_at: None,
             config,
         }

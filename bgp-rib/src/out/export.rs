@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use bgp_core::wire::{Attributes, code};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
 
+use crate::decision::DecisionConfig;
 use crate::filter::Policy;
 use crate::peer::SourceKind;
 
@@ -31,7 +32,7 @@ pub enum Advertise {
     BestExternal,
     /// The best one and those that share the load with it. With ADD-PATH only.
     Ecmp,
-    /// The best ones, so many at most. With ADD-PATH only.
+    /// The best of those that may go, so many at most. With ADD-PATH only.
     Count(NonZeroU16),
     /// All. With ADD-PATH only.
     All,
@@ -97,6 +98,22 @@ pub struct ExportContext {
     pub router_id: RouterId,
     /// Our cluster, if we reflect routes (RFC 4456).
     pub cluster_id: Option<ClusterId>,
+}
+
+/// Which paths share the load to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadSharing {
+    /// How MULTI_EXIT_DISC is treated.
+    pub decision: DecisionConfig,
+    /// How many at most.
+    pub max: usize,
+}
+
+impl Default for LoadSharing {
+    /// None but the best.
+    fn default() -> LoadSharing {
+        LoadSharing { decision: DecisionConfig::default(), max: 1 }
+    }
 }
 
 /// Whether a route from `source` goes to `target` (RFC 4271 section 9.2, RFC 4456 section 6).
@@ -179,6 +196,16 @@ impl GroupKey {
         (self.is_external(), self.draining) == (other.is_external(), other.draining)
             && self.long_lived.contains(family) == other.long_lived.contains(family)
             && self.next_hop(family, source, received) == other.next_hop(family, source, received)
+    }
+
+    /// Whether what goes out in a family depends on other paths than the best.
+    #[must_use]
+    pub fn looks_beyond_best(&self, family: Family) -> bool {
+        match self.advertise {
+            Advertise::Best => false,
+            Advertise::BestExternal => true,
+            Advertise::Ecmp | Advertise::Count(_) | Advertise::All => self.add_path.contains(family),
+        }
     }
 
     /// The next hop that goes out with a route that came with `received`; `None` if our own address is needed and

@@ -15,7 +15,8 @@ use super::TablesMut;
 use super::export::GroupKey;
 use super::journal::{Audience, Sequence};
 use super::pack::all_but;
-use super::records::{Record, Records, Slot};
+use super::records::Records;
+use super::slots::{Record, Slot};
 use crate::peer::{PeerId, Peers};
 use crate::table::DestId;
 
@@ -73,9 +74,8 @@ pub(crate) fn slots_of<F: AddressFamily>(records: &Records<F>, older: Option<&Sn
     let end = records.len().max(older.last().map_or(0, |(dest, ..)| dest.index() + 1));
     for dest in (0..end).map(DestId::from_index) {
         let held = take_dest(&mut older, dest);
-        let own = slots_at(records, dest).filter(|(_, slot)| slot.changed().is_some());
         let first = slots.len();
-        slots.extend(own.map(|(path_id, slot)| (dest, path_id, slot.clone())));
+        slots.extend(records.slots(dest).map(|(out, slot)| (dest, out.id, slot.clone())));
         for (_, path_id, slot) in held {
             if !slots.iter().skip(first).any(|(_, other, _)| other == path_id) {
                 slots.push((dest, *path_id, slot.clone()));
@@ -84,14 +84,6 @@ pub(crate) fn slots_of<F: AddressFamily>(records: &Records<F>, older: Option<&Sn
     }
     slots.shrink_to_fit();
     slots
-}
-
-/// The slots of a destination.
-pub(crate) fn slots_at<F: AddressFamily>(
-    records: &Records<F>,
-    dest: DestId,
-) -> impl Iterator<Item = (PathId, &Slot)> {
-    std::iter::once((PathId::default(), records.get(dest)))
 }
 
 /// Takes the slots of a destination from the front.
@@ -135,7 +127,7 @@ impl Held {
         peers: &Peers,
     ) -> bool {
         !self.again.contains(family)
-            && peers.get(record.source).is_some_and(|source| {
+            && peers.slot(record.source.slot).is_some_and(|source| {
                 self.snapshot.key.writes_like(key, family, source.kind, record.attrs.next_hop())
             })
     }
@@ -167,7 +159,7 @@ impl<'a> Known<'a> {
     pub(crate) fn is_at(self, peer: PeerId) -> bool {
         match self {
             Known::Nothing => false,
-            Known::Route(record) => record.source != peer,
+            Known::Route(record) => record.source.slot != peer.slot,
             Known::Maybe => true,
         }
     }

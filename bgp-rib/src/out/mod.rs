@@ -12,6 +12,7 @@
 //! bytes go out as shared slices.
 
 mod as_path;
+mod choice;
 mod export;
 mod exporter;
 mod flush;
@@ -22,6 +23,7 @@ mod pack;
 mod records;
 mod resync;
 mod rewrite;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod transmit;
@@ -32,10 +34,10 @@ use crate::peer::Peers;
 use crate::table::Table;
 
 pub use export::{
-    Advertise, ExportContext, GroupKey, NextHopRule, TargetKind, communities_allow, exportable,
+    Advertise, ExportContext, GroupKey, LoadSharing, NextHopRule, TargetKind, communities_allow, exportable,
 };
 pub use exporter::ExportCounters;
-pub use group::{Group, GroupLimits, Lag};
+pub use group::{Group, GroupLimits, Lag, SentPath};
 pub use journal::{Audience, Sequence};
 
 /// What a group reads when a peer is sent something.

@@ -17,10 +17,11 @@ use bgp_core::{AddressFamily, Family, FamilySet, PathId};
 
 use super::export::GroupKey;
 use super::exporter::Exporter;
-use super::held::{Held, HeldSlot, Known, Snapshot, slots_at, take_dest};
+use super::held::{Held, HeldSlot, Known, Snapshot, take_dest};
 use super::journal::{Audience, Journal, Sequence};
 use super::pack::{Batch, Packed, Sink};
-use super::records::{Record, Records, Slot};
+use super::records::Records;
+use super::slots::{Outbound, Record, Slot};
 use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
 
@@ -161,7 +162,7 @@ pub(crate) struct Window<'a> {
     pub(crate) holds: &'a Holds,
     pub(crate) upto: Sequence,
     pub(crate) from: DestId,
-    /// How many at most.
+    /// How many at most; those of one destination are not parted.
     pub(crate) changes: usize,
     pub(crate) peers: &'a Peers,
     pub(crate) exporter: &'a mut Exporter,
@@ -188,8 +189,8 @@ impl Window<'_> {
             let dest = at;
             at = at.next();
             let held = take_dest(&mut held, dest);
-            for (_, slot, known) in slots_and_known(records, dest, self.holds, held) {
-                if let Some(added) = self.add::<F>(dest, slot, known, &is_reader) {
+            for (out, slot, known) in slots_and_known(records, dest, self.holds, held) {
+                if let Some(added) = self.add::<F>(out, slot, known, &is_reader) {
                     changes += 1;
                     bytes += 1 + usize::from(F::MAX_LEN / 8) + added;
                 }
@@ -199,14 +200,14 @@ impl Window<'_> {
         (at < end).then_some(at)
     }
 
-    /// Puts one slot of a destination into the batch, if its readers need it; returns the bytes of its attributes, if
+    /// Puts one path into the batch, if its readers need it; returns the bytes of its attributes, if
     /// they are new to the window.
     ///
     /// What changed after `upto` is announced by the journal. It is taken back here all the same: the journal only
     /// takes back what its own entries tell of, not what a reader holds from before.
     fn add<F: AddressFamily>(
         &mut self,
-        dest: DestId,
+        out: Outbound,
         slot: &Slot,
         known: Known<'_>,
         is_reader: impl Fn(PeerId) -> bool,
@@ -215,16 +216,16 @@ impl Window<'_> {
             Slot::Sent(record) => {
                 let is_back_at_its_source = is_reader(record.source) && known.is_at(record.source);
                 if is_back_at_its_source {
-                    self.batch.withdraw(dest, Audience::Only(record.source));
+                    self.batch.withdraw(out, Audience::Only(record.source));
                 }
                 if record.changed < self.upto && !(known.is(record) && self.writes_the_same::<F>(record)) {
-                    let is_new = self.batch.announce(dest, &record.attrs, record.source);
+                    let is_new = self.batch.announce(out, &record.attrs, record.source);
                     return Some(if is_new { record.attrs.block().len() } else { 0 });
                 }
                 is_back_at_its_source.then_some(0)
             }
             Slot::Unsent(_) => {
-                self.batch.withdraw(dest, known.holders(is_reader)?);
+                self.batch.withdraw(out, known.holders(is_reader)?);
                 Some(0)
             }
         }
@@ -245,21 +246,20 @@ fn slots_and_known<'a, F: AddressFamily>(
     dest: DestId,
     holds: &'a Holds,
     held: &'a [HeldSlot],
-) -> impl Iterator<Item = (PathId, &'a Slot, Known<'a>)> {
-    let known = move |slot: &'a Slot, path_id: PathId| match holds {
+) -> impl Iterator<Item = (Outbound, &'a Slot, Known<'a>)> {
+    let known = move |slot: &'a Slot, id: PathId| match holds {
         Holds::Nothing | Holds::All => Known::Nothing,
         Holds::Before(since) => Known::of(slot, Some(*since)),
         Holds::Other(other) => {
-            let old = held.iter().find(|(_, id, _)| *id == path_id);
+            let old = held.iter().find(|(_, old, _)| *old == id);
             old.map_or(Known::Nothing, |(.., old)| Known::of(old, other.before))
         }
     };
-    let own = slots_at(records, dest).map(move |(path_id, slot)| (path_id, slot, known(slot, path_id)));
-    let is_gone = move |path_id: PathId| slots_at(records, dest).all(|(own, _)| own != path_id);
-    let gone = held.iter().filter(move |(_, path_id, _)| is_gone(*path_id));
-    own.chain(
-        gone.map(move |(_, path_id, _)| {
-            (*path_id, &Slot::Unsent(None), known(&Slot::Unsent(None), *path_id))
-        }),
-    )
+    let own = records.slots(dest).map(move |(out, slot)| (out, slot, known(slot, out.id)));
+    let is_gone = move |id: PathId| records.slots(dest).all(|(out, _)| out.id != id);
+    let gone = held.iter().filter(move |(_, id, _)| is_gone(*id)).map(move |(_, id, old)| {
+        let (out, slot) = records.get(dest, *id);
+        (out, slot, known(old, *id))
+    });
+    own.chain(gone)
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bgp_core::{Family, FamilySet, Instant};
 use bytes::Bytes;
 
-use crate::out::{ExportContext, Group, GroupKey, GroupLimits, Tables, TablesMut};
+use super::RibConfig;
+use crate::out::{ExportContext, Group, GroupKey, GroupLimits, LoadSharing, Tables, TablesMut};
 use crate::peer::PeerId;
 use crate::table::{Change, DestId};
 
@@ -23,6 +24,7 @@ struct Member {
 pub(super) struct Groups {
     context: ExportContext,
     limits: GroupLimits,
+    sharing: LoadSharing,
     seed: u64,
     groups: BTreeMap<GroupId, Group>,
     next_id: GroupId,
@@ -33,11 +35,12 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn new(context: ExportContext, limits: GroupLimits, seed: u64) -> Groups {
+    pub(super) fn new(config: &RibConfig) -> Groups {
         Groups {
-            context,
-            limits,
-            seed,
+            context: config.export,
+            limits: config.limits,
+            sharing: LoadSharing { decision: config.decision, max: config.multipath },
+            seed: config.seed,
             groups: BTreeMap::new(),
             next_id: 0,
             members: BTreeMap::new(),
@@ -60,7 +63,8 @@ impl Groups {
             return *id;
         }
         self.next_id += 1;
-        let mut group = Group::new(key, self.context, self.limits, self.seed);
+        let group = Group::new(key, self.context, self.limits, self.seed);
+        let mut group = group.with_load_sharing(self.sharing);
         group.hold_end_of_rib(self.holds_end_of_rib);
         self.groups.insert(self.next_id, group);
         self.next_id
@@ -98,12 +102,17 @@ impl Groups {
         }
     }
 
-    /// Tells the groups that the best path changed, if it did.
+    /// Tells the groups that look at what changed, if something did.
     pub(super) fn mark(&mut self, now: Instant, family: Family, dest: DestId, change: Change) {
-        if change == Change::Best {
-            let concerned = self.groups.values_mut().filter(|group| group.key().families.contains(family));
-            concerned.for_each(|group| group.mark(now, family, dest));
+        if change == Change::Unchanged {
+            return;
         }
+        let looks = |key: &GroupKey| change == Change::Best || key.looks_beyond_best(family);
+        let concerned = self.groups.values_mut().filter(|group| {
+            let key = group.key();
+            key.families.contains(family) && looks(key)
+        });
+        concerned.for_each(|group| group.mark(now, family, dest));
     }
 
     pub(super) fn is_dirty(&self, family: Family, dest: DestId) -> bool {
@@ -196,6 +205,105 @@ impl Member {
     fn name(&mut self, peer: PeerId, ready: &mut VecDeque<PeerId>) {
         if !std::mem::replace(&mut self.named, true) {
             ready.push_back(peer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bgp_core::{AddressFamily, Asn, ClusterId, PathId, PeerKind, Prefix, RouterId, V4};
+
+    use super::*;
+    use crate::rib::{PeerUp, Rib};
+    use crate::testing::{info, prefix};
+    use crate::{Advertise, AttributeStore, DecisionConfig, NextHopSource, Summary, TargetKind};
+
+    const NOW: Instant = Instant::ZERO;
+
+    /// A RIB in which client 5 is sent what its key says, and client 6 announces several paths to one destination.
+    struct World {
+        rib: Rib,
+        store: AttributeStore,
+    }
+
+    impl World {
+        fn new(advertise: Advertise, add_path: FamilySet) -> World {
+            let export = ExportContext {
+                local_as: Asn(64512),
+                router_id: RouterId(1),
+                cluster_id: Some(ClusterId(1)),
+            };
+            let mut rib = Rib::new(RibConfig {
+                decision: DecisionConfig::default(),
+                multipath: 2,
+                next_hops: NextHopSource::Assume,
+                export,
+                limits: GroupLimits::default(),
+                fib: false,
+                seed: 1,
+            });
+            let plain = GroupKey::new(TargetKind::Client, FamilySet::EMPTY.with(V4::FAMILY));
+            let group = GroupKey { advertise, add_path, ..plain.clone() };
+            rib.peer_up(NOW, PeerUp { info: info(5, 1), group });
+            rib.peer_up(NOW, PeerUp { info: info(6, 1), group: plain });
+            World { rib, store: AttributeStore::new(1) }
+        }
+
+        /// The lower its id, the better a path is.
+        fn announce(&mut self, path_id: u32, next_hop: &str) {
+            let next_hop = next_hop.parse().unwrap();
+            let attrs = self.store.insert(PeerKind::Internal, next_hop, &[], Summary::default());
+            self.rib.announce::<V4>(NOW, info(6, 1).id, prefix(1), PathId(path_id), attrs);
+        }
+
+        fn flush(&mut self) {
+            if let Some(at) = self.rib.next_flush() {
+                self.rib.handle_timeout(at);
+            }
+        }
+
+        fn route(&self) -> crate::RouteView<'_> {
+            self.rib.route(Prefix::from(prefix(1))).unwrap()
+        }
+
+        /// The next hops of the paths that client 5 is sent.
+        fn sent(&self) -> Vec<String> {
+            let (peer, route) = (info(5, 1).id, self.route());
+            assert!(self.rib.advertises(peer, &route));
+            self.rib.sent_paths(peer, &route).map(|path| path.attrs.next_hop().to_string()).collect()
+        }
+    }
+
+    fn v4() -> FamilySet {
+        FamilySet::EMPTY.with(V4::FAMILY)
+    }
+
+    #[test]
+    fn groups_that_look_beyond_the_best_path_are_told_when_others_change() {
+        for advertise in [Advertise::All, Advertise::Ecmp] {
+            let mut world = World::new(advertise, v4());
+            world.announce(1, "192.0.2.1");
+            world.announce(2, "192.0.2.2");
+            world.flush();
+            assert_eq!(world.sent(), ["192.0.2.1", "192.0.2.2"]);
+            world.announce(2, "192.0.2.9");
+            world.flush();
+            assert_eq!(world.sent(), ["192.0.2.1", "192.0.2.9"], "{advertise:?}");
+        }
+    }
+
+    #[test]
+    fn groups_that_take_the_best_path_are_not_told_when_others_change() {
+        for (advertise, add_path) in
+            [(Advertise::Best, FamilySet::EMPTY), (Advertise::Best, v4()), (Advertise::All, FamilySet::EMPTY)]
+        {
+            let mut world = World::new(advertise, add_path);
+            world.announce(1, "192.0.2.1");
+            world.flush();
+            world.announce(2, "192.0.2.2");
+            let dest = world.route().dest;
+            assert!(!world.rib.groups.is_dirty(V4::FAMILY, dest));
+            assert_eq!(world.sent(), ["192.0.2.1"]);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who is sent what when routes move between sources.
 
 use super::*;
+use crate::filter::Policy;
 
 /// Clients 5, 6 and 7, past their End-of-RIB.
 fn three_clients() -> World {

@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::random::{Event, SLOTS, any_event};
+use super::random::{Event, SLOTS, any_event, keys};
 use super::*;
 use crate::NextHopRule;
+use crate::filter::Policy;
 
 const SHORT: GroupLimits = GroupLimits { journal: 2000, tombstones: 1 << 20, window: 10 };
 
@@ -19,18 +20,22 @@ impl World {
             return;
         }
         let Some(moving) = self.groups[from].depart(id) else { return };
-        let to = self.groups.iter().position(|group| *group.key() == key).unwrap_or_else(|| {
-            let mut group = Group::new(key, CONTEXT, self.groups[0].limits, 1);
-            group.hold_end_of_rib(self.groups[0].holds_end_of_rib);
-            self.groups.push(group);
-            self.groups.len() - 1
-        });
+        let known = self.groups.iter().position(|group| *group.key() == key);
+        let to = known.unwrap_or_else(|| self.found(key));
         let mut tables = TablesMut { v4: &mut self.v4, v6: &mut self.v6, peers: &self.peers };
         self.groups[to].arrive(self.now, id, moving, &mut tables);
-        // The first three are those that peers join.
-        if from >= 3 && self.groups[from].is_empty() {
+        if from >= self.kept && self.groups[from].is_empty() {
             self.groups.remove(from).close(&mut tables);
+            self.named.remove(from);
         }
+    }
+
+    fn found(&mut self, key: GroupKey) -> usize {
+        let mut group = Group::new(key, CONTEXT, self.groups[0].limits, 1).with_load_sharing(SHARING);
+        group.hold_end_of_rib(self.groups[0].holds_end_of_rib);
+        self.groups.push(group);
+        self.named.push(BTreeMap::new());
+        self.groups.len() - 1
     }
 
     fn set_kind(&mut self, id: PeerId, target: TargetKind) {
@@ -44,11 +49,8 @@ impl World {
         }
         self.peers.set_kind(id, kind);
         for prefix in self.prefixes() {
-            let dest = match prefix {
-                Prefix::V4(prefix) => self.v4.lookup(&prefix),
-                Prefix::V6(prefix) => self.v6.lookup(&prefix),
-            };
-            self.groups.iter_mut().for_each(|group| group.mark(self.now, prefix.family(), dest.unwrap()));
+            let dest = self.dest(prefix).unwrap();
+            self.mark(prefix, dest, Change::Best);
         }
     }
 
@@ -359,26 +361,27 @@ fn any_step() -> impl Strategy<Value = Step> {
     let family = prop_oneof![Just(V4::FAMILY), Just(V6::FAMILY)];
     prop_oneof![
         12 => any_event().prop_map(Step::Happens),
-        3 => (slot(), 0..6_usize).prop_map(|(slot, to)| Step::Regroup(slot, to)),
-        1 => (0..6_usize).prop_map(Step::Reload),
+        3 => (slot(), 0..8_usize).prop_map(|(slot, to)| Step::Regroup(slot, to)),
+        1 => (0..8_usize).prop_map(Step::Reload),
         2 => (slot(), family, any::<bool>()).prop_map(|(s, f, marked)| Step::Refresh(s, f, marked)),
         1 => any::<bool>().prop_map(Step::Hold),
     ]
 }
 
 /// Where a peer can go.
-fn destination(slot: u32, to: usize) -> GroupKey {
-    let kind = match (slot, to) {
-        (1 | 2, _) => TargetKind::External,
-        (_, 0 | 2 | 4) => TargetKind::Client,
-        _ => TargetKind::Internal,
-    };
+fn destination(from: &GroupKey, to: usize) -> GroupKey {
     let set = NextHopRule::Set { v4: Some([10, 7, 7, 7].into()), v6: None };
-    match to / 2 {
-        0 => key(kind),
-        1 => GroupKey { export: Policy::Reject, ..key(kind) },
-        _ if kind == TargetKind::Internal => GroupKey { next_hop: set, ..key(kind) },
-        _ => GroupKey { next_hop: NextHopRule::OwnForExternal, ..key(kind) },
+    let old = || GroupKey { next_hop: NextHopRule::Auto, export: Policy::Accept, ..from.clone() };
+    let inside = |kind| if from.kind == TargetKind::External { TargetKind::External } else { kind };
+    match to {
+        0 => old(),
+        1 => GroupKey { export: Policy::Reject, ..old() },
+        2 => GroupKey { next_hop: NextHopRule::OwnForExternal, ..old() },
+        3 => GroupKey { next_hop: set, ..old() },
+        4 => GroupKey { kind: inside(TargetKind::Client), ..old() },
+        5 => GroupKey { kind: inside(TargetKind::Internal), ..old() },
+        6 => GroupKey { advertise: Advertise::Best, ..old() },
+        _ => GroupKey { advertise: Advertise::All, ..old() },
     }
 }
 
@@ -386,8 +389,8 @@ impl World {
     fn step(&mut self, step: Step) {
         match step {
             Step::Happens(event) => self.happen(event),
-            Step::Regroup(slot, to) => self.regroup(slot, destination(slot, to)),
-            Step::Reload(to) => (1..=SLOTS).for_each(|slot| self.regroup(slot, destination(slot, to))),
+            Step::Regroup(slot, to) => self.change(slot, to),
+            Step::Reload(to) => (1..=SLOTS).for_each(|slot| self.change(slot, to)),
             Step::Refresh(slot, family, marked) => {
                 let Some(id) = self.id(slot) else { return };
                 self.groups.iter_mut().for_each(|group| group.refresh(id, family, marked));
@@ -395,10 +398,15 @@ impl World {
             Step::Hold(hold) => self.hold_end_of_rib(hold),
         }
     }
+
+    fn change(&mut self, slot: u32, to: usize) {
+        let key = self.id(slot).and_then(|id| self.key_of(id));
+        key.into_iter().for_each(|key| self.regroup(slot, destination(&key, to)));
+    }
 }
 
 fn run(limits: GroupLimits, steps: Vec<Step>) {
-    let mut world = World::new(&[TargetKind::External, TargetKind::Internal, TargetKind::Client], limits);
+    let mut world = World::with_keys(keys(), limits);
     for step in steps {
         world.step(step);
     }
@@ -407,7 +415,7 @@ fn run(limits: GroupLimits, steps: Vec<Step>) {
     for slot in 0..=SLOTS {
         world.down(slot);
         for prefix in world.prefixes() {
-            world.withdraw(slot, prefix);
+            world.withdraw_all(slot, prefix);
         }
     }
     world.check_after_resets();

@@ -1,5 +1,6 @@
 //! The whole RIB behind one face: who drives it passes in what sessions and the network say, and polls what comes out.
 
+mod explain;
 mod follow;
 mod groups;
 mod views;
@@ -21,6 +22,7 @@ use crate::peer::{PeerId, PeerInfo, Peers};
 use crate::table::{Change, DestId};
 use groups::Groups;
 
+pub use explain::ExportExplanation;
 pub use follow::BestChange;
 pub use views::{MemoryUse, PathView, PeerCounts, RouteView};
 

@@ -12,6 +12,7 @@
 //! bytes go out as shared slices.
 
 mod as_path;
+mod explain;
 mod export;
 mod exporter;
 mod flush;
@@ -30,6 +31,7 @@ use bgp_core::{V4, V6};
 use crate::peer::Peers;
 use crate::table::Table;
 
+pub use explain::{ExportCheck, PathExport, SentRoute, explain_export};
 pub use export::{
     Advertise, ExportContext, GroupKey, NextHopRule, TargetKind, communities_allow, exportable,
 };

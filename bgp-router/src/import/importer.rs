@@ -129,6 +129,7 @@ impl Importer {
         } else {
             return None;
         }
+        judge.clear();
         Some(batch)
     }
 
@@ -153,6 +154,7 @@ impl Importer {
             }
             _ => {}
         }
+        judge.clear();
     }
 
     /// Adds the routes of one UPDATE to `batch`.
@@ -166,6 +168,7 @@ impl Importer {
             Err(_) => Treatment::ResetSession,
         };
         self.counters.count_malformed(worst);
+        self.judge.clear();
         outcome
     }
 
@@ -259,7 +262,8 @@ impl Importer {
         let Importer { judge, adj_rib_in, counters, .. } = self;
         counters.count_announced(F::INDEX, nlri.clone().count());
         let Some(attrs) = attrs else { return self.remove(nlri, batch) };
-        let common = judge.common(attrs);
+        let Some((_, first)) = nlri.clone().next() else { return };
+        let common = judge.common(first.into(), attrs);
         let mut out = Changes::<F>::new(batch, counters);
         for (path_id, prefix) in nlri {
             let verdict = judge.one(&common, prefix.into(), attrs);

@@ -142,7 +142,14 @@ impl Importer {
         }
     }
 
-    /// The answer has ended: what has not come again is withdrawn.
+    /// The peer says that it has sent the whole answer.
+    pub fn answer_is_complete(&mut self, family: Family) {
+        if let Some(kept) = &mut self.adj_rib_in {
+            kept.is_complete(family);
+        }
+    }
+
+    /// The answer has ended, or takes too long: what has not come again is withdrawn.
     pub fn refresh_ends(&mut self, family: Family, batch: &mut Batch) {
         let (judge, counters) = (&mut self.judge, &mut self.counters);
         match (&mut self.adj_rib_in, family) {

@@ -137,7 +137,7 @@ fn explain<F: AddressFamily>(
     };
     let blocker = decided.as_ref().err().copied();
     let asked = blocker.is_none_or(|blocker| blocker >= ExportCheck::Policy);
-    let terms = match (key.export.filter(), peers.get(path.source)) {
+    let terms = match (key.export.filter(), peers.source(path.source)) {
         (Some(filter), Some(source)) if asked => {
             filter.explain(&Route { prefix: prefix.into(), attrs: &path.attrs, source: source.kind })
         }

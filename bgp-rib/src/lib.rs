@@ -103,12 +103,13 @@ pub use fib::FibChange;
 pub use filter::{Filter, Policy};
 pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 pub use out::{
-    Advertise, ExportCheck, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, NextHopRule,
-    PathExport, SentRoute, TargetKind,
+    Advertise, ExportCheck, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, LoadSharing,
+    NextHopRule, PathExport, SentPath, SentRoute, TargetKind,
 };
 pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};
 pub use rib::{
-    BestChange, ExportExplanation, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView,
+    Aggregate, BestChange, ExportExplanation, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig,
+    RouteView,
 };
 pub use table::{Change, DestId, Outcome, Table};

@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgp_core::wire::{Community, encode};
-use bgp_core::{AddressFamily, Family};
+use bgp_core::{AddressFamily, Family, PathId};
 
 use super::explain::ExportCheck;
 use super::export::{ExportContext, GroupKey, TargetKind, communities_allow, exportable};
 use super::journal::CHUNK;
 use super::rewrite::{Rewrite, Rewriter};
+use super::slots::Outbound;
 use crate::attributes::Attrs;
 use crate::filter::{Change, Direction, Edit, Edits, FilterRun, Route, Verdict};
 use crate::path::Path;
 use crate::peer::{PeerId, Peers, SourceKind};
-use crate::table::{DestId, Table};
+use crate::table::Table;
 
 /// What a group has written, and what it could not send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,11 +38,6 @@ const MP_OVERHEAD: usize = 4 + 3 + 1 + 16 + 1;
 /// The octets of a message that attributes and destinations cannot have.
 fn overhead<F: AddressFamily>() -> usize {
     if F::FAMILY == Family::IPV4_UNICAST { UPDATE_OVERHEAD } else { UPDATE_OVERHEAD + MP_OVERHEAD }
-}
-
-/// The longest destination on the wire, in octets.
-fn longest<F: AddressFamily>() -> usize {
-    1 + usize::from(F::MAX_LEN / 8)
 }
 
 /// What we change of routes whatever the filter says, each under a bit of [`Edits::own`].
@@ -74,17 +70,13 @@ impl OwnEdits {
     }
 }
 
-/// Whether the path is kept long after its session ended (RFC 9494).
-fn is_long_lived(_path: &Path) -> bool {
-    false
-}
-
 /// A decision, and all that it depends on beside the group and the peers.
 #[derive(Debug)]
 struct Decision {
     family: Family,
     attrs: Attrs,
     source: PeerId,
+    /// As [`Path::is_least_preferred`] says.
     long_lived: bool,
     /// What the filter said, if it looks at the destination.
     by_prefix: Option<Verdict>,
@@ -95,7 +87,7 @@ struct Decision {
 impl Decision {
     fn holds_for(&self, family: Family, path: &Path, by_prefix: Option<Verdict>) -> bool {
         let own = (self.family, &self.attrs, self.source, self.long_lived, self.by_prefix);
-        own == (family, &path.attrs, path.source, is_long_lived(path), by_prefix)
+        own == (family, &path.attrs, path.source, path.is_least_preferred(), by_prefix)
     }
 }
 
@@ -134,6 +126,27 @@ impl Exporter {
         }
     }
 
+    pub(crate) fn key(&self) -> &GroupKey {
+        &self.key
+    }
+
+    /// Whether several paths to a destination go out.
+    pub(crate) fn is_add_path<F: AddressFamily>(&self) -> bool {
+        self.key.add_path.contains(F::FAMILY)
+    }
+
+    /// Whether routes of this source may go to the group's peers, by what both are to us.
+    pub(crate) fn may_pass(&self, peers: &Peers, source: PeerId) -> bool {
+        let reflect = self.context.cluster_id.is_some();
+        peers.source(source).is_some_and(|source| exportable(source.kind, self.key.kind, reflect))
+    }
+
+    /// The longest destination on the wire, in octets.
+    fn longest<F: AddressFamily>(&self) -> usize {
+        let path_id = if self.is_add_path::<F>() { size_of::<PathId>() } else { 0 };
+        path_id + 1 + usize::from(F::MAX_LEN / 8)
+    }
+
     /// The attributes with which a path goes out to this group, before they are written for it; `None` if it does not.
     pub(crate) fn outgoing<'a, F: AddressFamily>(
         &mut self,
@@ -141,7 +154,7 @@ impl Exporter {
         prefix: F::Prefix,
         path: &'a Path,
     ) -> Option<Cow<'a, Attrs>> {
-        let by_prefix = match peers.get(path.source) {
+        let by_prefix = match peers.source(path.source) {
             Some(source) if self.looks_at_prefix => Some(self.judge::<F>(source.kind, prefix, path)),
             _ => None,
         };
@@ -152,7 +165,7 @@ impl Exporter {
                 family: F::FAMILY,
                 attrs: path.attrs.clone(),
                 source: path.source,
-                long_lived: is_long_lived(path),
+                long_lived: path.is_least_preferred(),
                 by_prefix,
                 outcome: decided.ok(),
             });
@@ -186,11 +199,10 @@ impl Exporter {
         by_prefix: Option<Verdict>,
     ) -> Result<Attrs, ExportCheck> {
         let pass = |passes: bool, check| if passes { Ok(()) } else { Err(check) };
-        let source = peers.get(path.source).ok_or(ExportCheck::Source)?.kind;
-        let reflect = self.context.cluster_id.is_some();
-        pass(exportable(source, self.key.kind, reflect), ExportCheck::Reflection)?;
+        let source = peers.source(path.source).ok_or(ExportCheck::Source)?.kind;
+        pass(self.may_pass(peers, path.source), ExportCheck::Reflection)?;
         pass(communities_allow(path.attrs.block(), self.key.kind), ExportCheck::Communities)?;
-        let long_lived = is_long_lived(path) || path.attrs.summary().llgr_stale;
+        let long_lived = path.is_least_preferred();
         pass(!long_lived || self.key.long_lived.contains(F::FAMILY), ExportCheck::LongLived)?;
         let verdict = by_prefix.unwrap_or_else(|| self.judge::<F>(source, prefix, path));
         pass(verdict.accept, ExportCheck::Policy)?;
@@ -214,7 +226,7 @@ impl Exporter {
     }
 
     fn fits<F: AddressFamily>(&mut self, peers: &Peers, attrs: &Attrs, source: PeerId) -> bool {
-        let room = self.room::<F>().saturating_sub(longest::<F>());
+        let room = self.room::<F>().saturating_sub(self.longest::<F>());
         // AS_PATH may be there twice for a two-octet peer; all else that is added is short.
         let at_most = attrs.block().len() * 2 + 64;
         at_most <= room || (self.prepare::<F>(peers, attrs, source) && self.block.len() <= room)
@@ -233,7 +245,7 @@ impl Exporter {
     /// Rewrites the attributes of the announcements that follow; `false` if the source is gone: then the change that
     /// takes its routes back is on its way.
     pub(crate) fn prepare<F: AddressFamily>(&mut self, peers: &Peers, attrs: &Attrs, source: PeerId) -> bool {
-        let Some(source) = peers.get(source) else { return false };
+        let Some(source) = peers.source(source) else { return false };
         let Some(next_hop) = self.key.next_hop_of(F::FAMILY, source.kind, attrs) else { return false };
         let rule = Rewrite {
             target: self.key.kind,
@@ -265,15 +277,15 @@ impl Exporter {
     }
 
     fn per_chunk<F: AddressFamily>(&self, attributes: usize) -> usize {
-        let per_message = self.room::<F>().saturating_sub(attributes) / longest::<F>();
+        let per_message = self.room::<F>().saturating_sub(attributes) / self.longest::<F>();
         let messages = CHUNK / (self.key.max_message_len as usize).max(1);
         (per_message * messages).max(1)
     }
 
-    /// The messages that announce `dests` with the attributes prepared.
-    pub(crate) fn announce<F: AddressFamily>(&mut self, table: &Table<F>, dests: &[DestId]) -> &[u8] {
+    /// The messages that announce `paths` with the attributes prepared.
+    pub(crate) fn announce<F: AddressFamily>(&mut self, table: &Table<F>, paths: &[Outbound]) -> &[u8] {
         self.messages.clear();
-        let prefixes = dests.iter().filter_map(|dest| table.prefix(*dest)).map(|prefix| (None, prefix));
+        let prefixes = nlri(table, paths, self.is_add_path::<F>());
         let max_len = self.key.max_message_len as usize;
         let written =
             encode::announce::<F>(&mut self.messages, max_len, &self.block, self.next_hop, prefixes);
@@ -281,13 +293,22 @@ impl Exporter {
         &self.messages
     }
 
-    /// The messages that withdraw `dests`.
-    pub(crate) fn withdraw<F: AddressFamily>(&mut self, table: &Table<F>, dests: &[DestId]) -> &[u8] {
+    /// The messages that withdraw `paths`.
+    pub(crate) fn withdraw<F: AddressFamily>(&mut self, table: &Table<F>, paths: &[Outbound]) -> &[u8] {
         self.messages.clear();
-        let prefixes = dests.iter().filter_map(|dest| table.prefix(*dest)).map(|prefix| (None, prefix));
+        let prefixes = nlri(table, paths, self.is_add_path::<F>());
         let max_len = self.key.max_message_len as usize;
         let written = encode::withdraw::<F>(&mut self.messages, max_len, prefixes);
         self.counters.messages += written as u64;
         &self.messages
     }
+}
+
+/// What stands for `paths` on the wire.
+fn nlri<F: AddressFamily>(
+    table: &Table<F>,
+    paths: &[Outbound],
+    add_path: bool,
+) -> impl Iterator<Item = (Option<PathId>, F::Prefix)> {
+    paths.iter().filter_map(move |out| Some((add_path.then_some(out.id), table.prefix(out.dest)?)))
 }

@@ -12,6 +12,7 @@
 //! bytes go out as shared slices.
 
 mod as_path;
+mod choice;
 mod explain;
 mod export;
 mod exporter;
@@ -22,6 +23,7 @@ mod pack;
 mod records;
 mod resync;
 mod rewrite;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod transmit;
@@ -29,14 +31,15 @@ mod transmit;
 use bgp_core::{V4, V6};
 
 use crate::peer::Peers;
+use crate::rib::Aggregates;
 use crate::table::Table;
 
-pub use explain::{ExportCheck, PathExport, SentRoute, explain_export};
+pub use explain::{ExportCheck, ExportView, PathExport, SentRoute};
 pub use export::{
-    Advertise, ExportContext, GroupKey, NextHopRule, TargetKind, communities_allow, exportable,
+    Advertise, ExportContext, GroupKey, LoadSharing, NextHopRule, TargetKind, communities_allow, exportable,
 };
 pub use exporter::ExportCounters;
-pub use group::{Group, GroupLimits, Lag};
+pub use group::{Group, GroupLimits, Lag, SentPath};
 pub use journal::{Audience, Sequence};
 
 /// What a group reads when a peer is sent something.
@@ -58,4 +61,6 @@ pub struct TablesMut<'a> {
     pub v6: &'a mut Table<V6>,
     /// The sources of the routes.
     pub peers: &'a Peers,
+    /// What stands for the routes inside it.
+    pub(crate) aggregates: Option<&'a Aggregates>,
 }

@@ -41,7 +41,7 @@ impl Peer {
     /// Treats the peer like this from now on. What its session agreed on stays until that ends; all else changes now,
     /// also for routes that are there: see [`Applied`].
     pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) -> Applied {
-        self.session.set_config(now, settings.session(&self.identity));
+        self.session.set_config(now, self.session_config(&settings));
         let limits = settings.limits != self.settings.limits;
         self.settings = settings;
         let mut applied = Applied::default();

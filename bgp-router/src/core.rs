@@ -197,6 +197,10 @@ impl Core {
 
     fn down(&mut self, now: Instant, peer: PeerId, retention: Option<&Retention>) {
         if self.session(peer).is_none() {
+            // Said again of a session that has ended, nothing is to be kept of it any longer.
+            if retention.is_none() && !self.sessions.contains_key(&peer.slot) {
+                self.drop_stale(now, peer.slot);
+            }
             return;
         }
         self.sessions.remove(&peer.slot);
@@ -379,11 +383,16 @@ impl Core {
         if let Some(id) = self.sessions.get(&slot).map(|session| session.id) {
             self.down(now, id, None);
         }
+        self.drop_stale(now, slot);
+        self.await_no_more(slot);
+        self.check_awaited(now);
+    }
+
+    /// The routes that a session which ended has left go now.
+    fn drop_stale(&mut self, now: Instant, slot: u32) {
         self.restarts.forget(slot);
         let left = self.rib.stale_families(slot);
         left.iter().for_each(|family| self.rib.sweep_stale(now, slot, family));
-        self.await_no_more(slot);
-        self.check_awaited(now);
     }
 
     /// When [`Core::handle_timeout`] is due.

@@ -44,7 +44,7 @@ pub struct ModelRoute {
 }
 
 /// The best route of each prefix of each router.
-pub type Tables = Vec<BTreeMap<Prefix, ModelRoute>>;
+type Tables = Vec<BTreeMap<Prefix, ModelRoute>>;
 
 /// Works out every table; `None` if the choices never settle.
 #[must_use]

@@ -39,11 +39,12 @@ pub fn advertised(world: &World, session: usize, end: usize, prefix: &Prefix, ra
     let goes = |path: &Held| outgoing(world, session, end, prefix, path).map(|route| (path.origin, route));
     let passing = || eligible.iter().filter_map(goes);
     let chosen: Vec<(Origin, Route)> = match (side.advertise, several) {
-        (Advertise::BestExternal, _) => passing().take(1).collect(),
-        (Advertise::All, true) => passing().collect(),
-        (Advertise::Count(count), true) => {
-            eligible.iter().take(count.get().into()).filter_map(goes).collect()
+        (Advertise::BestExternal, _) => {
+            let mut allowed = eligible.iter().filter(|path| may_pass(world, session, end, path));
+            allowed.next().and_then(goes).into_iter().collect()
         }
+        (Advertise::All, true) => passing().collect(),
+        (Advertise::Count(count), true) => passing().take(count.get().into()).collect(),
         (Advertise::Ecmp, true) => multipath(world, me, &eligible).iter().filter_map(goes).collect(),
         _ => eligible.iter().take(1).filter_map(goes).collect(),
     };
@@ -61,7 +62,7 @@ pub fn outgoing(world: &World, session: usize, end: usize, prefix: &Prefix, path
     let side = inputs.sides.get(end)?;
     let source = source_kind(world, inputs.end(end)?, path);
     let target = world.target_kind(session, end);
-    if !may_go(source, target, me.cluster.is_some()) || !communities_allow(&path.route, target) {
+    if !may_pass(world, session, end, path) || !communities_allow(&path.route, target) {
         return None;
     }
     let family = usize::from(matches!(prefix, Prefix::V6(_)));
@@ -85,6 +86,13 @@ pub fn outgoing(world: &World, session: usize, end: usize, prefix: &Prefix, path
         route.local_pref = route.local_pref.map(|_| 0);
     }
     Some(route)
+}
+
+/// Whether a path from who it came from may go over a session at all.
+fn may_pass(world: &World, session: usize, end: usize, path: &Held) -> bool {
+    let Some(number) = world.sessions.get(session).and_then(|s| s.end(end)) else { return false };
+    let reflector = world.routers.get(number).is_some_and(|me| me.cluster.is_some());
+    may_go(source_kind(world, number, path), world.target_kind(session, end), reflector)
 }
 
 /// RFC 4271 section 9.2, RFC 4456 section 6.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::Prefix;
 use bgp_core::fsm::ConnectionId;
+use bgp_core::{Instant, Prefix};
 use bgp_router::{Peer, Router};
 
 use super::Network;
@@ -127,20 +127,20 @@ impl Network {
     /// to tell another.
     #[must_use]
     pub fn is_quiet(&self, time: Duration) -> bool {
+        let since = |at: Instant| at + time <= self.now;
         self.to_come == 0
-            && self.now.saturating_since(self.last_work) >= time
+            && since(self.last_work)
             && self.nodes.iter().all(|node| {
-                let router = node.router.as_ref().filter(|_| node.frozen_until.is_none_or(|at| at <= self.now));
+                let router = node.router.as_ref().filter(|_| node.frozen_until.is_none_or(since));
                 router.is_some_and(|router| router.core().next_timeout().is_none())
             })
-            && (0..self.lines.len()).all(|session| self.is_at_rest(session))
-    }
-
-    fn is_at_rest(&self, session: usize) -> bool {
-        let Some(line) = self.lines.get(session) else { return false };
-        line.hostile.iter().all(Option::is_none)
-            && line.link.takes_from(0).max(line.link.takes_from(1)) <= self.now
-            && self.connection(session).is_some()
+            && self.lines.iter().all(|line| {
+                let takes = line.link.takes_from(0).max(line.link.takes_from(1));
+                line.hostile.iter().all(Option::is_none) && (takes == Instant::ZERO || since(takes))
+            })
+            && (0..self.lines.len()).all(|session| {
+                self.connection(session).is_some_and(|connection| connection.drained == [true; 2])
+            })
     }
 
     /// Why the network is not quiet, for a message.

@@ -15,7 +15,7 @@ use crate::oracle::{ModelRoute, ModelRouter};
 pub fn loc_rib(router: &Router, routers: &[ModelRouter]) -> BTreeMap<Prefix, ModelRoute> {
     let rib = router.core().rib();
     let mut best = BTreeMap::new();
-    for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+    for family in [Family::IPV4_UNICAST] {
         let mut from = DestId::from_index(0);
         while let Some(route) = rib.next_route(family, from) {
             from = route.cursor();

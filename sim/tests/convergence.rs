@@ -3,12 +3,12 @@
 #![cfg(test)]
 
 use sim::generate::{Topology, generate};
+use sim::oracle::Judge;
 use sim::run::run;
-use sim::tables::Tables;
 
 fn seeds(topology: Topology, count: u64) {
     for seed in 0..count {
-        if let Err(failure) = run(&generate(topology, seed), &mut [&mut Tables]) {
+        if let Err(failure) = run(&generate(topology, seed), &mut [&mut Judge::default()]) {
             panic!("{topology}, seed {seed}: {failure}");
         }
     }

@@ -75,5 +75,10 @@ fn held(world: &World, place: usize, sessions: &BTreeMap<u32, usize>, prefix: &P
         Origin::Session(..) => path.attrs.next_hop(),
     };
     let route = Route::read(path.attrs.block(), Some(next_hop)).unwrap_or(Route::originated(next_hop));
-    Held { origin, route, staleness: Staleness::Fresh, metric: path.igp_metric() }
+    let staleness = match (path.is_stale(), path.is_long_lived()) {
+        (_, true) => Staleness::LongLived,
+        (true, false) => Staleness::Stale,
+        (false, false) => Staleness::Fresh,
+    };
+    Held { origin, route, staleness, metric: path.igp_metric() }
 }

@@ -22,9 +22,9 @@
 mod decide;
 mod export;
 mod filter;
-mod first;
 mod ground;
 mod import;
+mod judge;
 mod look;
 mod octets;
 mod rounds;
@@ -38,9 +38,9 @@ mod world;
 
 pub use decide::{best, multipath, ranked};
 pub use export::{Sent, advertised, outgoing};
-pub use first::{ModelRoute, ModelRouter, solve};
 pub use ground::ghosts;
 pub use import::accepted;
+pub use judge::{Comparison, Judge, may_oscillate, state_of};
 pub use look::{in_use, look};
 pub use rounds::{Solution, rounds};
 pub use route::Route;

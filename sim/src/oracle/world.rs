@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bgp_core::{Asn, ClusterId, Prefix, RouterId};
 use bgp_rib::{DecisionConfig, SourceKind, TargetKind};
 
-use crate::spec::{Event, RouterSpec, SideSpec, Spec};
+use super::tap::Tap;
+use crate::network::Network;
+use crate::spec::{RouterSpec, SessionSpec, SideSpec};
 
 /// Everything that decides what the tables must hold.
 #[derive(Clone, Debug)]
@@ -82,8 +84,11 @@ pub fn v6_address(router: usize) -> IpAddr {
 }
 
 impl RouterInputs {
-    fn new(place: usize, spec: &RouterSpec) -> RouterInputs {
-        let metrics = spec.tracks_next_hops.then(BTreeMap::new);
+    fn of(network: &Network, place: usize, spec: &RouterSpec) -> RouterInputs {
+        let routers = 0..network.routers();
+        let addresses = routers.flat_map(|other| [v4_address(other), v6_address(other)]);
+        let known = addresses.map(|address| (address, network.next_hop(place, address)));
+        let metrics = spec.tracks_next_hops.then(|| known.collect());
         RouterInputs {
             asn: spec.asn,
             id: RouterId(0x0a00_0001 + place as u32),
@@ -91,9 +96,9 @@ impl RouterInputs {
             decider: Decider { decision: spec.decision, multipath: spec.multipath },
             v4: v4_address(place),
             v6: v6_address(place),
-            local: BTreeSet::new(),
+            local: network.originates(place).cloned().unwrap_or_default(),
             metrics,
-            draining: false,
+            draining: network.is_draining(place),
         }
     }
 
@@ -117,73 +122,34 @@ impl RouterInputs {
 }
 
 impl World {
-    /// What there is after all events of a run. `initial_metric` is the cost of a next hop that no event spoke of, for
-    /// routers that track them. No session is up.
+    /// What the routers of a network are configured to do now, and which sessions are up at both ends.
     #[must_use]
-    pub fn after(spec: &Spec, initial_metric: u32) -> World {
-        let routers = spec.routers.iter().enumerate().map(|(place, r)| RouterInputs::new(place, r)).collect();
-        let sessions = spec
-            .sessions
-            .iter()
-            .map(|s| SessionInputs { ends: s.ends, sides: s.sides.clone(), up: None })
-            .collect();
-        let mut world = World { routers, sessions };
-        let count = world.routers.len();
-        for router in &mut world.routers {
-            if let Some(metrics) = &mut router.metrics {
-                for other in 0..count {
-                    metrics.insert(v4_address(other), Some(initial_metric));
-                    metrics.insert(v6_address(other), Some(initial_metric));
-                }
+    pub fn of(network: &Network, tap: &Tap) -> World {
+        let spec = network.spec();
+        let routers = spec.routers.iter().enumerate();
+        let routers = routers.map(|(place, router)| RouterInputs::of(network, place, router)).collect();
+        let session = |(place, session): (usize, &SessionSpec)| {
+            let side = |end: usize| network.side(place, end).cloned();
+            let [a, b] = session.sides.clone();
+            SessionInputs {
+                ends: session.ends,
+                sides: [side(0).unwrap_or(a), side(1).unwrap_or(b)],
+                up: network.connection(place).and_then(|connection| tap.agreed(connection.id)),
             }
-        }
-        for (_, event) in &spec.events {
-            world.apply(event);
-        }
-        world
+        };
+        World { routers, sessions: spec.sessions.iter().enumerate().map(session).collect() }
     }
 
-    /// Takes in what an event changes of the inputs.
-    pub fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Announce(router, prefix) => {
-                if let Some(router) = self.routers.get_mut(*router) {
-                    router.local.insert(*prefix);
-                }
-            }
-            Event::Withdraw(router, prefix) => {
-                if let Some(router) = self.routers.get_mut(*router) {
-                    router.local.remove(prefix);
-                }
-            }
-            Event::Configure(session, end, side) => {
-                let session = self.sessions.get_mut(*session);
-                if let Some(old) = session.and_then(|s| s.sides.get_mut(*end)) {
-                    *old = SideSpec::clone(side);
-                }
-            }
-            Event::Drain(router, draining) => {
-                if let Some(router) = self.routers.get_mut(*router) {
-                    router.draining = *draining;
-                }
-            }
-            Event::NextHop(router, other, metric) => {
-                if let Some(metrics) = self.routers.get_mut(*router).and_then(|r| r.metrics.as_mut()) {
-                    metrics.insert(v4_address(*other), *metric);
-                    metrics.insert(v6_address(*other), *metric);
-                }
-            }
-            Event::Reset(..)
-            | Event::Cut(..)
-            | Event::HalfOpen(..)
-            | Event::Stall(..)
-            | Event::Crash(..)
-            | Event::Restart(..)
-            | Event::Shutdown(..)
-            | Event::Refresh(..)
-            | Event::RefreshOut(..)
-            | Event::Freeze(..)
-            | Event::Garbage(..) => {}
+    /// Takes all sessions for established, with what both ends would agree on.
+    pub fn assume_up(&mut self) {
+        for session in &mut self.sessions {
+            let [a, b] = &session.sides;
+            let agree = |from: &SideSpec, to: &SideSpec| {
+                let ([_, send], [take, _]) = (from.add_path, to.add_path);
+                let long_lived = from.long_lived.is_some() && to.long_lived.is_some();
+                Agreed { add_path: [send && take; 2], long_lived: [long_lived; 2] }
+            };
+            session.up = Some([agree(a, b), agree(b, a)]);
         }
     }
 

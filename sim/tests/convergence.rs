@@ -2,12 +2,14 @@
 
 #![cfg(test)]
 
-use sim::scenario::{Topology, run};
+use sim::generate::{Topology, generate};
+use sim::oracle::Judge;
+use sim::run::run;
 
 fn seeds(topology: Topology, count: u64) {
     for seed in 0..count {
-        if let Err(failure) = run(topology, seed) {
-            panic!("{topology:?}, seed {seed}: {failure}");
+        if let Err(failure) = run(&generate(topology, seed), &mut [&mut Judge::default()]) {
+            panic!("{topology}, seed {seed}: {failure}");
         }
     }
 }
@@ -15,19 +17,4 @@ fn seeds(topology: Topology, count: u64) {
 #[test]
 fn a_full_mesh_ends_with_the_right_tables() {
     seeds(Topology::Mesh, 20);
-}
-
-#[test]
-fn clients_of_one_reflector_end_with_the_right_tables() {
-    seeds(Topology::Reflector, 20);
-}
-
-#[test]
-fn clients_of_two_reflectors_end_with_the_right_tables() {
-    seeds(Topology::TwoReflectors, 20);
-}
-
-#[test]
-fn racks_that_are_an_as_each_end_with_the_right_tables() {
-    seeds(Topology::AsPerRack, 20);
 }

@@ -66,7 +66,9 @@ impl FromStr for Topology {
 
     fn from_str(name: &str) -> Result<Topology, String> {
         let known = Topology::ALL.into_iter().find(|topology| topology.name() == name);
-        known.ok_or_else(|| format!("no topology {name}: there are {}", Topology::ALL.map(Topology::name).join(", ")))
+        known.ok_or_else(|| {
+            format!("no topology {name}: there are {}", Topology::ALL.map(Topology::name).join(", "))
+        })
     }
 }
 

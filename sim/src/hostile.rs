@@ -17,8 +17,7 @@ use crate::random::Random;
 const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 
 /// Communities that mean something to a router (RFC 1997, RFC 8326, RFC 9494).
-const COMMUNITIES: [u32; 6] =
-    [0xffff_ff01, 0xffff_ff02, 0xffff_ff03, 0xffff_0000, 0xffff_0006, 0xffff_0007];
+const COMMUNITIES: [u32; 6] = [0xffff_ff01, 0xffff_ff02, 0xffff_ff03, 0xffff_0000, 0xffff_0006, 0xffff_0007];
 
 /// Speaks in a router's place, with its AS and mostly with its router id.
 pub(crate) struct Hostile {
@@ -91,8 +90,7 @@ impl Hostile {
     pub(crate) fn hear(&mut self, octets: &[u8]) -> Vec<u8> {
         self.inbox.extend_from_slice(octets);
         let mut answer = Vec::new();
-        loop {
-            let Ok(Some(message)) = frame(&self.inbox, MAX_EXTENDED_LEN) else { break };
+        while let Ok(Some(message)) = frame(&self.inbox, MAX_EXTENDED_LEN) {
             if message.kind == MessageType::Open {
                 write_keepalive(&mut answer);
             }
@@ -111,7 +109,8 @@ impl Hostile {
             9..=10 => self.withdraw(&mut octets),
             11 => encode::end_of_rib(&mut octets, self.random.pick(FAMILIES[0], &FAMILIES)),
             12 => {
-                let (family, subtype) = (self.random.pick(FAMILIES[0], &FAMILIES), self.random.below(4) as u8);
+                let (family, subtype) =
+                    (self.random.pick(FAMILIES[0], &FAMILIES), self.random.below(4) as u8);
                 RouteRefresh { family, subtype }.encode(&mut octets);
             }
             13 => {
@@ -121,8 +120,7 @@ impl Hostile {
             }
             14 => self.open().encode(&mut octets),
             _ if self.random.one_in(4) => {
-                let notification =
-                    Notification::new(self.random.below(8) as u8, self.random.below(12) as u8);
+                let notification = Notification::new(self.random.below(8) as u8, self.random.below(12) as u8);
                 notification.encode(&mut octets);
             }
             _ => octets.extend((0..self.random.below(60)).map(|_| self.random.draw() as u8)),

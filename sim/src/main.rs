@@ -33,7 +33,8 @@ impl Options {
         let mut options = Options { seeds: 1000, first: 0, topology: None, jobs, shrink: false };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"));
-            let number = |text: String| text.parse::<u64>().map_err(|_| format!("{text} is no number\n{USAGE}"));
+            let number =
+                |text: String| text.parse::<u64>().map_err(|_| format!("{text} is no number\n{USAGE}"));
             match word.as_str() {
                 "--seeds" => options.seeds = number(value()?)?,
                 "--first" => options.first = number(value()?)?,

@@ -106,13 +106,7 @@ pub(crate) struct Pipe {
 
 impl Pipe {
     pub(crate) fn new(session: usize, holders: [Holder; 2], silent: bool) -> Pipe {
-        Pipe {
-            session,
-            holders,
-            lanes: [Lane::default(), Lane::default()],
-            closing: [false; 2],
-            silent,
-        }
+        Pipe { session, holders, lanes: [Lane::default(), Lane::default()], closing: [false; 2], silent }
     }
 
     pub(crate) fn holder(&self, end: usize) -> Holder {

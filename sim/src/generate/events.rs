@@ -15,7 +15,8 @@ pub(super) fn draw(spec: &Spec, features: Features, random: &mut Random) -> Vec<
     let mut events = Vec::new();
     for _ in 0..1 + random.below(60) {
         // Many things happen at the start, when sessions come up.
-        let at = if random.one_in(4) { random.time_up_to(span) } else { random.time(&(Duration::ZERO..span)) };
+        let at =
+            if random.one_in(4) { random.time_up_to(span) } else { random.time(&(Duration::ZERO..span)) };
         if let Some(event) = event(spec, features, &prefixes, random) {
             events.push((at, event));
         }
@@ -30,7 +31,9 @@ fn prefixes(random: &mut Random) -> Vec<Prefix> {
     (0..count as u32)
         .filter_map(|number| match number % 4 {
             0 | 1 => Prefix::new(IpAddr::V4(Ipv4Addr::from(0x0af4_0000 + (number << 6))), 26),
-            2 => Prefix::new(IpAddr::V4(Ipv4Addr::from(0x0af4_0000 + (number << 8))), 22 + (number % 3) as u8),
+            2 => {
+                Prefix::new(IpAddr::V4(Ipv4Addr::from(0x0af4_0000 + (number << 8))), 22 + (number % 3) as u8)
+            }
             _ => Prefix::new(IpAddr::V6(Ipv6Addr::from(0xfd44_u128 << 112 | u128::from(number) << 64)), 64),
         })
         .collect()

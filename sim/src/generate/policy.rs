@@ -46,7 +46,8 @@ fn matches(random: &mut Random) -> Match {
 }
 
 fn range(random: &mut Random) -> Option<PrefixRange> {
-    let texts = ["10.244.0.0/16", "10.244.0.0/22", "10.244.0.64/26", "fd44::/16", "0.0.0.0/0", "fd44:0:0:3::/64"];
+    let texts =
+        ["10.244.0.0/16", "10.244.0.0/22", "10.244.0.64/26", "fd44::/16", "0.0.0.0/0", "fd44:0:0:3::/64"];
     let prefix: Prefix = random.pick(texts[0], &texts).parse().ok()?;
     let longest = if prefix.address().is_ipv4() { 32 } else { 128 };
     let ge = prefix.len() + random.below(3) as u8;

@@ -73,8 +73,9 @@ fn others(shape: &mut Shape, reflector: usize, random: &mut Random) {
 fn reflectors(shape: &mut Shape, random: &mut Random) {
     let same = random.one_in(2);
     let count = 2 + usize::from(random.one_in(4));
-    let reflectors: Vec<usize> =
-        (0..count).map(|number| shape.router(64512, Some(if same { 1 } else { 1 + number as u32 }))).collect();
+    let reflectors: Vec<usize> = (0..count)
+        .map(|number| shape.router(64512, Some(if same { 1 } else { 1 + number as u32 })))
+        .collect();
     shape.mesh(&reflectors);
     for speaker in shape.routers(2 + random.below(4), 64512) {
         reflectors.iter().for_each(|reflector| shape.client(*reflector, speaker));

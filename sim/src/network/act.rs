@@ -98,8 +98,7 @@ impl Network {
     fn originate(&mut self, number: usize, prefix: Prefix, announce: bool) {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(number) else { return };
-        let changed =
-            if announce { node.originates.insert(prefix) } else { node.originates.remove(&prefix) };
+        let changed = if announce { node.originates.insert(prefix) } else { node.originates.remove(&prefix) };
         if let Some(router) = node.router.as_mut().filter(|_| changed) {
             router.with_core(|core| match announce {
                 true => core.announce_local(now, prefix),
@@ -158,7 +157,9 @@ impl Network {
 
     /// What the two agreed on when the session came up changes with the next one: it is reset.
     fn configure(&mut self, session: usize, end: usize, side: SideSpec) {
-        let Some(place) = self.lines.get_mut(session).and_then(|line| line.sides.get_mut(end)) else { return };
+        let Some(place) = self.lines.get_mut(session).and_then(|line| line.sides.get_mut(end)) else {
+            return;
+        };
         *place = side;
         let Some(settings) = self.settings(session, end) else { return };
         self.operate(session, end, |peer, now| {

@@ -15,7 +15,12 @@ use crate::pipe::{Holder, Pipe};
 const LINGER: Duration = Duration::from_secs(3);
 
 impl Network {
-    fn peer_mut<R>(&mut self, session: usize, end: usize, act: impl FnOnce(&mut Peer, Instant) -> R) -> Option<R> {
+    fn peer_mut<R>(
+        &mut self,
+        session: usize,
+        end: usize,
+        act: impl FnOnce(&mut Peer, Instant) -> R,
+    ) -> Option<R> {
         let (number, slot) = self.slot_at(session, end)?;
         let now = self.now;
         let router = self.nodes.get_mut(number)?.router.as_mut()?;
@@ -225,7 +230,9 @@ impl Network {
 
     /// There may be room again for what a router has to write.
     pub(super) fn write_on(&mut self, id: u64, end: usize) {
-        let Some(pipe) = self.pipes.get(&id).filter(|pipe| pipe.holder(end) == Holder::Router) else { return };
+        let Some(pipe) = self.pipes.get(&id).filter(|pipe| pipe.holder(end) == Holder::Router) else {
+            return;
+        };
         let session = pipe.session;
         if self.node_at(session, end).is_some_and(|number| self.is_frozen(number)) {
             return;
@@ -381,7 +388,9 @@ impl Network {
     }
 
     pub(super) fn lingered(&mut self, id: u64, end: usize) {
-        let Some(pipe) = self.pipes.get(&id).filter(|pipe| pipe.holder(end) == Holder::Router) else { return };
+        let Some(pipe) = self.pipes.get(&id).filter(|pipe| pipe.holder(end) == Holder::Router) else {
+            return;
+        };
         let session = pipe.session;
         self.gone(id, end);
         self.settle_at(session, end);

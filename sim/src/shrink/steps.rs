@@ -143,7 +143,9 @@ fn simpler_event(spec: &Spec, event: &Event) -> Vec<Event> {
             vec![Event::Cut(s, time), Event::Stall(s, end, second), Event::Stall(s, end, time / 2)]
         }
         Event::Crash(r, time) if time > second => vec![Event::Crash(r, second), Event::Crash(r, time / 2)],
-        Event::Restart(r, time) if time > second => vec![Event::Restart(r, second), Event::Restart(r, time / 2)],
+        Event::Restart(r, time) if time > second => {
+            vec![Event::Restart(r, second), Event::Restart(r, time / 2)]
+        }
         Event::Shutdown(s, end, time) if time > second => {
             vec![Event::Reset(s), Event::Shutdown(s, end, second), Event::Shutdown(s, end, time / 2)]
         }

@@ -19,6 +19,7 @@
 pub mod check;
 pub mod generate;
 mod hostile;
+pub mod kernel;
 mod link;
 pub mod loc_rib;
 pub mod network;

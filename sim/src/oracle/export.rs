@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use bgp_core::Prefix;
+use bgp_rib::filter::NextHopEdit;
 use bgp_rib::{Advertise, NextHopRule, SourceKind, TargetKind};
 
 use super::decide::{multipath, source_kind};
@@ -71,11 +72,17 @@ pub fn outgoing(world: &World, session: usize, end: usize, prefix: &Prefix, path
     if (long_lived || path.route.has(LLGR_STALE)) && !knows_long_lived {
         return None;
     }
-    let filter::Filtered { mut route, sets_med } = filter::ask(&side.export, prefix, source, &path.route)?;
+    let filter::Filtered { mut route, sets_med, next_hop: wanted } =
+        filter::ask(&side.export, me.asn, prefix, source, &path.route)?;
     if long_lived {
         route.communities.insert(LLGR_STALE);
     }
-    route.next_hop = next_hop(me, side, prefix, source, target, route.next_hop);
+    route.next_hop = match wanted {
+        None => next_hop(me, side, prefix, source, target, route.next_hop),
+        Some(NextHopEdit::Address(address)) => address,
+        Some(NextHopEdit::Unchanged) if source != SourceKind::Local => route.next_hop,
+        Some(NextHopEdit::Own | NextHopEdit::Unchanged) => me.own_address(prefix),
+    };
     if target == TargetKind::External {
         leave_as(&mut route, me, source, sets_med);
     } else {

@@ -27,5 +27,5 @@ pub fn accepted(world: &World, session: usize, end: usize, prefix: &Prefix, sent
         return None;
     }
     let source = world.source_kind(session, end);
-    filter::ask(&side.import, prefix, source, &route).map(|passed| passed.route)
+    filter::ask(&side.import, me.asn, prefix, source, &route).map(|passed| passed.route)
 }

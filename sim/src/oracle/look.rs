@@ -17,7 +17,7 @@ pub fn look(world: &World, place: usize, router: &Router) -> Tables {
     let sessions = sessions_by_slot(world, place, router);
     let mut tables = Tables::new();
     for_each_route(router, |route| {
-        let paths = route.paths.iter().map(|path| held(world, place, &sessions, &route.prefix, path));
+        let paths = route.paths.iter().map(|path| held(&sessions, path));
         tables.insert(route.prefix, paths.collect());
     });
     tables
@@ -67,13 +67,9 @@ fn origin(sessions: &BTreeMap<u32, usize>, path: &Path) -> Origin {
     Origin::Session(session, path.path_id.0)
 }
 
-fn held(world: &World, place: usize, sessions: &BTreeMap<u32, usize>, prefix: &Prefix, path: &Path) -> Held {
+fn held(sessions: &BTreeMap<u32, usize>, path: &Path) -> Held {
     let origin = origin(sessions, path);
-    let next_hop = match origin {
-        // The tables have none: each group fills in its own address.
-        Origin::Local => world.routers.get(place).map_or(path.attrs.next_hop(), |r| r.own_address(prefix)),
-        Origin::Session(..) => path.attrs.next_hop(),
-    };
+    let next_hop = path.attrs.next_hop();
     let route = Route::read(path.attrs.block(), Some(next_hop)).unwrap_or(Route::originated(next_hop));
     let staleness = match (path.is_stale(), path.is_long_lived()) {
         (_, true) => Staleness::LongLived,

@@ -5,7 +5,7 @@ use bgp_core::Prefix;
 use super::decide::ranked;
 use super::export::advertised;
 use super::import::accepted;
-use super::route::Route;
+use super::route::{Route, no_address};
 use super::state::{Held, Origin, Staleness, Tables};
 use super::world::World;
 
@@ -59,7 +59,7 @@ fn step(world: &World, before: &[Tables], after: &mut [Tables], router: usize) {
     let Some(inputs) = world.routers.get(router) else { return };
     let mut tables = Tables::new();
     for prefix in &inputs.local {
-        let route = Route::originated(inputs.own_address(prefix));
+        let route = Route::originated(no_address(prefix));
         put(&mut tables, *prefix, Origin::Local, route, Some(0));
     }
     for (session, end) in world.sessions_of(router) {

@@ -1,9 +1,9 @@
 //! A route as the model sees it: what a message says, without the order in which it says so.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_core::{Asn, ClusterId, RouterId};
+use bgp_core::{Asn, ClusterId, Prefix, RouterId};
 
 use super::octets::Octets;
 
@@ -90,6 +90,14 @@ impl Route {
     #[must_use]
     pub fn has(&self, community: u32) -> bool {
         self.communities.contains(&community)
+    }
+}
+
+/// The next hop of routes of a router's own, before it sends them.
+pub(super) fn no_address(prefix: &Prefix) -> IpAddr {
+    match prefix {
+        Prefix::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        Prefix::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

@@ -9,7 +9,7 @@ use bgp_core::Prefix;
 use super::decide::{multipath, own_end, ranked};
 use super::export::advertised;
 use super::import::accepted;
-use super::route::Route;
+use super::route::{Route, no_address};
 use super::state::{Finding, Held, Origin, RouterState, Staleness, State, Tables};
 use super::world::World;
 
@@ -36,7 +36,7 @@ fn expected_paths(world: &World, state: &State, router: usize) -> BTreeMap<Prefi
     let mut tables: Tables = BTreeMap::new();
     let Some(inputs) = world.routers.get(router) else { return tables };
     for prefix in &inputs.local {
-        let route = Route::originated(inputs.own_address(prefix));
+        let route = Route::originated(no_address(prefix));
         let origin = Origin::Local;
         tables.entry(*prefix).or_default().push(Held {
             origin,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bgp_core::wire::Community;
 use bgp_core::{Asn, ClusterId, Prefix};
-use bgp_rib::filter::{Action, Edit, Filter, Term};
+use bgp_rib::filter::{Action, Change, Edit, Filter, Term};
 use bgp_rib::{Advertise, DecisionConfig, NextHopRule, Policy};
 
 use super::world::Agreed;
@@ -148,10 +148,10 @@ fn routes_that_only_keep_each_other_alive_are_ghosts() {
 
 #[test]
 fn a_route_to_another_as_loses_what_is_internal() {
-    let add = Edit::AddCommunities(vec![Community(0x0001_0002)]);
+    let add = Edit::Communities(Change::Add(vec![Community(0x0001_0002)]));
     let filter = |edits: Vec<Edit>| {
         let term = Term { name: "1".into(), matches: Vec::new(), edits, action: Some(Action::Accept) };
-        Policy::Filter(Arc::new(Filter { name: "f".into(), terms: vec![term], otherwise: Action::Reject }))
+        Policy::Filter(Arc::new(Filter::new("f", vec![term], Action::Reject).unwrap()))
     };
     let import = SideSpec { import: filter(vec![Edit::LocalPref(200), Edit::Med(Some(7)), add]), ..side() };
     let mut world = world(
@@ -199,7 +199,7 @@ fn a_disagreement_without_end_is_told_from_one_with_two_ends() {
             edits: vec![Edit::LocalPref(200)],
             action: None,
         };
-        Policy::Filter(Arc::new(Filter { name: "f".into(), terms: vec![term], otherwise: Action::Accept }))
+        Policy::Filter(Arc::new(Filter::new("f", vec![term], Action::Accept).unwrap()))
     };
     let at = |other| SideSpec { import: prefer(other), ..side() };
     let mut world = world(

@@ -114,16 +114,11 @@ impl Network {
         }
     }
 
-    /// The router stops in good order. What its connections cannot take now is lost.
+    /// The router stops as for an upgrade. What its connections cannot take now is lost.
     fn restart(&mut self, number: usize, back: Duration) {
         let now = self.now;
-        let Some(node) = self.nodes.get_mut(number) else { return };
-        let slots = 1..=node.lines.len() as u32;
-        let Some(router) = node.router.as_mut() else { return };
-        for slot in slots {
-            let notification = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, "restarts");
-            router.with_peer(slot, |peer| peer.stop(now, notification));
-        }
+        let Some(router) = self.nodes.get_mut(number).and_then(|node| node.router.as_mut()) else { return };
+        router.stop_for_restart(now);
         self.settle(number);
         let left = self.nodes.get(number).map(|node| node.pipes.clone()).unwrap_or_default();
         left.into_iter().for_each(|(pipe, end)| self.gone(pipe, end));
@@ -176,6 +171,8 @@ impl Network {
 
     fn change_next_hop(&mut self, number: usize, other: usize, metric: Option<u32>) {
         let now = self.now;
+        // The router has still to hear of it.
+        self.last_work = now;
         for address in [address_v4(other), address_v6(other)] {
             if let Some(node) = self.nodes.get_mut(number) {
                 node.next_hops.insert(address, metric);

@@ -238,10 +238,11 @@ impl Group {
         self.due = None;
         self.tidy_journal();
         let fastest = self.readers().map(|(_, fastest)| fastest);
-        let members = &self.members;
+        // In rising order, as the members are.
+        let slots: Vec<u32> = self.members.keys().map(|peer| peer.slot).collect();
         let mut flush = Flush {
             peers: tables.peers,
-            is_member: |peer: PeerId| member_in(members, peer.slot).is_some(),
+            is_member: |peer: PeerId| slots.binary_search(&peer.slot).is_ok(),
             exporter: &mut self.exporter,
             batch: &mut self.batch,
             sharing: self.sharing,

@@ -331,11 +331,12 @@ impl Group {
         self.departed.clear();
         self.tidy_journal();
         let fastest = self.readers().map(|(_, fastest)| fastest);
-        let members = &self.members;
+        // In rising order, as the members are.
+        let slots: Vec<u32> = self.members.keys().map(|peer| peer.slot).collect();
         let mut flush = Flush {
             peers: tables.peers,
             aggregates: tables.aggregates,
-            is_member: |peer: PeerId| member_in(members, peer.slot).is_some(),
+            is_member: |peer: PeerId| slots.binary_search(&peer.slot).is_ok(),
             exporter: &mut self.exporter,
             batch: &mut self.batch,
             sharing: self.sharing,

@@ -4,13 +4,14 @@ mod aggregates;
 mod explain;
 mod follow;
 mod groups;
+mod restart;
 mod settle;
 mod views;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::{Family, Instant, PathId, Prefix, V4, V6};
+use bgp_core::{Family, FamilySet, Instant, PathId, Prefix, V4, V6};
 use bytes::Bytes;
 
 use crate::attributes::Attrs;
@@ -96,8 +97,9 @@ impl Rib {
         rib
     }
 
-    /// A session is established: the peer is sent what it may have, and may announce. If another session had the
-    /// slot, that one is taken down first.
+    /// A session is established: the peer is sent what it may have, and may announce. If another session has the slot,
+    /// that one is taken down first. What [`Rib::peer_lost`] kept for the peer stays, unless it has another router id, AS
+    /// or kind than before, or does not speak the family any more.
     pub fn peer_up(&mut self, now: Instant, up: PeerUp) {
         let id = up.info.id;
         if id.slot == PeerId::LOCAL.slot {
@@ -106,32 +108,16 @@ impl Rib {
         if let Some(old) = self.peers.slot(id.slot).map(|info| info.id) {
             self.peer_down(now, old);
         }
+        self.admit_again(now, &up.info);
         self.families.v4.admit(id);
         self.families.v6.admit(id);
         self.peers.insert(up.info);
         self.groups.join(now, id, up.group);
     }
 
-    /// A session ended: all that the peer announced goes.
+    /// A session ended for good: all that the peer announced goes, and what was kept of it.
     pub fn peer_down(&mut self, now: Instant, peer: PeerId) {
-        if peer == PeerId::LOCAL || self.peers.get(peer).is_none() {
-            return;
-        }
-        let Rib { families, peers, groups, .. } = self;
-        groups.leave(peer, &mut tables_mut(families, peers));
-        self.remove_all_of::<V4>(now, peer);
-        self.remove_all_of::<V6>(now, peer);
-        self.peers.remove(peer);
-        self.tidy_later(now);
-    }
-
-    fn remove_all_of<F: RibFamily>(&mut self, now: Instant, peer: PeerId) {
-        let Rib { config, peers, families, next_hops, groups, .. } = self;
-        let decision = Decision::new(config.decision, peers);
-        F::rib_mut(families).remove_source(peer, decision, next_hops, |dest, change| {
-            groups.mark(now, F::FAMILY, dest, change);
-        });
-        self.settle_later(now);
+        self.peer_lost(now, peer, FamilySet::EMPTY);
     }
 
     /// A peer announces a path. What its import policy refuses must be withdrawn instead.

@@ -18,6 +18,7 @@ mod export;
 mod exporter;
 mod flush;
 mod group;
+mod held;
 mod journal;
 mod pack;
 mod records;

@@ -265,6 +265,26 @@ fn a_session_that_ends_within_a_marked_refresh_leaves_all_its_paths() {
 }
 
 #[test]
+fn a_peer_that_is_back_is_sent_what_others_have_and_never_its_own_stale_routes() {
+    let mut r = Restart::new();
+    r.announce("10.1.0.0/24");
+    r.announce("10.2.0.0/24");
+    r.w.announce(r.backup, "10.3.0.0/24", "10.0.0.6", 100);
+    r.lose(both());
+    r.back();
+    let of_others = pairs(&[("10.3.0.0/24", "10.0.0.6")]);
+    assert_eq!(r.w.believed(r.source), of_others);
+    r.announce("10.1.0.0/24");
+    r.w.announce(r.backup, "10.2.0.0/24", "10.0.0.6", 300);
+    r.w.settle();
+    let of_others = pairs(&[("10.2.0.0/24", "10.0.0.6"), ("10.3.0.0/24", "10.0.0.6")]);
+    assert_eq!(r.w.believed(r.source), of_others, "one of them has become another's");
+    r.w.withdraw(r.backup, "10.2.0.0/24");
+    r.w.settle();
+    assert_eq!(r.w.believed(r.source), pairs(&[("10.3.0.0/24", "10.0.0.6")]), "and is its own again");
+}
+
+#[test]
 fn a_peer_that_is_gone_is_forgotten_with_its_last_path() {
     let mut r = Restart::new();
     r.announce("10.1.0.0/24");

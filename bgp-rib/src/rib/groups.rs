@@ -170,3 +170,102 @@ impl Member {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bgp_core::{AddressFamily, Asn, ClusterId, PathId, PeerKind, Prefix, RouterId, V4};
+
+    use super::*;
+    use crate::rib::{PeerUp, Rib};
+    use crate::testing::{info, prefix};
+    use crate::{Advertise, AttributeStore, DecisionConfig, NextHopSource, Summary, TargetKind};
+
+    const NOW: Instant = Instant::ZERO;
+
+    /// A RIB in which client 5 is sent what its key says, and client 6 announces several paths to one destination.
+    struct World {
+        rib: Rib,
+        store: AttributeStore,
+    }
+
+    impl World {
+        fn new(advertise: Advertise, add_path: FamilySet) -> World {
+            let export = ExportContext {
+                local_as: Asn(64512),
+                router_id: RouterId(1),
+                cluster_id: Some(ClusterId(1)),
+            };
+            let mut rib = Rib::new(RibConfig {
+                decision: DecisionConfig::default(),
+                multipath: 2,
+                next_hops: NextHopSource::Assume,
+                export,
+                limits: GroupLimits::default(),
+                fib: false,
+                seed: 1,
+            });
+            let plain = GroupKey::new(TargetKind::Client, FamilySet::EMPTY.with(V4::FAMILY));
+            let group = GroupKey { advertise, add_path, ..plain.clone() };
+            rib.peer_up(NOW, PeerUp { info: info(5, 1), group });
+            rib.peer_up(NOW, PeerUp { info: info(6, 1), group: plain });
+            World { rib, store: AttributeStore::new(1) }
+        }
+
+        /// The lower its id, the better a path is.
+        fn announce(&mut self, path_id: u32, next_hop: &str) {
+            let next_hop = next_hop.parse().unwrap();
+            let attrs = self.store.insert(PeerKind::Internal, next_hop, &[], Summary::default());
+            self.rib.announce::<V4>(NOW, info(6, 1).id, prefix(1), PathId(path_id), attrs);
+        }
+
+        fn flush(&mut self) {
+            if let Some(at) = self.rib.next_flush() {
+                self.rib.handle_timeout(at);
+            }
+        }
+
+        fn route(&self) -> crate::RouteView<'_> {
+            self.rib.route(Prefix::from(prefix(1))).unwrap()
+        }
+
+        /// The next hops of the paths that client 5 is sent.
+        fn sent(&self) -> Vec<String> {
+            let (peer, route) = (info(5, 1).id, self.route());
+            assert!(self.rib.advertises(peer, &route));
+            self.rib.sent_paths(peer, &route).map(|path| path.attrs.next_hop().to_string()).collect()
+        }
+    }
+
+    fn v4() -> FamilySet {
+        FamilySet::EMPTY.with(V4::FAMILY)
+    }
+
+    #[test]
+    fn groups_that_look_beyond_the_best_path_are_told_when_others_change() {
+        for advertise in [Advertise::All, Advertise::Ecmp] {
+            let mut world = World::new(advertise, v4());
+            world.announce(1, "192.0.2.1");
+            world.announce(2, "192.0.2.2");
+            world.flush();
+            assert_eq!(world.sent(), ["192.0.2.1", "192.0.2.2"]);
+            world.announce(2, "192.0.2.9");
+            world.flush();
+            assert_eq!(world.sent(), ["192.0.2.1", "192.0.2.9"], "{advertise:?}");
+        }
+    }
+
+    #[test]
+    fn groups_that_take_the_best_path_are_not_told_when_others_change() {
+        for (advertise, add_path) in
+            [(Advertise::Best, FamilySet::EMPTY), (Advertise::Best, v4()), (Advertise::All, FamilySet::EMPTY)]
+        {
+            let mut world = World::new(advertise, add_path);
+            world.announce(1, "192.0.2.1");
+            world.flush();
+            world.announce(2, "192.0.2.2");
+            let dest = world.route().dest;
+            assert!(!world.rib.groups.is_dirty(V4::FAMILY, dest));
+            assert_eq!(world.sent(), ["192.0.2.1"]);
+        }
+    }
+}

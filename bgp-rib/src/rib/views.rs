@@ -8,7 +8,7 @@ use super::Rib;
 use crate::decision::{Decision, Rule};
 use crate::family::RibFamily;
 use crate::next_hop::NextHops;
-use crate::out::{Group, Lag};
+use crate::out::{Group, Lag, SentPath};
 use crate::path::Path;
 use crate::peer::{PeerId, PeerInfo, Peers};
 use crate::table::DestId;
@@ -129,11 +129,21 @@ impl Rib {
         })
     }
 
-    /// Whether the peer holds, or is about to be sent, the chosen route of a destination.
+    /// Whether the peer holds, or is about to be sent, a route to a destination.
     #[must_use]
     pub fn advertises(&self, peer: PeerId, route: &RouteView<'_>) -> bool {
         let family = route.prefix.family();
         self.groups.of(peer).is_some_and(|group| group.has_sent(peer, family, route.dest))
+    }
+
+    /// The paths to a destination that the peer holds, or is about to be sent, by path id.
+    pub fn sent_paths<'a>(
+        &'a self,
+        peer: PeerId,
+        route: &RouteView<'_>,
+    ) -> impl Iterator<Item = SentPath<'a>> + use<'a> {
+        let (family, dest) = (route.prefix.family(), route.dest);
+        self.groups.of(peer).into_iter().flat_map(move |group| group.sent_paths(peer, family, dest))
     }
 
     /// How far a peer is behind in taking what it is to be sent.

@@ -1,5 +1,7 @@
 //! Random histories: whatever happened, in the end every peer believes what the tables say.
 
+use std::num::NonZeroU16;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -8,8 +10,12 @@ use super::*;
 enum Event {
     Up(u32),
     Down(u32),
-    Announce(u32, Prefix, u32, Extra),
-    Withdraw(u32, Prefix),
+    /// Its session comes back at once, and its routes stay meanwhile.
+    Restart(u32),
+    /// Another router gets its slot.
+    Replace(u32, u32),
+    Announce(u32, Prefix, u8, u32, Extra),
+    Withdraw(u32, Prefix, u8),
     /// Many prefixes at once, so that the journal overflows.
     Burst(u32, u32),
     Refresh(u32, Family),
@@ -24,6 +30,7 @@ enum Extra {
     NoExport,
     NoAdvertise,
     Huge,
+    Unreachable,
 }
 
 impl Extra {
@@ -34,7 +41,7 @@ impl Extra {
             attribute
         };
         match self {
-            Extra::None => Vec::new(),
+            Extra::None | Extra::Unreachable => Vec::new(),
             Extra::NoExport => community(0xffff_ff01),
             Extra::NoAdvertise => community(0xffff_ff02),
             Extra::Huge => {
@@ -53,16 +60,21 @@ fn any_prefix() -> impl Strategy<Value = Prefix> {
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
+    let id = || prop_oneof![3 => Just(0_u8), 2 => 0..4_u8];
     let slot = || 1..=SLOTS;
     let source = || 0..=SLOTS;
     let extra = prop_oneof![
-        12 => Just(Extra::None), 1 => Just(Extra::NoExport), 1 => Just(Extra::NoAdvertise), 1 => Just(Extra::Huge)
+        12 => Just(Extra::None), 1 => Just(Extra::NoExport), 1 => Just(Extra::NoAdvertise),
+        1 => Just(Extra::Huge), 1 => Just(Extra::Unreachable)
     ];
     prop_oneof![
         2 => slot().prop_map(Event::Up),
         1 => slot().prop_map(Event::Down),
-        10 => (source(), any_prefix(), 0..4_u32, extra).prop_map(|(s, p, n, e)| Event::Announce(s, p, n, e)),
-        5 => (source(), any_prefix()).prop_map(|(s, p)| Event::Withdraw(s, p)),
+        1 => slot().prop_map(Event::Restart),
+        1 => (slot(), 900..903_u32).prop_map(|(s, r)| Event::Replace(s, r)),
+        10 => (source(), any_prefix(), id(), 0..4_u32, extra)
+            .prop_map(|(s, p, i, n, e)| Event::Announce(s, p, i, n, e)),
+        5 => (source(), any_prefix(), id()).prop_map(|(s, p, i)| Event::Withdraw(s, p, i)),
         2 => (source(), 0..4_u32).prop_map(|(s, n)| Event::Burst(s, n)),
         1 => (slot(), prop_oneof![Just(V4::FAMILY), Just(V6::FAMILY)]).prop_map(|(s, f)| Event::Refresh(s, f)),
         5 => Just(Event::Flush),
@@ -80,10 +92,16 @@ impl World {
                 }
             }
             Event::Down(slot) => self.down(slot),
-            Event::Announce(slot, prefix, number, extra) => {
-                self.announce_with(slot, prefix, number, &extra.bytes());
+            Event::Restart(slot) => self.restart(slot),
+            Event::Replace(slot, router_id) => {
+                self.down(slot);
+                self.up_as(slot, Some(router_id));
             }
-            Event::Withdraw(slot, prefix) => self.withdraw(slot, prefix),
+            Event::Announce(slot, prefix, id, number, extra) => {
+                let reachable = !matches!(extra, Extra::Unreachable);
+                self.announce_path(slot, prefix, id, number, &extra.bytes(), reachable);
+            }
+            Event::Withdraw(slot, prefix, id) => self.withdraw_path(slot, prefix, id),
             Event::Burst(slot, number) => {
                 for n in 0..12 {
                     self.announce(slot, v4(n), (number + n) % 4);
@@ -119,8 +137,26 @@ impl World {
     }
 }
 
+/// Groups of peers that take one path beside groups that take several.
+fn keys() -> Vec<GroupKey> {
+    use TargetKind::{Client, External, Internal};
+    let (none, v4, both) = (FamilySet::EMPTY, FamilySet::EMPTY.with(V4::FAMILY), families());
+    let two = NonZeroU16::new(2).unwrap();
+    let groups = [
+        (External, Advertise::Best, none),
+        (External, Advertise::Ecmp, both),
+        (Internal, Advertise::BestExternal, none),
+        (Internal, Advertise::BestExternal, both),
+        (Client, Advertise::Best, none),
+        (Client, Advertise::All, both),
+        (Client, Advertise::Count(two), v4),
+        (Client, Advertise::All, both),
+    ];
+    groups.map(|(kind, advertise, add_path)| GroupKey { advertise, add_path, ..key(kind) }).into()
+}
+
 fn run(limits: GroupLimits, events: Vec<Event>) {
-    let mut world = World::new(&[TargetKind::External, TargetKind::Internal, TargetKind::Client], limits);
+    let mut world = World::with_keys(keys(), limits);
     for event in events {
         world.happen(event);
     }
@@ -128,7 +164,7 @@ fn run(limits: GroupLimits, events: Vec<Event>) {
     for slot in 0..=SLOTS {
         world.down(slot);
         for prefix in world.prefixes() {
-            world.withdraw(slot, prefix);
+            world.withdraw_all(slot, prefix);
         }
     }
     world.check_after_resets();

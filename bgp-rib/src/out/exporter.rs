@@ -76,6 +76,7 @@ struct Decision {
     family: Family,
     attrs: Attrs,
     source: PeerId,
+    /// As [`Path::is_least_preferred`] says.
     long_lived: bool,
     /// What the filter said, if it looks at the destination.
     by_prefix: Option<Verdict>,
@@ -86,7 +87,7 @@ struct Decision {
 impl Decision {
     fn holds_for(&self, family: Family, path: &Path, by_prefix: Option<Verdict>) -> bool {
         let own = (self.family, &self.attrs, self.source, self.long_lived, self.by_prefix);
-        own == (family, &path.attrs, path.source, path.is_long_lived(), by_prefix)
+        own == (family, &path.attrs, path.source, path.is_least_preferred(), by_prefix)
     }
 }
 
@@ -164,7 +165,7 @@ impl Exporter {
                 family: F::FAMILY,
                 attrs: path.attrs.clone(),
                 source: path.source,
-                long_lived: path.is_long_lived(),
+                long_lived: path.is_least_preferred(),
                 by_prefix,
                 outcome: decided.ok(),
             });
@@ -201,7 +202,7 @@ impl Exporter {
         let source = peers.source(path.source).ok_or(ExportCheck::Source)?.kind;
         pass(self.may_pass(peers, path.source), ExportCheck::Reflection)?;
         pass(communities_allow(path.attrs.block(), self.key.kind), ExportCheck::Communities)?;
-        let long_lived = path.is_long_lived() || path.attrs.summary().llgr_stale;
+        let long_lived = path.is_least_preferred();
         pass(!long_lived || self.key.long_lived.contains(F::FAMILY), ExportCheck::LongLived)?;
         let verdict = by_prefix.unwrap_or_else(|| self.judge::<F>(source, prefix, path));
         pass(verdict.accept, ExportCheck::Policy)?;

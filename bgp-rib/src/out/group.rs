@@ -1,6 +1,7 @@
 //! An update group: peers that are sent the same bytes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bgp_core::{Family, FamilySet, Instant, PathId, V4, V6};
@@ -10,9 +11,10 @@ use super::choice::Choice;
 use super::export::{ExportContext, GroupKey, LoadSharing};
 use super::exporter::{ExportCounters, Exporter};
 use super::flush::{Flush, Side};
+use super::held::{Held, Snapshot, slots_of};
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
-use super::resync::Walk;
+use super::resync::{Holds, Walk};
 use super::slots::{Slot, Slots};
 use crate::attributes::Attrs;
 use crate::peer::PeerId;
@@ -68,12 +70,23 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) stage: Stage,
-    /// What was asked for again during a walk.
+    /// What was asked for again and has not begun to be sent,
     pub(super) refresh: FamilySet,
+    /// and of that, what is to stand between markers (RFC 7313).
+    pub(super) marked: FamilySet,
     /// Whose End-of-RIB is due,
     pub(super) end_of_rib: FamilySet,
+    /// and whose end of a refresh,
+    pub(super) end_of_refresh: FamilySet,
     /// once the peer has read all that was there at the end of the walk.
-    pub(super) end_of_rib_at: Sequence,
+    pub(super) ends_at: Sequence,
+}
+
+/// A peer on its way from one group to another: what it holds, and what it is still owed.
+#[derive(Debug)]
+pub(crate) struct Moving {
+    member: Member,
+    holds: Holds,
 }
 
 /// The member with this slot, whatever its session.
@@ -108,6 +121,12 @@ pub struct Group {
     pub(super) next_walk: WalkId,
     pub(super) exporter: Exporter,
     pub(super) batch: Batch,
+    /// Whether End-of-RIB has to wait.
+    pub(super) holds_end_of_rib: bool,
+    /// What walks compare with: their destinations are held until no walk does.
+    pub(super) arrived: Vec<Arc<Snapshot>>,
+    /// What peers have left with since the last flush; by the older snapshot that went into it.
+    departed: Vec<(Option<Arc<Snapshot>>, Weak<Snapshot>)>,
     sharing: LoadSharing,
     choice: Choice,
     due: Option<Instant>,
@@ -129,6 +148,9 @@ impl Group {
             walks: BTreeMap::new(),
             next_walk: 0,
             batch: Batch::new(seed),
+            holds_end_of_rib: false,
+            arrived: Vec::new(),
+            departed: Vec::new(),
             sharing: LoadSharing::default(),
             choice: Choice::default(),
             due: None,
@@ -164,12 +186,80 @@ impl Group {
     /// (RFC 4724 section 2), then the changes. Peers that join before that flush share what is written for them.
     pub fn join(&mut self, now: Instant, peer: PeerId) {
         self.leave(peer);
-        let end_of_rib = self.key.families;
-        let stage = self.start_walk(None, None, self.key.families, false);
-        let member =
-            Member { stage, refresh: FamilySet::EMPTY, end_of_rib, end_of_rib_at: Sequence::default() };
-        self.members.insert(peer, member);
+        self.admit(now, peer, Member::new(self.key.families), Holds::Nothing);
+    }
+
+    /// Adds a peer at the start of a walk, which waits for the next flush.
+    fn admit(&mut self, now: Instant, peer: PeerId, member: Member, holds: Holds) {
+        let stage = self.start_walk(holds, None, self.key.families, false);
+        self.members.insert(peer, Member { stage, ..member });
         self.flush_at(now + TICK);
+    }
+
+    /// Takes a peer out that goes on in another group; `None` if it is not here, or given up.
+    pub(crate) fn depart(&mut self, peer: PeerId) -> Option<Moving> {
+        let stage = self.members.get(&peer)?.stage;
+        let holds = match stage {
+            Stage::Attached(cursor) => self.left_with(None, Some(cursor), FamilySet::EMPTY),
+            Stage::Walking(id, _) => self.left_in_walk(self.walks.get(&id)?.state()),
+            Stage::GivenUp => return None,
+        };
+        let member = self.members.remove(&peer)?;
+        self.leave_stage(stage);
+        self.tidy_journal();
+        Some(Moving { member, holds })
+    }
+
+    /// What a peer holds that leaves during a walk.
+    fn left_in_walk(&mut self, (holds, upto, families): (Holds, Option<Sequence>, FamilySet)) -> Holds {
+        match (holds, upto) {
+            (Holds::Before(since), _) => self.left_with(None, Some(since), FamilySet::EMPTY),
+            (Holds::All, upto) => self.left_with(None, upto, families),
+            (holds, None) => holds,
+            // What the walk has told so far is not known.
+            (Holds::Nothing, Some(_)) => self.left_with(None, None, FamilySet::EMPTY),
+            (Holds::Other(held), Some(_)) => self.left_with(Some(held.snapshot), None, held.again),
+        }
+    }
+
+    fn left_with(
+        &mut self,
+        older: Option<Arc<Snapshot>>,
+        before: Option<Sequence>,
+        again: FamilySet,
+    ) -> Holds {
+        Holds::Other(Held { snapshot: self.snapshot(older), before, again })
+    }
+
+    /// The slots as they are now, and those of an older snapshot.
+    fn snapshot(&mut self, older: Option<Arc<Snapshot>>) -> Arc<Snapshot> {
+        let same = |other: &Option<Arc<Snapshot>>| match (other, &older) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let known = self.departed.iter().find(|(other, _)| same(other)).map(|(_, snapshot)| snapshot);
+        if let Some(snapshot) = known.and_then(Weak::upgrade) {
+            return snapshot;
+        }
+        self.departed.retain(|(other, _)| !same(other));
+        let v4 = slots_of(&self.v4.records, older.as_deref());
+        let v6 = slots_of(&self.v6.records, older.as_deref());
+        let snapshot = Arc::new(Snapshot::new(self.key.clone(), v4, v6));
+        self.departed.push((older, Arc::downgrade(&snapshot)));
+        snapshot
+    }
+
+    /// Adds a peer from another group of the same session ([`GroupKey::is_same_session`]), before that one is flushed
+    /// or closed. From the next flush on it is sent the difference, then what it was owed there, then the changes.
+    pub(crate) fn arrive(&mut self, now: Instant, peer: PeerId, moving: Moving, tables: &mut TablesMut<'_>) {
+        let Moving { member, holds } = moving;
+        if let Holds::Other(held) = &holds
+            && !self.arrived.iter().any(|known| Arc::ptr_eq(known, &held.snapshot))
+        {
+            held.snapshot.hold(tables);
+            self.arrived.push(Arc::clone(&held.snapshot));
+        }
+        self.admit(now, peer, member, holds);
     }
 
     /// Drops all that is kept for a peer.
@@ -181,23 +271,25 @@ impl Group {
         }
     }
 
-    /// Sends a family again (RFC 2918); the peer then has something to send. What it was still to be sent it is sent
-    /// too.
-    pub fn refresh(&mut self, peer: PeerId, family: Family) {
+    /// Sends a family again (RFC 2918), between markers if `marked` (RFC 7313 section 4); the peer then has something
+    /// to send. What it was still to be sent it is sent too, first. A family that is asked for while it is sent is sent
+    /// once more.
+    pub fn refresh(&mut self, peer: PeerId, family: Family, marked: bool) {
         if !self.key.families.contains(family) {
             return;
         }
-        let Some(member) = self.members.get_mut(&peer) else { return };
-        match member.stage {
-            Stage::Attached(cursor) => {
-                member.end_of_rib = member.end_of_rib.with(family);
-                let families = FamilySet::EMPTY.with(family);
-                let stage = self.start_walk(None, Some(cursor), families, true);
-                self.set_stage(peer, stage);
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.refresh = member.refresh.with(family);
+            if marked {
+                member.marked = member.marked.with(family);
             }
-            Stage::Walking(..) => member.refresh = member.refresh.with(family),
-            Stage::GivenUp => {}
         }
+    }
+
+    /// Has End-of-RIB wait, or not any longer: then peers that have read all else have something to send. What ends
+    /// a refresh never waits.
+    pub fn hold_end_of_rib(&mut self, hold: bool) {
+        self.holds_end_of_rib = hold;
     }
 
     /// Notes that the paths to a destination changed, or may have: the best one, or any if the group's key
@@ -236,6 +328,7 @@ impl Group {
     /// Turns what is dirty into messages. Then every peer that [`Group::has_pending`] has something to send.
     pub fn flush(&mut self, now: Instant, tables: &mut TablesMut<'_>) {
         self.due = None;
+        self.departed.clear();
         self.tidy_journal();
         let fastest = self.readers().map(|(_, fastest)| fastest);
         let members = &self.members;
@@ -262,7 +355,8 @@ impl Group {
         self.detach_slow();
         self.walks.values_mut().for_each(|walk| walk.open = true);
         self.bury(tables);
-        if self.tombstones() > 0 {
+        self.release_unused(tables);
+        if self.tombstones() > 0 || !self.arrived.is_empty() {
             self.flush_at(now + TIDY);
         }
     }
@@ -300,7 +394,7 @@ impl Group {
             })
             .collect();
         for (peer, cursor) in slow {
-            let stage = self.start_walk(Some(cursor), None, self.key.families, true);
+            let stage = self.start_walk(Holds::Before(cursor), None, self.key.families, true);
             self.set_stage(peer, stage);
         }
     }
@@ -309,7 +403,7 @@ impl Group {
     fn oldest_need(&self, member: &Member) -> Option<Sequence> {
         match member.stage {
             Stage::Attached(cursor) => Some(cursor),
-            Stage::Walking(walk, _) => self.walks.get(&walk).and_then(Walk::oldest_need),
+            Stage::Walking(walk, _) => self.walks.get(&walk).and_then(Walk::place),
             Stage::GivenUp => None,
         }
     }
@@ -340,8 +434,22 @@ impl Group {
         self.resets.pop_front()
     }
 
+    /// Lets the tables have the destinations back that no walk compares with any more.
+    fn release_unused(&mut self, tables: &mut TablesMut<'_>) {
+        let walks = &self.walks;
+        self.arrived.retain(|snapshot| {
+            let is_used = walks.values().any(|walk| walk.compares_with(snapshot));
+            if !is_used {
+                snapshot.release(tables);
+            }
+            is_used
+        });
+    }
+
     /// Lets the tables have all destinations' numbers back, before the group is dropped.
     pub fn close(&mut self, tables: &mut TablesMut<'_>) {
+        self.departed.clear();
+        self.arrived.drain(..).for_each(|snapshot| snapshot.release(tables));
         self.v4.records.clear(tables.v4);
         self.v6.records.clear(tables.v6);
     }
@@ -402,7 +510,7 @@ impl Group {
             }
             Stage::Walking(walk, cursor) => {
                 let Some(walk) = self.walks.get(&walk) else { return Lag::default() };
-                let (entries, bytes) = walk.upto.or(walk.since).map_or((0, 0), behind);
+                let (entries, bytes) = walk.upto.or(walk.place()).map_or((0, 0), behind);
                 Lag { entries, bytes: bytes + walk.log.bytes_after(cursor), walking: true }
             }
             Stage::GivenUp => Lag::default(),
@@ -424,7 +532,8 @@ impl Group {
     /// The memory of what was sent last and of what is still to be read, in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.v4.records.memory() + self.v6.records.memory() + self.queued_bytes()
+        let arrived: usize = self.arrived.iter().map(|snapshot| snapshot.memory()).sum();
+        self.v4.records.memory() + self.v6.records.memory() + self.queued_bytes() + arrived
     }
 
     /// What was written so far.
@@ -437,7 +546,11 @@ impl Group {
     #[must_use]
     pub fn has_pending(&self, peer: PeerId) -> bool {
         self.members.get(&peer).is_some_and(|member| match member.stage {
-            Stage::Attached(cursor) => cursor < self.journal.end() || !member.end_of_rib.is_empty(),
+            Stage::Attached(cursor) => {
+                cursor < self.journal.end()
+                    || member.is_owed_an_end(self.holds_end_of_rib)
+                    || !member.refresh.is_empty()
+            }
             Stage::Walking(walk, _) => self.walks.get(&walk).is_some_and(|walk| walk.open),
             Stage::GivenUp => false,
         })

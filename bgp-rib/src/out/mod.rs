@@ -18,6 +18,7 @@ mod export;
 mod exporter;
 mod flush;
 mod group;
+mod held;
 mod journal;
 mod pack;
 mod records;
@@ -34,7 +35,7 @@ use crate::peer::Peers;
 use crate::rib::Aggregates;
 use crate::table::Table;
 
-pub use explain::{ExportCheck, PathExport, SentRoute, explain_export};
+pub use explain::{ExportCheck, ExportView, PathExport, SentRoute};
 pub use export::{
     Advertise, ExportContext, GroupKey, LoadSharing, NextHopRule, TargetKind, communities_allow, exportable,
 };

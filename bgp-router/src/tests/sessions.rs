@@ -321,5 +321,5 @@ fn a_refresh_is_answered_with_all_routes_of_its_family() {
     RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut request);
     rig.hear(other, &request);
     assert_eq!(rig.sides[other].routes().len(), 2);
-    assert_eq!(rig.sides[other].ends_of_rib().keys().copied().collect::<Vec<_>>(), [family]);
+    assert!(rig.sides[other].ends_of_rib().is_empty(), "it ends the first round only (RFC 4724 section 2)");
 }

@@ -11,7 +11,9 @@ use crate::testing::info;
 use crate::{AttributeStore, NextHopSource, SourceKind};
 
 mod aggregates;
+mod explain;
 mod recursion;
+mod regroup;
 mod restart;
 
 const UP: NextHopState = NextHopState::Reachable { metric: 10 };
@@ -77,6 +79,7 @@ impl World {
         let group = GroupKey {
             local_v4: Some([10, 0, 0, 99].into()),
             local_v6: Some("fd00::99".parse().unwrap()),
+            long_lived: both(),
             ..GroupKey::new(kind, both())
         };
         self.believed.retain(|peer, _| peer.slot != slot);
@@ -238,7 +241,7 @@ fn what_is_late_from_an_earlier_session_is_ignored() {
     let new = w.up(5);
     assert_eq!(w.rib.route_count(V4::FAMILY), 0);
     w.announce(old, "10.1.0.0/24", "10.0.0.5", 100);
-    w.rib.refresh_requested(old, V4::FAMILY);
+    w.rib.refresh_requested(old, V4::FAMILY, false);
     assert_eq!(w.rib.route_count(V4::FAMILY), 0);
     w.announce(new, "10.1.0.0/24", "10.0.0.5", 100);
     w.withdraw(old, "10.1.0.0/24");
@@ -333,7 +336,7 @@ fn a_refresh_sends_all_again() {
     w.announce(a, "10.1.0.0/24", "10.0.0.5", 100);
     w.settle();
     w.believed.insert(b, Believed::new());
-    w.rib.refresh_requested(b, V4::FAMILY);
+    w.rib.refresh_requested(b, V4::FAMILY, false);
     w.settle();
     assert_eq!(w.believed(b).len(), 1);
 }

@@ -391,6 +391,7 @@ enum Op {
     Down(u32),
     Lost(u32, bool),
     Sweep(u32),
+    LongLive(u32),
     Announce(u32, u8, u8, u32),
     Withdraw(u32, u8),
     NextHop(u8, Option<u32>),
@@ -404,6 +405,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         1 => slot().prop_map(Op::Down),
         1 => (slot(), any::<bool>()).prop_map(|(slot, keep)| Op::Lost(slot, keep)),
         1 => slot().prop_map(Op::Sweep),
+        1 => slot().prop_map(Op::LongLive),
         8 => (slot(), 0..5_u8, 0..3_u8, 99..102_u32).prop_map(|(s, p, h, l)| Op::Announce(s, p, h, l)),
         3 => (slot(), 0..5_u8).prop_map(|(s, p)| Op::Withdraw(s, p)),
         2 => (0..3_u8, proptest::option::of(0..3_u32)).prop_map(|(hop, metric)| Op::NextHop(hop, metric)),
@@ -424,6 +426,7 @@ fn apply(w: &mut World, told: &mut BTreeMap<String, Vec<String>>, op: Op) {
             }
         }
         Op::Sweep(slot) => w.rib.sweep_stale(w.now, slot, V4::FAMILY),
+        Op::LongLive(slot) => w.rib.begin_long_lived(w.now, slot, V4::FAMILY),
         Op::Announce(slot, number, hop, pref) => {
             if let Some(peer) = id(w, slot) {
                 w.announce(peer, &prefix(number), &format!("10.9.0.{hop}"), pref);
@@ -457,7 +460,10 @@ fn check(w: &World, told: &BTreeMap<String, Vec<String>>) {
         for prefix in &prefixes {
             let expected = chosen(prefix).filter(|path| {
                 let from = w.rib.peers().source(path.source).unwrap().kind;
-                path.source.slot != peer.slot && (from, to) != (SourceKind::Internal, SourceKind::Internal)
+                // None of the peers knows what a long-lived stale route is.
+                !path.is_long_lived()
+                    && path.source.slot != peer.slot
+                    && (from, to) != (SourceKind::Internal, SourceKind::Internal)
             });
             let expected = expected.map(|path| match to {
                 SourceKind::External => address("10.0.0.99"),

@@ -72,7 +72,7 @@ pub(super) fn peer_detail(row: PeerRow, config: &PeerConfig, status: &PeerStatus
         local_port: status.local.map(|local| local.port()),
         import: config.import.to_string(),
         export: config.export.to_string(),
-        max_prefix: config.max_prefix,
+        max_prefix: config.options.max_prefix,
         capabilities: Capabilities {
             sent: status.offered.iter().map(ToString::to_string).collect(),
             received: negotiated

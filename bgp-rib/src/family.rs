@@ -26,6 +26,9 @@ pub struct FamilyRib<F: AddressFamily> {
     pub(crate) fib: Option<Fib>,
     /// Where the best path changed since the follower last looked, while somebody follows.
     pub(crate) followed: Option<DirtySet>,
+    /// Where paths changed from which other state of the RIB may follow, while there is such: aggregates, next hops
+    /// reached by routes.
+    pub(crate) unsettled: Option<DirtySet>,
     /// By the peer's slot.
     sources: Vec<Source>,
 }
@@ -42,6 +45,7 @@ impl<F: AddressFamily> FamilyRib<F> {
             table: Table::new(seed),
             fib: fib.then(Fib::default),
             followed: None,
+            unsettled: None,
             sources: Vec::new(),
         };
         rib.admit(PeerId::LOCAL);
@@ -110,7 +114,7 @@ impl<F: AddressFamily> FamilyRib<F> {
         }
         self.table.remove_source(chunks.iter(), peer, decision, |outcome| {
             source.let_go(&outcome, hops);
-            tell(&mut self.fib, &mut self.followed, outcome.dest, outcome.change);
+            tell(&mut self.fib, &mut self.followed, &mut self.unsettled, outcome.dest, outcome.change);
             on(outcome.dest, outcome.change);
         });
         debug_assert_eq!(source.held, Held::default(), "every path is counted in and out");
@@ -127,21 +131,33 @@ impl<F: AddressFamily> FamilyRib<F> {
     ) {
         let chunks = hops.chunks(next_hop, F::FAMILY);
         self.table.set_metric(chunks, next_hop, metric, decision, |dest, change| {
-            tell(&mut self.fib, &mut self.followed, dest, change);
+            tell(&mut self.fib, &mut self.followed, &mut self.unsettled, dest, change);
             on(dest, change);
         });
     }
 
     fn tell(&mut self, dest: DestId, change: Change) -> (DestId, Change) {
-        tell(&mut self.fib, &mut self.followed, dest, change);
+        tell(&mut self.fib, &mut self.followed, &mut self.unsettled, dest, change);
         (dest, change)
     }
 }
 
 /// The FIB follows every change: paths that share the load matter to it as well as the best one.
-fn tell(fib: &mut Option<Fib>, followed: &mut Option<DirtySet>, dest: DestId, change: Change) {
-    if let Some(fib) = fib.as_mut().filter(|_| change != Change::Unchanged) {
+fn tell(
+    fib: &mut Option<Fib>,
+    followed: &mut Option<DirtySet>,
+    unsettled: &mut Option<DirtySet>,
+    dest: DestId,
+    change: Change,
+) {
+    if change == Change::Unchanged {
+        return;
+    }
+    if let Some(fib) = fib {
         fib.mark(dest);
+    }
+    if let Some(unsettled) = unsettled {
+        unsettled.mark(dest);
     }
     if let Some(followed) = followed.as_mut().filter(|_| change == Change::Best) {
         followed.mark(dest);

@@ -102,9 +102,10 @@ pub use fib::FibChange;
 pub use filter::{Filter, Policy};
 pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 pub use out::{
-    Advertise, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, NextHopRule, TargetKind,
+    Advertise, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, LoadSharing, NextHopRule,
+    SentPath, TargetKind,
 };
 pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};
-pub use rib::{BestChange, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView};
+pub use rib::{Aggregate, BestChange, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView};
 pub use table::{Change, DestId, Outcome, Table};

@@ -1,7 +1,9 @@
 //! The whole RIB behind one face: who drives it passes in what sessions and the network say, and polls what comes out.
 
+mod aggregates;
 mod follow;
 mod groups;
+mod settle;
 mod views;
 
 use std::net::IpAddr;
@@ -14,13 +16,15 @@ use crate::attributes::Attrs;
 use crate::decision::{Decision, DecisionConfig};
 use crate::family::{Families, RibFamily};
 use crate::fib::FibChange;
-use crate::next_hop::{NextHopSource, NextHopState, NextHops, Watch};
+use crate::next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut};
 use crate::path::Path;
 use crate::peer::{PeerId, PeerInfo, Peers};
 use crate::table::{Change, DestId};
 use groups::Groups;
 
+pub use aggregates::Aggregate;
+pub(crate) use aggregates::Aggregates;
 pub use follow::BestChange;
 pub use views::{MemoryUse, PathView, PeerCounts, RouteView};
 
@@ -64,6 +68,9 @@ pub struct Rib {
     families: Families,
     next_hops: NextHops,
     groups: Groups,
+    aggregates: Aggregates,
+    /// When what follows from changes is looked at, if there are some.
+    settle_at: Option<Instant>,
     /// When destinations that nobody uses are freed, if there are some.
     tidy_at: Option<Instant>,
 }
@@ -73,14 +80,18 @@ impl Rib {
     #[must_use]
     pub fn new(config: RibConfig) -> Rib {
         let ExportContext { local_as, router_id, .. } = config.export;
-        Rib {
+        let mut rib = Rib {
             peers: Peers::new(local_as, router_id),
             families: Families::new(config.seed, config.fib),
             next_hops: NextHops::new(config.next_hops, config.seed),
-            groups: Groups::new(config.export, config.limits, config.seed),
+            groups: Groups::new(&config),
+            aggregates: Aggregates::default(),
+            settle_at: None,
             tidy_at: None,
             config,
-        }
+        };
+        rib.watch_for_settling();
+        rib
     }
 
     /// A session is established: the peer is sent what it may have, and may announce. If another session had the
@@ -118,6 +129,7 @@ impl Rib {
         F::rib_mut(families).remove_source(peer, decision, next_hops, |dest, change| {
             groups.mark(now, F::FAMILY, dest, change);
         });
+        self.settle_later(now);
     }
 
     /// A peer announces a path. What its import policy refuses must be withdrawn instead.
@@ -183,6 +195,7 @@ impl Rib {
     fn note<F: RibFamily>(&mut self, now: Instant, changed: Option<(DestId, Change)>) {
         if let Some((dest, change)) = changed {
             self.groups.mark(now, F::FAMILY, dest, change);
+            self.settle_later(now);
         }
     }
 
@@ -198,16 +211,26 @@ impl Rib {
 
     /// The state of a next hop was reported: all paths through it are ranked again if it really changed.
     pub fn next_hop_changed(&mut self, now: Instant, address: IpAddr, state: NextHopState) {
-        let Some(id) = self.next_hops.set(address, state) else { return };
+        let changed = self.next_hops.set(address, state);
+        let Some(id) = self.next_hops.id(address) else { return };
+        let rerouted = state == NextHopState::Unreachable && self.find_route_to(address, id);
+        if changed || rerouted {
+            self.rank_again(now, id);
+        }
+    }
+
+    /// Ranks all paths through a next hop again.
+    fn rank_again(&mut self, now: Instant, id: NextHopId) {
         let Rib { config, peers, families, next_hops, groups, .. } = self;
         let decision = Decision::new(config.decision, peers);
-        let metric = state.metric();
+        let metric = next_hops.metric(id);
         families.v4.set_metric(id, metric, decision, next_hops, |dest, change| {
             groups.mark(now, Family::IPV4_UNICAST, dest, change);
         });
         families.v6.set_metric(id, metric, decision, next_hops, |dest, change| {
             groups.mark(now, Family::IPV6_UNICAST, dest, change);
         });
+        self.settle_later(now);
     }
 
     /// What the one who tracks next hops is to be told next.
@@ -230,13 +253,15 @@ impl Rib {
     /// When [`Rib::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        [self.groups.next_flush(), self.tidy_at].into_iter().flatten().min()
+        [self.groups.next_flush(), self.settle_at, self.tidy_at].into_iter().flatten().min()
     }
 
     /// Does what is due: turns changes into messages.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let Rib { families, peers, groups, .. } = self;
-        groups.flush_due(now, &mut tables_mut(families, peers));
+        self.settle(now);
+        let Rib { families, peers, groups, aggregates, .. } = self;
+        let mut tables = TablesMut { aggregates: Some(aggregates), ..tables_mut(families, peers) };
+        groups.flush_due(now, &mut tables);
         self.reclaim();
     }
 
@@ -262,13 +287,13 @@ impl Rib {
     /// Appends changes for the FIB to `out` until it holds `max`; less: there are no more. A destination that changed
     /// often is told once.
     pub fn take_fib_changes(&mut self, max: usize, out: &mut Vec<FibChange>) {
-        let Rib { config, peers, families: Families { v4, v6 }, .. } = self;
+        let Rib { config, peers, families: Families { v4, v6 }, next_hops, .. } = self;
         let decision = Decision::new(config.decision, peers);
         if let Some(fib) = &mut v4.fib {
-            fib.take(&mut v4.table, decision, config.multipath, max, out);
+            fib.take(&mut v4.table, decision, config.multipath, next_hops, max, out);
         }
         if let Some(fib) = &mut v6.fib {
-            fib.take(&mut v6.table, decision, config.multipath, max, out);
+            fib.take(&mut v6.table, decision, config.multipath, next_hops, max, out);
         }
         self.reclaim();
     }
@@ -296,15 +321,18 @@ impl Rib {
     fn reclaim_in<F: RibFamily>(&mut self) {
         let groups = &self.groups;
         let rib = F::rib_mut(&mut self.families);
-        let (fib, followed) = (&rib.fib, &rib.followed);
+        let (fib, followed, unsettled) = (&rib.fib, &rib.followed, &rib.unsettled);
         let is_in_fib = |dest| fib.as_ref().is_some_and(|fib| fib.is_dirty(dest));
         let is_followed = |dest| followed.as_ref().is_some_and(|followed| followed.contains(dest));
-        rib.table.reclaim(|dest| is_in_fib(dest) || is_followed(dest) || groups.is_dirty(F::FAMILY, dest));
+        let is_unsettled = |dest| unsettled.as_ref().is_some_and(|unsettled| unsettled.contains(dest));
+        rib.table.reclaim(|dest| {
+            is_in_fib(dest) || is_followed(dest) || is_unsettled(dest) || groups.is_dirty(F::FAMILY, dest)
+        });
     }
 }
 
 fn tables_mut<'a>(families: &'a mut Families, peers: &'a Peers) -> TablesMut<'a> {
-    TablesMut { v4: &mut families.v4.table, v6: &mut families.v6.table, peers }
+    TablesMut { v4: &mut families.v4.table, v6: &mut families.v6.table, peers, aggregates: None }
 }
 
 #[cfg(test)]

@@ -276,13 +276,15 @@ impl<F: AddressFamily> Table<F> {
         let Some(dest) = self.get_mut(id) else { return outcome };
         let before = dest.paths.as_slice();
         let place = before.iter().position(|path| path.is_from(source, path_id));
-        let same = place
-            .and_then(|place| before.get(place))
-            .is_some_and(|old| new.as_ref().is_some_and(|new| old.is_same(new)));
-        if same {
-            outcome.old = new;
+        let is_same = |old: &Path| new.as_ref().is_some_and(|new| old.is_same(new));
+        let same = place.filter(|place| before.get(*place).is_some_and(is_same));
+        if let Some(old) = same.and_then(|place| dest.paths.as_mut_slice().get_mut(place)) {
+            // The rank is the same, but a mark or the session may not be.
+            let is_new = old.is_stale() || new.as_ref().is_some_and(|new| new.source != old.source);
+            outcome.old = if is_new { new.map(|new| std::mem::replace(old, new)) } else { new };
             return outcome;
         }
+        let before = dest.paths.as_slice();
         if place.is_none() && new.is_none() {
             return outcome;
         }
@@ -375,9 +377,9 @@ fn ids_of_chunk(chunk: usize) -> impl Iterator<Item = DestId> {
 }
 
 /// What tells whether the best path is still the same; `None` if no path is eligible.
-fn best_of(paths: &[Path]) -> Option<(PeerId, PathId, usize)> {
+fn best_of(paths: &[Path]) -> Option<(u32, PathId, usize, bool)> {
     let best = paths.first().filter(|path| path.is_eligible())?;
-    Some((best.source, best.path_id, best.attrs.id()))
+    Some((best.source.slot, best.path_id, best.attrs.id(), best.is_long_lived()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use bgp_core::wire::{Attributes, code};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
 
+use crate::decision::DecisionConfig;
 use crate::filter::Policy;
 use crate::peer::SourceKind;
 
@@ -31,7 +32,7 @@ pub enum Advertise {
     BestExternal,
     /// The best one and those that share the load with it. With ADD-PATH only.
     Ecmp,
-    /// The best ones, so many at most. With ADD-PATH only.
+    /// The best of those that may go, so many at most. With ADD-PATH only.
     Count(NonZeroU16),
     /// All. With ADD-PATH only.
     All,
@@ -99,6 +100,22 @@ pub struct ExportContext {
     pub cluster_id: Option<ClusterId>,
 }
 
+/// Which paths share the load to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadSharing {
+    /// How MULTI_EXIT_DISC is treated.
+    pub decision: DecisionConfig,
+    /// How many at most.
+    pub max: usize,
+}
+
+impl Default for LoadSharing {
+    /// None but the best.
+    fn default() -> LoadSharing {
+        LoadSharing { decision: DecisionConfig::default(), max: 1 }
+    }
+}
+
 /// Whether a route from `source` goes to `target` (RFC 4271 section 9.2, RFC 4456 section 6).
 /// `reflect`: we are a route reflector.
 #[must_use]
@@ -148,6 +165,16 @@ impl GroupKey {
             add_path: FamilySet::EMPTY,
             long_lived: FamilySet::EMPTY,
             draining: false,
+        }
+    }
+
+    /// Whether what goes out in a family depends on other paths than the best.
+    #[must_use]
+    pub fn looks_beyond_best(&self, family: Family) -> bool {
+        match self.advertise {
+            Advertise::Best => false,
+            Advertise::BestExternal => true,
+            Advertise::Ecmp | Advertise::Count(_) | Advertise::All => self.add_path.contains(family),
         }
     }
 

@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bgp_core::wire::encode;
-use bgp_core::{AddressFamily, Family};
+use bgp_core::{AddressFamily, Family, PathId};
 
 use super::export::{ExportContext, GroupKey, communities_allow, exportable};
 use super::journal::CHUNK;
 use super::rewrite::{Rewrite, Rewriter};
+use super::slots::Outbound;
 use crate::attributes::Attrs;
 use crate::filter::Policy;
 use crate::path::Path;
 use crate::peer::{PeerId, Peers};
-use crate::table::{DestId, Table};
+use crate::table::Table;
 
 /// What a group has written, and what it could not send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,11 +37,6 @@ const MP_OVERHEAD: usize = 4 + 3 + 1 + 16 + 1;
 /// The octets of a message that attributes and destinations cannot have.
 fn overhead<F: AddressFamily>() -> usize {
     if F::FAMILY == Family::IPV4_UNICAST { UPDATE_OVERHEAD } else { UPDATE_OVERHEAD + MP_OVERHEAD }
-}
-
-/// The longest destination on the wire, in octets.
-fn longest<F: AddressFamily>() -> usize {
-    1 + usize::from(F::MAX_LEN / 8)
 }
 
 /// Decides and writes; its buffers are used again and again.
@@ -71,6 +67,27 @@ impl Exporter {
         }
     }
 
+    pub(crate) fn key(&self) -> &GroupKey {
+        &self.key
+    }
+
+    /// Whether several paths to a destination go out.
+    pub(crate) fn is_add_path<F: AddressFamily>(&self) -> bool {
+        self.key.add_path.contains(F::FAMILY)
+    }
+
+    /// Whether routes of this source may go to the group's peers, by what both are to us.
+    pub(crate) fn may_pass(&self, peers: &Peers, source: PeerId) -> bool {
+        let reflect = self.context.cluster_id.is_some();
+        peers.source(source).is_some_and(|source| exportable(source.kind, self.key.kind, reflect))
+    }
+
+    /// The longest destination on the wire, in octets.
+    fn longest<F: AddressFamily>(&self) -> usize {
+        let path_id = if self.is_add_path::<F>() { size_of::<PathId>() } else { 0 };
+        path_id + 1 + usize::from(F::MAX_LEN / 8)
+    }
+
     /// The attributes with which a path goes out to this group, before they are written for it; `None` if it does not.
     pub(crate) fn outgoing<'a, F: AddressFamily>(
         &mut self,
@@ -98,10 +115,9 @@ impl Exporter {
     }
 
     fn decide<F: AddressFamily>(&mut self, peers: &Peers, path: &Path) -> bool {
-        let Some(source) = peers.get(path.source) else { return false };
-        let reflect = self.context.cluster_id.is_some();
+        let Some(source) = peers.source(path.source) else { return false };
         if self.key.export == Policy::Reject
-            || !exportable(source.kind, self.key.kind, reflect)
+            || !self.may_pass(peers, path.source)
             || !communities_allow(path.attrs.block(), self.key.kind)
         {
             return false;
@@ -116,7 +132,7 @@ impl Exporter {
     }
 
     fn fits<F: AddressFamily>(&mut self, peers: &Peers, path: &Path) -> bool {
-        let room = self.room::<F>().saturating_sub(longest::<F>());
+        let room = self.room::<F>().saturating_sub(self.longest::<F>());
         // AS_PATH may be there twice for a two-octet peer; all else that is added is short.
         let at_most = path.attrs.block().len() * 2 + 64;
         at_most <= room || (self.prepare::<F>(peers, &path.attrs, path.source) && self.block.len() <= room)
@@ -130,7 +146,7 @@ impl Exporter {
     /// Rewrites the attributes of the announcements that follow; `false` if the source is gone: then the change that
     /// takes its routes back is on its way.
     pub(crate) fn prepare<F: AddressFamily>(&mut self, peers: &Peers, attrs: &Attrs, source: PeerId) -> bool {
-        let Some(source) = peers.get(source) else { return false };
+        let Some(source) = peers.source(source) else { return false };
         let Some(next_hop) = self.key.next_hop(F::FAMILY, source.kind, attrs.next_hop()) else {
             return false;
         };
@@ -163,15 +179,15 @@ impl Exporter {
     }
 
     fn per_chunk<F: AddressFamily>(&self, attributes: usize) -> usize {
-        let per_message = self.room::<F>().saturating_sub(attributes) / longest::<F>();
+        let per_message = self.room::<F>().saturating_sub(attributes) / self.longest::<F>();
         let messages = CHUNK / (self.key.max_message_len as usize).max(1);
         (per_message * messages).max(1)
     }
 
-    /// The messages that announce `dests` with the attributes prepared.
-    pub(crate) fn announce<F: AddressFamily>(&mut self, table: &Table<F>, dests: &[DestId]) -> &[u8] {
+    /// The messages that announce `paths` with the attributes prepared.
+    pub(crate) fn announce<F: AddressFamily>(&mut self, table: &Table<F>, paths: &[Outbound]) -> &[u8] {
         self.messages.clear();
-        let prefixes = dests.iter().filter_map(|dest| table.prefix(*dest)).map(|prefix| (None, prefix));
+        let prefixes = nlri(table, paths, self.is_add_path::<F>());
         let max_len = self.key.max_message_len as usize;
         let written =
             encode::announce::<F>(&mut self.messages, max_len, &self.block, self.next_hop, prefixes);
@@ -179,13 +195,22 @@ impl Exporter {
         &self.messages
     }
 
-    /// The messages that withdraw `dests`.
-    pub(crate) fn withdraw<F: AddressFamily>(&mut self, table: &Table<F>, dests: &[DestId]) -> &[u8] {
+    /// The messages that withdraw `paths`.
+    pub(crate) fn withdraw<F: AddressFamily>(&mut self, table: &Table<F>, paths: &[Outbound]) -> &[u8] {
         self.messages.clear();
-        let prefixes = dests.iter().filter_map(|dest| table.prefix(*dest)).map(|prefix| (None, prefix));
+        let prefixes = nlri(table, paths, self.is_add_path::<F>());
         let max_len = self.key.max_message_len as usize;
         let written = encode::withdraw::<F>(&mut self.messages, max_len, prefixes);
         self.counters.messages += written as u64;
         &self.messages
     }
+}
+
+/// What stands for `paths` on the wire.
+fn nlri<F: AddressFamily>(
+    table: &Table<F>,
+    paths: &[Outbound],
+    add_path: bool,
+) -> impl Iterator<Item = (Option<PathId>, F::Prefix)> {
+    paths.iter().filter_map(move |out| Some((add_path.then_some(out.id), table.prefix(out.dest)?)))
 }

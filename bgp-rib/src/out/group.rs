@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use bgp_core::{Family, FamilySet, Instant, V4, V6};
+use bgp_core::{Family, FamilySet, Instant, PathId, V4, V6};
 
 use super::TablesMut;
-use super::export::{ExportContext, GroupKey};
+use super::choice::Choice;
+use super::export::{ExportContext, GroupKey, LoadSharing};
 use super::exporter::{ExportCounters, Exporter};
 use super::flush::{Flush, Side};
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
-use super::records::Slot;
 use super::resync::Walk;
+use super::slots::{Slot, Slots};
+use crate::attributes::Attrs;
 use crate::peer::PeerId;
 use crate::table::DestId;
 
@@ -74,6 +76,25 @@ pub(super) struct Member {
     pub(super) end_of_rib_at: Sequence,
 }
 
+/// The member with this slot, whatever its session.
+pub(super) fn member_in(members: &BTreeMap<PeerId, Member>, slot: u32) -> Option<&Member> {
+    let sessions = PeerId { slot, generation: 0 }..=PeerId { slot, generation: u32::MAX };
+    members.range(sessions).next_back().map(|(_, member)| member)
+}
+
+/// A path that a peer holds, or is about to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentPath<'a> {
+    /// The identifier that it goes out with (RFC 7911); `None` in a family without ADD-PATH.
+    pub path_id: Option<PathId>,
+    /// Who announced it: the peer's session at the time, its slot is what counts.
+    pub source: PeerId,
+    /// The identifier that its source gave it; `None` in a family without ADD-PATH, where it is not kept.
+    pub received: Option<PathId>,
+    /// The attributes that go out, before they are written for the group.
+    pub attrs: &'a Attrs,
+}
+
 /// The group. Its caller feeds it dirty destinations ([`Group::mark`]), flushes it when [`Group::next_flush`] says so,
 /// and asks for bytes when a peer can take some.
 pub struct Group {
@@ -87,6 +108,8 @@ pub struct Group {
     pub(super) next_walk: WalkId,
     pub(super) exporter: Exporter,
     pub(super) batch: Batch,
+    sharing: LoadSharing,
+    choice: Choice,
     due: Option<Instant>,
     resets: VecDeque<PeerId>,
 }
@@ -97,18 +120,27 @@ impl Group {
     pub fn new(key: GroupKey, context: ExportContext, limits: GroupLimits, seed: u64) -> Group {
         Group {
             exporter: Exporter::new(key.clone(), context),
+            v4: Side::new(key.add_path.contains(Family::IPV4_UNICAST)),
+            v6: Side::new(key.add_path.contains(Family::IPV6_UNICAST)),
             key,
             limits,
             members: BTreeMap::new(),
-            v4: Side::default(),
-            v6: Side::default(),
             journal: Journal::default(),
             walks: BTreeMap::new(),
             next_walk: 0,
             batch: Batch::new(seed),
+            sharing: LoadSharing::default(),
+            choice: Choice::default(),
             due: None,
             resets: VecDeque::new(),
         }
+    }
+
+    /// The same group, for [`Advertise::Ecmp`](super::Advertise::Ecmp) with this way to tell which paths share the
+    /// load.
+    #[must_use]
+    pub fn with_load_sharing(self, sharing: LoadSharing) -> Group {
+        Group { sharing, ..self }
     }
 
     /// What its peers have in common.
@@ -168,7 +200,8 @@ impl Group {
         }
     }
 
-    /// Notes that the best path of a destination changed, or may have. Families that the group does not serve are
+    /// Notes that the paths to a destination changed, or may have: the best one, or any if the group's key
+    /// [looks beyond it](GroupKey::looks_beyond_best). Families that the group does not serve are
     /// left aside.
     pub fn mark(&mut self, now: Instant, family: Family, dest: DestId) {
         let is_new = match family {
@@ -208,9 +241,12 @@ impl Group {
         let members = &self.members;
         let mut flush = Flush {
             peers: tables.peers,
-            is_member: |peer: PeerId| members.contains_key(&peer),
+            aggregates: tables.aggregates,
+            is_member: |peer: PeerId| member_in(members, peer.slot).is_some(),
             exporter: &mut self.exporter,
             batch: &mut self.batch,
+            sharing: self.sharing,
+            choice: &mut self.choice,
             journal: &mut self.journal,
             limit: self.limits.journal,
             fastest,
@@ -315,20 +351,43 @@ impl Group {
     pub fn advertised(&self, peer: PeerId, family: Family) -> usize {
         match family {
             _ if !self.members.contains_key(&peer) => 0,
-            Family::IPV4_UNICAST => self.v4.records.sent() - self.v4.records.sent_from(peer),
-            _ => self.v6.records.sent() - self.v6.records.sent_from(peer),
+            Family::IPV4_UNICAST => self.v4.records.sent() - self.v4.records.sent_from(peer.slot),
+            _ => self.v6.records.sent() - self.v6.records.sent_from(peer.slot),
         }
     }
 
     /// Whether the peer holds, or is about to be sent, a route to the destination.
     #[must_use]
     pub fn has_sent(&self, peer: PeerId, family: Family, dest: DestId) -> bool {
-        let slot = match family {
-            Family::IPV4_UNICAST => self.v4.records.get(dest),
-            Family::IPV6_UNICAST => self.v6.records.get(dest),
-            _ => return false,
-        };
-        matches!(slot, Slot::Sent(record) if record.source != peer)
+        self.sent_paths(peer, family, dest).next().is_some()
+    }
+
+    /// The paths to the destination that the peer holds, or is about to be sent, by path id.
+    pub fn sent_paths(
+        &self,
+        peer: PeerId,
+        family: Family,
+        dest: DestId,
+    ) -> impl Iterator<Item = SentPath<'_>> {
+        let slots = if self.members.contains_key(&peer) { self.slots(family, dest) } else { None };
+        let add_path = self.key.add_path.contains(family);
+        slots.into_iter().flatten().filter_map(move |(out, slot)| match slot {
+            Slot::Sent(record) if record.source.slot != peer.slot => Some(SentPath {
+                path_id: add_path.then_some(out.id),
+                source: record.source,
+                received: add_path.then_some(out.received),
+                attrs: &record.attrs,
+            }),
+            _ => None,
+        })
+    }
+
+    fn slots(&self, family: Family, dest: DestId) -> Option<Slots<'_>> {
+        match family {
+            Family::IPV4_UNICAST => Some(self.v4.records.slots(dest)),
+            Family::IPV6_UNICAST => Some(self.v6.records.slots(dest)),
+            _ => None,
+        }
     }
 
     /// How far a peer is behind.

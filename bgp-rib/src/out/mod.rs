@@ -12,6 +12,7 @@
 //! bytes go out as shared slices.
 
 mod as_path;
+mod choice;
 mod export;
 mod exporter;
 mod flush;
@@ -21,6 +22,7 @@ mod pack;
 mod records;
 mod resync;
 mod rewrite;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod transmit;
@@ -28,13 +30,14 @@ mod transmit;
 use bgp_core::{V4, V6};
 
 use crate::peer::Peers;
+use crate::rib::Aggregates;
 use crate::table::Table;
 
 pub use export::{
-    Advertise, ExportContext, GroupKey, NextHopRule, TargetKind, communities_allow, exportable,
+    Advertise, ExportContext, GroupKey, LoadSharing, NextHopRule, TargetKind, communities_allow, exportable,
 };
 pub use exporter::ExportCounters;
-pub use group::{Group, GroupLimits, Lag};
+pub use group::{Group, GroupLimits, Lag, SentPath};
 pub use journal::{Audience, Sequence};
 
 /// What a group reads when a peer is sent something.
@@ -56,4 +59,6 @@ pub struct TablesMut<'a> {
     pub v6: &'a mut Table<V6>,
     /// The sources of the routes.
     pub peers: &'a Peers,
+    /// What stands for the routes inside it.
+    pub(crate) aggregates: Option<&'a Aggregates>,
 }

@@ -16,7 +16,8 @@ use bgp_core::{AddressFamily, Family, FamilySet};
 use super::exporter::Exporter;
 use super::journal::{Audience, Journal, Sequence};
 use super::pack::{Batch, Packed, Sink};
-use super::records::{Records, Slot};
+use super::records::Records;
+use super::slots::{Outbound, Slot};
 use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
 
@@ -135,7 +136,7 @@ pub(crate) struct Window<'a> {
     pub(crate) since: Option<Sequence>,
     pub(crate) upto: Sequence,
     pub(crate) from: DestId,
-    /// How many at most.
+    /// How many at most; those of one destination are not parted.
     pub(crate) changes: usize,
     pub(crate) peers: &'a Peers,
     pub(crate) exporter: &'a mut Exporter,
@@ -156,22 +157,23 @@ impl Window<'_> {
         while at < end && changes < self.changes && bytes < WINDOW_BYTES {
             let dest = at;
             at = at.next();
-            let slot = records.get(dest);
-            if let Some(added) = self.add(dest, slot, &is_reader) {
-                changes += 1;
-                bytes += 1 + usize::from(F::MAX_LEN / 8) + added;
+            for (out, slot) in records.slots(dest) {
+                if let Some(added) = self.add(out, slot, &is_reader) {
+                    changes += 1;
+                    bytes += 1 + usize::from(F::MAX_LEN / 8) + added;
+                }
             }
         }
         self.batch.write(self.exporter, table, self.peers, is_reader, self.log);
         (at < end).then_some(at)
     }
 
-    /// Puts a destination into the batch, if its readers need it; returns the bytes of its attributes, if they are
+    /// Puts a path into the batch, if its readers need it; returns the bytes of its attributes, if they are
     /// new to the window.
     ///
     /// What changed after `upto` is announced by the journal. It is taken back here all the same: the journal only
     /// takes back what its own entries tell of, not what a reader holds from before `since`.
-    fn add(&mut self, dest: DestId, slot: &Slot, is_reader: impl Fn(PeerId) -> bool) -> Option<usize> {
+    fn add(&mut self, out: Outbound, slot: &Slot, is_reader: impl Fn(PeerId) -> bool) -> Option<usize> {
         let changed = slot.changed()?;
         if self.since.is_some_and(|since| changed < since) {
             return None;
@@ -180,17 +182,17 @@ impl Window<'_> {
             Slot::Sent(record) => {
                 let is_back_at_its_source = self.since.is_some() && is_reader(record.source);
                 if is_back_at_its_source {
-                    self.batch.withdraw(dest, Audience::Only(record.source));
+                    self.batch.withdraw(out, Audience::Only(record.source));
                 }
                 if changed < self.upto {
-                    let is_new = self.batch.announce(dest, &record.attrs, record.source);
+                    let is_new = self.batch.announce(out, &record.attrs, record.source);
                     return Some(if is_new { record.attrs.block().len() } else { 0 });
                 }
                 is_back_at_its_source.then_some(0)
             }
             Slot::Unsent(_) => {
                 self.since?;
-                self.batch.withdraw(dest, Audience::All);
+                self.batch.withdraw(out, Audience::All);
                 Some(0)
             }
         }

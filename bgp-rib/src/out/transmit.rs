@@ -7,7 +7,7 @@ use bgp_core::{Family, FamilySet};
 use bytes::Bytes;
 
 use super::Tables;
-use super::group::{Group, Member, Stage, WalkId};
+use super::group::{Group, Member, Stage, WalkId, member_in};
 use super::journal::Sequence;
 use super::resync::{Place, Walk, Window};
 use crate::peer::PeerId;
@@ -105,7 +105,7 @@ impl Group {
         };
         let members = &self.members;
         let is_reader =
-            |peer: PeerId| members.get(&peer).is_some_and(|member| member.cursor_in(id).is_some());
+            |peer: PeerId| member_in(members, peer.slot).is_some_and(|member| member.cursor_in(id).is_some());
         let next = match place.family {
             Family::IPV4_UNICAST => window.write(&self.v4.records, tables.v4, is_reader),
             _ => window.write(&self.v6.records, tables.v6, is_reader),

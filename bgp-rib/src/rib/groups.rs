@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bgp_core::{Family, FamilySet, Instant};
 use bytes::Bytes;
 
-use crate::out::{ExportContext, Group, GroupKey, GroupLimits, Tables, TablesMut};
+use super::RibConfig;
+use crate::out::{ExportContext, Group, GroupKey, GroupLimits, LoadSharing, Tables, TablesMut};
 use crate::peer::PeerId;
 use crate::table::{Change, DestId};
 
@@ -23,6 +24,7 @@ struct Member {
 pub(super) struct Groups {
     context: ExportContext,
     limits: GroupLimits,
+    sharing: LoadSharing,
     seed: u64,
     groups: BTreeMap<GroupId, Group>,
     next_id: GroupId,
@@ -32,11 +34,12 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    pub(super) fn new(context: ExportContext, limits: GroupLimits, seed: u64) -> Groups {
+    pub(super) fn new(config: &RibConfig) -> Groups {
         Groups {
-            context,
-            limits,
-            seed,
+            context: config.export,
+            limits: config.limits,
+            sharing: LoadSharing { decision: config.decision, max: config.multipath },
+            seed: config.seed,
             groups: BTreeMap::new(),
             next_id: 0,
             members: BTreeMap::new(),
@@ -52,8 +55,9 @@ impl Groups {
                 self.next_id
             }
         };
-        let (context, limits, seed) = (self.context, self.limits, self.seed);
-        let group = self.groups.entry(id).or_insert_with(|| Group::new(key, context, limits, seed));
+        let (context, limits, seed, sharing) = (self.context, self.limits, self.seed, self.sharing);
+        let new = || Group::new(key, context, limits, seed).with_load_sharing(sharing);
+        let group = self.groups.entry(id).or_insert_with(new);
         group.join(now, peer);
         self.members.insert(peer, Member { group: id, end_of_rib: FamilySet::EMPTY, named: false });
     }
@@ -69,12 +73,22 @@ impl Groups {
         }
     }
 
-    /// Tells the groups that the best path changed, if it did.
+    /// Tells the groups that look at what changed, if something did.
     pub(super) fn mark(&mut self, now: Instant, family: Family, dest: DestId, change: Change) {
-        if change == Change::Best {
-            let concerned = self.groups.values_mut().filter(|group| group.key().families.contains(family));
-            concerned.for_each(|group| group.mark(now, family, dest));
+        if change == Change::Unchanged {
+            return;
         }
+        let looks = |key: &GroupKey| change == Change::Best || key.looks_beyond_best(family);
+        let concerned = self.groups.values_mut().filter(|group| {
+            let key = group.key();
+            key.families.contains(family) && looks(key)
+        });
+        concerned.for_each(|group| group.mark(now, family, dest));
+    }
+
+    /// Has every group of the family look at a destination again.
+    pub(super) fn mark_any(&mut self, now: Instant, family: Family, dest: DestId) {
+        self.groups.values_mut().for_each(|group| group.mark(now, family, dest));
     }
 
     pub(super) fn is_dirty(&self, family: Family, dest: DestId) -> bool {

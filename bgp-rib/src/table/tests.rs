@@ -170,8 +170,9 @@ impl Driven {
             Op::NextHop(hop, metric) => {
                 let state =
                     metric.map_or(NextHopState::Unreachable, |metric| NextHopState::Reachable { metric });
-                if let Some(id) = hops.set([10, 9, 9, hop].into(), state) {
-                    let metric = state.metric();
+                let address = [10, 9, 9, hop].into();
+                if hops.set(address, state) {
+                    let (id, metric) = (hops.id(address).unwrap(), state.metric());
                     table.set_metric(0..1, id, metric, decision, |id, change| changes.push((id, change)));
                 }
             }

@@ -204,7 +204,8 @@ impl World {
     fn flush(&mut self) {
         self.now += Duration::from_millis(5);
         for group in &mut self.groups {
-            let mut tables = TablesMut { v4: &mut self.v4, v6: &mut self.v6, peers: &self.peers };
+            let mut tables =
+                TablesMut { v4: &mut self.v4, v6: &mut self.v6, peers: &self.peers, aggregates: None };
             group.flush(self.now, &mut tables);
         }
         let groups = &self.groups;

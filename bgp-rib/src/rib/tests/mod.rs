@@ -10,6 +10,9 @@ use crate::out::TargetKind;
 use crate::testing::info;
 use crate::{AttributeStore, NextHopSource, SourceKind};
 
+mod aggregates;
+mod recursion;
+
 const UP: NextHopState = NextHopState::Reachable { metric: 10 };
 
 fn both() -> FamilySet {

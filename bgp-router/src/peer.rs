@@ -1,17 +1,22 @@
 //! One peer: its session, the import of its UPDATEs, and what waits to be written to it.
 
+mod reconfigure;
+mod refresh;
+
 use std::collections::VecDeque;
 
+use bgp_core::Instant;
 use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
 use bgp_core::wire::header::HEADER_LEN;
-use bgp_core::wire::{Fault, Notification, RouteRefresh};
-use bgp_core::{FamilySet, Instant};
-use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
+use bgp_core::wire::{Fault, Notification};
+use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
 use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::import::{Fatal, ImportCounters, Importer};
 use crate::message::{Batch, SessionUp, ToCore, ToPeer};
 use crate::write_queue::{WriteQueue, Written};
+
+pub use reconfigure::Applied;
 
 /// What a peer asks of whoever runs it.
 #[derive(Debug)]
@@ -64,6 +69,12 @@ struct Established {
     id: PeerId,
     connection: ConnectionId,
     importer: Importer,
+    /// Our end of the connection.
+    local: LocalAddresses,
+    /// The settings that it was agreed with.
+    agreed: PeerSettings,
+    /// The update group, and what the peer is to us, as told to the core.
+    group: (GroupKey, SourceKind),
     /// Written but not yet told to the core.
     written: Written,
 }
@@ -86,6 +97,8 @@ pub struct Peer {
     id: PeerId,
     counters: ImportCounters,
     updates_sent: u64,
+    /// We are about to go (RFC 8326).
+    draining: bool,
     outputs: VecDeque<PeerOutput>,
 }
 
@@ -111,6 +124,7 @@ impl Peer {
             id,
             counters: ImportCounters::default(),
             updates_sent: 0,
+            draining: false,
             outputs: VecDeque::new(),
         }
     }
@@ -173,38 +187,6 @@ impl Peer {
         self.drain(now);
     }
 
-    /// Treats the peer like this from now on: other routes are taken, other times count for the next connection.
-    /// What the session agreed on, and its update group, stay until it ends.
-    pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) {
-        self.session.set_config(now, settings.session(&self.identity));
-        if let Some(established) = &mut self.established {
-            established.importer.set_settings(settings.clone());
-            if settings.limits != self.settings.limits {
-                let limit = ToCore::Limit(established.id, settings.limits);
-                self.outputs.push_back(PeerOutput::Core(limit));
-            }
-        }
-        self.settings = settings;
-        self.drain(now);
-    }
-
-    /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
-    pub fn request_refresh(&mut self, now: Instant, families: FamilySet) -> bool {
-        let (Some(established), Some(negotiated)) = (&self.established, self.session.negotiated()) else {
-            return false;
-        };
-        let id = established.connection;
-        let connection = self.connections.iter_mut().find(|c| c.id == id);
-        let (Some(connection), true) = (connection, negotiated.route_refresh) else { return false };
-        for family in families.intersection(negotiated.families).iter() {
-            let mut message = Vec::new();
-            RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
-            connection.queue.push_control(message.into());
-        }
-        self.session.queued(now);
-        true
-    }
-
     /// A TCP connection is up. `id` is the caller's, never used twice.
     pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: LocalAddresses) {
         self.connections.push(Connection { id, local, queue: WriteQueue::default(), closing: false });
@@ -256,6 +238,7 @@ impl Peer {
                 if !outcome.faults.is_empty() {
                     self.report(outcome.faults, body);
                 }
+                self.check_octets(now);
             }
             Err(Fatal { notification, faults }) => {
                 self.flush_batch(batch);
@@ -268,18 +251,6 @@ impl Peer {
     fn report(&mut self, faults: Vec<Fault>, body: &[u8]) {
         let event = PeerEvent::Malformed { faults, body: body.to_vec() };
         self.outputs.push_back(PeerOutput::Event(event));
-    }
-
-    fn refresh(&mut self, refresh: RouteRefresh, batch: &mut Batch) {
-        // The markers of RFC 7313 are not offered and mean nothing without the offer.
-        if refresh.subtype != RouteRefresh::REQUEST {
-            return;
-        }
-        self.flush_batch(batch);
-        if let Some(established) = &self.established {
-            let message = ToCore::Refresh(established.id, refresh.family);
-            self.outputs.push_back(PeerOutput::Core(message));
-        }
     }
 
     fn flush_batch(&mut self, batch: &mut Batch) {
@@ -361,7 +332,7 @@ impl Peer {
 
     /// The next thing to do for the caller.
     pub fn poll(&mut self) -> Option<PeerOutput> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.judge_again())
     }
 
     fn drain(&mut self, now: Instant) {
@@ -412,13 +383,22 @@ impl Peer {
             asn: negotiated.peer_as,
             families: negotiated.families,
         };
-        let group = self.settings.group_key(&negotiated, &local);
-        let up = SessionUp { limits: self.settings.limits, ..SessionUp::new(PeerUp { info, group }) };
+        let group = self.settings.group_key(&negotiated, &local, self.draining);
+        let (limits, enhanced_refresh) = (self.settings.limits, negotiated.enhanced_refresh);
+        let peer = PeerUp { info, group: group.clone() };
+        let up = SessionUp { limits, enhanced_refresh, ..SessionUp::new(peer) };
         let context = negotiated.decode_context();
         let importer =
             Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
-        self.established =
-            Some(Established { id: self.id, connection, importer, written: Written::default() });
+        self.established = Some(Established {
+            id: self.id,
+            connection,
+            importer,
+            local,
+            agreed: self.settings.clone(),
+            group: (group, self.settings.source_kind(negotiated.kind)),
+            written: Written::default(),
+        });
         self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));
         self.outputs.push_back(PeerOutput::Event(PeerEvent::Established(negotiated)));
     }

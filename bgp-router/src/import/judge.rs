@@ -1,0 +1,123 @@
+//! Whether a route is taken, and with which attributes.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use bgp_core::wire::Attributes;
+use bgp_core::{PeerKind, Prefix};
+use bgp_rib::{Attrs, Policy};
+
+use super::policy::{ImportPolicy, Passes};
+use super::refusal::Refusal;
+use crate::config::{Identity, LocalAddresses, PeerSettings};
+
+/// The attributes that a route is taken with, or why it is not.
+pub(crate) type Verdict<'a> = Result<Cow<'a, Attrs>, Refusal>;
+
+/// What is known of all routes with the same attributes.
+pub(crate) enum Common {
+    /// None is taken.
+    Refused(Refusal),
+    /// Those that are allowed are taken, with these attributes.
+    Taken(Attrs),
+    /// The policy asks for the prefix.
+    ByPrefix,
+}
+
+/// The judge of one session.
+pub(crate) struct Judge {
+    identity: Identity,
+    kind: PeerKind,
+    /// Our addresses on the session's link.
+    local: LocalAddresses,
+    settings: PeerSettings,
+    policy: ImportPolicy,
+}
+
+impl Judge {
+    pub(super) fn new(
+        identity: Identity,
+        kind: PeerKind,
+        local: LocalAddresses,
+        settings: PeerSettings,
+    ) -> Judge {
+        let policy = ImportPolicy::new(settings.import.clone(), settings.source_kind(kind));
+        Judge { identity, kind, local, settings, policy }
+    }
+
+    /// Judges by other settings from now on; returns whether a route may be judged in another way.
+    pub(super) fn set_settings(&mut self, settings: PeerSettings) -> bool {
+        let (old, kind) = (&self.settings, self.kind);
+        let same_source = old.source_kind(kind) == settings.source_kind(kind);
+        let same = old.import == settings.import
+            && (same_source || !matches!(settings.import, Policy::Filter(_)))
+            && old.allowed_prefixes == settings.allowed_prefixes
+            && (old.local_v4, old.local_v6) == (settings.local_v4, settings.local_v6);
+        self.policy = ImportPolicy::new(settings.import.clone(), settings.source_kind(kind));
+        self.settings = settings;
+        !same
+    }
+
+    /// Judges one route.
+    pub(crate) fn judge(&mut self, prefix: Prefix, attrs: &Attrs) -> Result<Attrs, Refusal> {
+        let common = self.common(attrs);
+        self.one(&common, prefix, attrs).map(Cow::into_owned)
+    }
+
+    /// Judges what the prefix has no part in.
+    pub(crate) fn common(&mut self, attrs: &Attrs) -> Common {
+        if let Some(refusal) = self.refusal(attrs) {
+            return Common::Refused(refusal);
+        }
+        match self.policy.common(attrs) {
+            Passes::Yes(attrs) => Common::Taken(attrs),
+            Passes::No => Common::Refused(Refusal::Policy),
+            Passes::ByPrefix => Common::ByPrefix,
+        }
+    }
+
+    /// Judges one route of which the rest is known.
+    pub(crate) fn one<'a>(&mut self, common: &'a Common, prefix: Prefix, attrs: &Attrs) -> Verdict<'a> {
+        match common {
+            Common::Refused(refusal) => Err(*refusal),
+            _ if !self.allowed(prefix) => Err(Refusal::Policy),
+            Common::Taken(attrs) => Ok(Cow::Borrowed(attrs)),
+            Common::ByPrefix => self.policy.one(prefix, attrs).map(Cow::Owned).ok_or(Refusal::Policy),
+        }
+    }
+
+    fn allowed(&self, prefix: Prefix) -> bool {
+        let allowed = &self.settings.allowed_prefixes;
+        allowed.is_empty() || allowed.iter().any(|a| a.covers(&prefix))
+    }
+
+    fn refusal(&self, attrs: &Attrs) -> Option<Refusal> {
+        if self.settings.import == Policy::Reject {
+            return Some(Refusal::Policy);
+        }
+        if self.is_ours(attrs.next_hop()) {
+            return Some(Refusal::NextHop);
+        }
+        let block = Attributes::new(attrs.block());
+        if block.as_path().contains(self.identity.local_as) {
+            return Some(Refusal::AsLoop);
+        }
+        if self.kind == PeerKind::External {
+            return None;
+        }
+        if attrs.summary().originator_id == Some(self.identity.router_id) {
+            return Some(Refusal::Originator);
+        }
+        let looped = self.identity.cluster_id.is_some_and(|own| block.cluster_list().any(|c| c == own));
+        looped.then_some(Refusal::Cluster)
+    }
+
+    /// Whether we send, or would send, routes with this next hop ourselves.
+    fn is_ours(&self, next_hop: IpAddr) -> bool {
+        let ours = match next_hop {
+            IpAddr::V4(_) => [self.local.v4, self.settings.local_v4].map(|a| a.map(IpAddr::V4)),
+            IpAddr::V6(_) => [self.local.v6, self.settings.local_v6].map(|a| a.map(IpAddr::V6)),
+        };
+        next_hop == self.local.session || ours.contains(&Some(next_hop))
+    }
+}

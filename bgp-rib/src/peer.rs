@@ -38,6 +38,17 @@ pub enum SourceKind {
     Client,
 }
 
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            SourceKind::Local => "local",
+            SourceKind::External => "external",
+            SourceKind::Internal => "internal",
+            SourceKind::Client => "client",
+        })
+    }
+}
+
 /// What the tables know of a peer whose session is established.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerInfo {

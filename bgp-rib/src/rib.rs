@@ -1,6 +1,7 @@
 //! The whole RIB behind one face: who drives it passes in what sessions and the network say, and polls what comes out.
 
 mod aggregates;
+mod explain;
 mod follow;
 mod groups;
 mod settle;
@@ -25,6 +26,7 @@ use groups::Groups;
 
 pub use aggregates::Aggregate;
 pub(crate) use aggregates::Aggregates;
+pub use explain::ExportExplanation;
 pub use follow::BestChange;
 pub use views::{MemoryUse, PathView, PeerCounts, RouteView};
 

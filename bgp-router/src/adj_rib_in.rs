@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Bound, RangeInclusive};
 
-use bgp_core::{AddressFamily, FamilySet, PathId, Prefix, V4, V6};
+use bgp_core::{AddressFamily, Family, FamilySet, PathId, Prefix, V4, V6};
 use bgp_rib::Attrs;
 
 use crate::import::{Changes, Judge, Refusal, Unicast};
@@ -145,7 +145,7 @@ impl AdjRibIn {
         self.arriving = self.arriving.with(F::FAMILY);
     }
 
-    /// It has sent them: those that have not come again are gone.
+    /// It has sent them, or takes too long: those that have not come again are gone.
     pub(crate) fn refresh_ends<F: Unicast>(&mut self, judge: &mut Judge, out: &mut Changes<'_, F>) {
         let max = self.max_paths;
         let routes = F::routes_mut(self);
@@ -153,9 +153,13 @@ impl AdjRibIn {
         for key in stale.collect::<Vec<_>>() {
             routes.withdraw(key, max, judge, out);
         }
-        if self.arriving.contains(F::FAMILY) {
-            self.arriving = self.arriving.without(F::FAMILY);
-            self.missing = self.missing.without(F::FAMILY);
+        self.arriving = self.arriving.without(F::FAMILY);
+    }
+
+    /// The peer says that it has sent all routes of the family again.
+    pub(crate) fn is_complete(&mut self, family: Family) {
+        if self.arriving.contains(family) {
+            self.missing = self.missing.without(family);
         }
     }
 

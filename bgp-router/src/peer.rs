@@ -5,10 +5,10 @@ mod refresh;
 
 use std::collections::VecDeque;
 
-use bgp_core::Instant;
 use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
 use bgp_core::wire::header::HEADER_LEN;
 use bgp_core::wire::{Fault, Notification};
+use bgp_core::{Family, FamilySet, Instant};
 use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
 use crate::config::{Identity, LocalAddresses, PeerSettings};
@@ -75,6 +75,10 @@ struct Established {
     agreed: PeerSettings,
     /// The update group, and what the peer is to us, as told to the core.
     group: (GroupKey, SourceKind),
+    /// The families whose End-of-RIB has come.
+    complete: FamilySet,
+    /// The families that the peer sends again, and until when it may take.
+    answers: Vec<(Family, Instant)>,
     /// Written but not yet told to the core.
     written: Written,
 }
@@ -215,7 +219,7 @@ impl Peer {
         while let Some(received) = self.session.receive(now, id, &mut rest) {
             match received {
                 Received::Update(body) => self.update(now, body, &mut batch),
-                Received::RouteRefresh(refresh) => self.refresh(refresh, &mut batch),
+                Received::RouteRefresh(refresh) => self.refresh(now, refresh, &mut batch),
             }
             // A session that comes up or goes down inside the loop must reach the core in order.
             self.drain(now);
@@ -232,6 +236,7 @@ impl Peer {
         match established.importer.update(body, batch) {
             Ok(outcome) => {
                 if let Some(family) = outcome.end_of_rib {
+                    established.complete = established.complete.with(family);
                     self.flush_batch(batch);
                     self.outputs.push_back(PeerOutput::Core(ToCore::EndOfRib(id, family)));
                 }
@@ -321,11 +326,12 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.session.next_timeout()
+        self.session.next_timeout().into_iter().chain(self.answer_due()).min()
     }
 
     /// Time has come. `unread`: the socket still holds input, so the hold timer's expiry is put off.
     pub fn handle_timeout(&mut self, now: Instant, unread: bool) {
+        self.end_answers_due(now);
         self.session.handle_timeout(now, unread);
         self.drain(now);
     }
@@ -397,6 +403,8 @@ impl Peer {
             local,
             agreed: self.settings.clone(),
             group: (group, self.settings.source_kind(negotiated.kind)),
+            complete: FamilySet::EMPTY,
+            answers: Vec::new(),
             written: Written::default(),
         });
         self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));

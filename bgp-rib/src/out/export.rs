@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use bgp_core::wire::{Attributes, code};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
 
+use crate::attributes::{AttributeSet, NextHopMark};
 use crate::decision::DecisionConfig;
 use crate::filter::Policy;
 use crate::peer::SourceKind;
@@ -199,13 +200,31 @@ impl GroupKey {
             (SourceKind::External, NextHopRule::OwnForExternal) => true,
             _ => self.kind == TargetKind::External,
         };
-        match family {
-            Family::IPV4_UNICAST if own => self.local_v4.map(IpAddr::V4),
-            Family::IPV4_UNICAST => Some(received).filter(IpAddr::is_ipv4),
-            _ if own => self.local_v6.map(IpAddr::V6),
-            _ => Some(received).filter(IpAddr::is_ipv6),
+        if own { self.own_address(family) } else { of_family(family, received) }
+    }
+
+    /// The next hop that goes out with these attributes: as a filter has decided, else as [`GroupKey::next_hop`] says.
+    #[must_use]
+    pub fn next_hop_of(&self, family: Family, source: SourceKind, attrs: &AttributeSet) -> Option<IpAddr> {
+        match attrs.marks().next_hop() {
+            NextHopMark::ByRule => self.next_hop(family, source, attrs.next_hop()),
+            NextHopMark::Unchanged if source != SourceKind::Local => of_family(family, attrs.next_hop()),
+            NextHopMark::Own | NextHopMark::Unchanged => self.own_address(family),
+            NextHopMark::Set => of_family(family, attrs.next_hop()),
         }
     }
+
+    fn own_address(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::IPV4_UNICAST => self.local_v4.map(IpAddr::V4),
+            _ => self.local_v6.map(IpAddr::V6),
+        }
+    }
+}
+
+/// The address, if it is of the family's version of IP.
+fn of_family(family: Family, address: IpAddr) -> Option<IpAddr> {
+    Some(address).filter(|address| address.is_ipv4() == (family == Family::IPV4_UNICAST))
 }
 
 #[cfg(test)]

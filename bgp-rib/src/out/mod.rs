@@ -13,6 +13,7 @@
 
 mod as_path;
 mod choice;
+mod explain;
 mod export;
 mod exporter;
 mod flush;
@@ -33,6 +34,7 @@ use crate::peer::Peers;
 use crate::rib::Aggregates;
 use crate::table::Table;
 
+pub use explain::{ExportCheck, ExportView, PathExport, SentRoute};
 pub use export::{
     Advertise, ExportContext, GroupKey, LoadSharing, NextHopRule, TargetKind, communities_allow, exportable,
 };

@@ -129,6 +129,7 @@ impl Importer {
         } else {
             return None;
         }
+        judge.clear();
         Some(batch)
     }
 
@@ -141,7 +142,14 @@ impl Importer {
         }
     }
 
-    /// The answer has ended: what has not come again is withdrawn.
+    /// The peer says that it has sent the whole answer.
+    pub fn answer_is_complete(&mut self, family: Family) {
+        if let Some(kept) = &mut self.adj_rib_in {
+            kept.is_complete(family);
+        }
+    }
+
+    /// The answer has ended, or takes too long: what has not come again is withdrawn.
     pub fn refresh_ends(&mut self, family: Family, batch: &mut Batch) {
         let (judge, counters) = (&mut self.judge, &mut self.counters);
         match (&mut self.adj_rib_in, family) {
@@ -153,6 +161,7 @@ impl Importer {
             }
             _ => {}
         }
+        judge.clear();
     }
 
     /// Adds the routes of one UPDATE to `batch`.
@@ -166,6 +175,7 @@ impl Importer {
             Err(_) => Treatment::ResetSession,
         };
         self.counters.count_malformed(worst);
+        self.judge.clear();
         outcome
     }
 
@@ -259,7 +269,8 @@ impl Importer {
         let Importer { judge, adj_rib_in, counters, .. } = self;
         counters.count_announced(F::INDEX, nlri.clone().count());
         let Some(attrs) = attrs else { return self.remove(nlri, batch) };
-        let common = judge.common(attrs);
+        let Some((_, first)) = nlri.clone().next() else { return };
+        let common = judge.common(first.into(), attrs);
         let mut out = Changes::<F>::new(batch, counters);
         for (path_id, prefix) in nlri {
             let verdict = judge.one(&common, prefix.into(), attrs);

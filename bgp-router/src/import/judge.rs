@@ -14,7 +14,7 @@ use crate::config::{Identity, LocalAddresses, PeerSettings};
 /// The attributes that a route is taken with, or why it is not.
 pub(crate) type Verdict<'a> = Result<Cow<'a, Attrs>, Refusal>;
 
-/// What is known of all routes with the same attributes.
+/// What is known of all routes of a family with the same attributes.
 pub(crate) enum Common {
     /// None is taken.
     Refused(Refusal),
@@ -41,7 +41,8 @@ impl Judge {
         local: LocalAddresses,
         settings: PeerSettings,
     ) -> Judge {
-        let policy = ImportPolicy::new(settings.import.clone(), settings.source_kind(kind));
+        let policy =
+            ImportPolicy::new(settings.import.clone(), settings.source_kind(kind), identity.local_as);
         Judge { identity, kind, local, settings, policy }
     }
 
@@ -53,23 +54,24 @@ impl Judge {
             && (same_source || !matches!(settings.import, Policy::Filter(_)))
             && old.allowed_prefixes == settings.allowed_prefixes
             && (old.local_v4, old.local_v6) == (settings.local_v4, settings.local_v6);
-        self.policy = ImportPolicy::new(settings.import.clone(), settings.source_kind(kind));
+        let source = settings.source_kind(kind);
+        self.policy = ImportPolicy::new(settings.import.clone(), source, self.identity.local_as);
         self.settings = settings;
         !same
     }
 
     /// Judges one route.
     pub(crate) fn judge(&mut self, prefix: Prefix, attrs: &Attrs) -> Result<Attrs, Refusal> {
-        let common = self.common(attrs);
+        let common = self.common(prefix, attrs);
         self.one(&common, prefix, attrs).map(Cow::into_owned)
     }
 
-    /// Judges what the prefix has no part in.
-    pub(crate) fn common(&mut self, attrs: &Attrs) -> Common {
+    /// Judges what the prefix has no part in, but for its family.
+    pub(crate) fn common(&mut self, prefix: Prefix, attrs: &Attrs) -> Common {
         if let Some(refusal) = self.refusal(attrs) {
             return Common::Refused(refusal);
         }
-        match self.policy.common(attrs) {
+        match self.policy.common(prefix, attrs) {
             Passes::Yes(attrs) => Common::Taken(attrs),
             Passes::No => Common::Refused(Refusal::Policy),
             Passes::ByPrefix => Common::ByPrefix,
@@ -84,6 +86,11 @@ impl Judge {
             Common::Taken(attrs) => Ok(Cow::Borrowed(attrs)),
             Common::ByPrefix => self.policy.one(prefix, attrs).map(Cow::Owned).ok_or(Refusal::Policy),
         }
+    }
+
+    /// Lets go of the sets that were made for a batch.
+    pub(super) fn clear(&mut self) {
+        self.policy.clear();
     }
 
     fn allowed(&self, prefix: Prefix) -> bool {

@@ -17,3 +17,6 @@ pub(crate) use judge::Judge;
 pub use counters::ImportCounters;
 pub use importer::{Fatal, Importer, Judging, Outcome};
 pub use refusal::Refusal;
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,21 @@
 //! Routes that come again: asked for (RFC 2918), marked by the peer (RFC 7313), or judged again from where they are kept.
 
+use std::time::Duration;
+
 use bgp_core::fsm::State;
 use bgp_core::wire::RouteRefresh;
 use bgp_core::wire::notification::cease;
-use bgp_core::{FamilySet, Instant};
+use bgp_core::{Family, FamilySet, Instant};
 
 use super::{Notification, Peer, PeerOutput};
 use crate::adj_rib_in::AdjRibIn;
+use crate::config::PeerSettings;
 use crate::message::{Batch, ToCore};
+
+/// How long old routes wait to come again: as long as after a restart of the peer.
+fn stale_time(settings: &PeerSettings) -> Duration {
+    settings.restart.unwrap_or_default().stale_time
+}
 
 impl Peer {
     /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
@@ -27,9 +35,8 @@ impl Peer {
         true
     }
 
-    /// The peer asks, or marks its answer. Markers mean nothing unless both sides offered them, and other subtypes never
-    /// do (RFC 7313 section 5).
-    pub(super) fn refresh(&mut self, refresh: RouteRefresh, batch: &mut Batch) {
+    /// The peer asks, or marks its answer. Other subtypes mean nothing (RFC 7313 section 5).
+    pub(super) fn refresh(&mut self, now: Instant, refresh: RouteRefresh, batch: &mut Batch) {
         let RouteRefresh { family, subtype } = refresh;
         let (Some(established), Some(negotiated)) = (&mut self.established, self.session.negotiated()) else {
             return;
@@ -38,20 +45,50 @@ impl Peer {
             return;
         }
         let id = established.id;
-        let message = match subtype {
-            RouteRefresh::REQUEST => ToCore::Refresh(id, family),
-            RouteRefresh::BEGIN if negotiated.enhanced_refresh => {
+        // Markers count if both sides offered them, and behind the End-of-RIB if one is due (RFC 7313 section 4).
+        let is_complete = !negotiated.peer_sends_end_of_rib() || established.complete.contains(family);
+        match subtype {
+            RouteRefresh::REQUEST => {
+                self.flush_batch(batch);
+                self.outputs.push_back(PeerOutput::Core(ToCore::Refresh(id, family)));
+            }
+            RouteRefresh::BEGIN if negotiated.enhanced_refresh && is_complete => {
                 established.importer.refresh_begins(family);
-                ToCore::RefreshBegins(id, family)
+                established.answers.retain(|(other, _)| *other != family);
+                established.answers.push((family, now + stale_time(&self.settings)));
+                self.flush_batch(batch);
+                self.outputs.push_back(PeerOutput::Core(ToCore::RefreshBegins(id, family)));
             }
-            RouteRefresh::END if negotiated.enhanced_refresh => {
-                established.importer.refresh_ends(family, batch);
-                ToCore::RefreshEnds(id, family)
+            RouteRefresh::END if established.answers.iter().any(|(begun, _)| *begun == family) => {
+                established.importer.answer_is_complete(family);
+                self.end_answer(family, batch);
             }
-            _ => return,
-        };
+            _ => {}
+        }
+    }
+
+    /// What has not come again goes.
+    fn end_answer(&mut self, family: Family, batch: &mut Batch) {
+        let Some(established) = &mut self.established else { return };
+        let id = established.id;
+        established.answers.retain(|(other, _)| *other != family);
+        established.importer.refresh_ends(family, batch);
         self.flush_batch(batch);
-        self.outputs.push_back(PeerOutput::Core(message));
+        self.outputs.push_back(PeerOutput::Core(ToCore::RefreshEnds(id, family)));
+    }
+
+    /// When the answer that has taken longest is given up.
+    pub(super) fn answer_due(&self) -> Option<Instant> {
+        self.established.iter().flat_map(|e| &e.answers).map(|(_, due)| *due).min()
+    }
+
+    /// Ends the answers that have taken too long: a peer that marks no end would keep its old routes for ever.
+    pub(super) fn end_answers_due(&mut self, now: Instant) {
+        let answers = self.established.iter().flat_map(|e| &e.answers);
+        let due: Vec<Family> = answers.filter(|(_, due)| *due <= now).map(|(family, _)| *family).collect();
+        for family in due {
+            self.end_answer(family, &mut Batch::default());
+        }
     }
 
     /// The routes of the session as they came, with what became of each, if they are kept.

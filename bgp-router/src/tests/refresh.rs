@@ -22,6 +22,8 @@ fn offering(rig: &mut Rig, settings: PeerSettings, offers: &[Capability]) -> usi
     let index = rig.add(settings);
     rig.sides[index].offers = offers.to_vec();
     rig.establish(index);
+    // Markers count behind the End-of-RIB only.
+    rig.hear(index, &ends_of_rib());
     index
 }
 
@@ -105,6 +107,40 @@ fn what_does_not_come_again_leaves_the_kept_routes_and_is_withdrawn() {
     rig.hear(source, &refresh(RouteRefresh::END));
     assert_eq!(kept(&rig, source), ["10.1.0.0/16", "10.4.0.0/16"]);
     assert_eq!(rig.sides[other].routes(), [prefix("10.1.0.0/16"), prefix("10.4.0.0/16")].into());
+}
+
+#[test]
+fn marks_before_the_end_of_rib_are_ignored() {
+    let mut rig = Rig::new();
+    let source = rig.add(keeping());
+    rig.sides[source].offers = vec![Capability::EnhancedRouteRefresh];
+    rig.establish(source);
+    rig.hear(source, &from_client(1, "10.1.0.0/16"));
+    rig.hear(source, &[refresh(RouteRefresh::BEGIN), refresh(RouteRefresh::END)].concat());
+    assert_eq!((said(&rig, source, "Refresh"), kept(&rig, source).len()), (0, 1));
+    rig.hear(source, &ends_of_rib());
+    rig.hear(source, &[refresh(RouteRefresh::BEGIN), refresh(RouteRefresh::END)].concat());
+    assert_eq!((said(&rig, source, "Refresh"), kept(&rig, source).len()), (2, 0));
+}
+
+#[test]
+fn an_answer_without_an_end_is_given_up_in_time() {
+    let mut rig = Rig::new();
+    let settings = PeerSettings { hold_time: 0, ..keeping() };
+    let source = offering(&mut rig, settings, &[Capability::EnhancedRouteRefresh]);
+    let other = rig.up(PeerSettings { hold_time: 0, ..client(2) });
+    rig.hear(source, &from_client(1, "10.1.0.0/16"));
+    rig.hear(source, &from_client(1, "10.2.0.0/16"));
+    rig.hear(source, &[refresh(RouteRefresh::BEGIN), from_client(1, "10.1.0.0/16")].concat());
+    let stale_time = RestartSettings::default().stale_time;
+    rig.later(stale_time - Duration::from_secs(1));
+    assert_eq!(kept(&rig, source).len(), 2);
+    rig.later(Duration::from_secs(1));
+    assert_eq!(kept(&rig, source), ["10.1.0.0/16"]);
+    assert_eq!(rig.sides[other].routes(), [prefix("10.1.0.0/16")].into());
+    assert_eq!(said(&rig, source, "RefreshEnds"), 1);
+    rig.hear(source, &refresh(RouteRefresh::END));
+    assert_eq!(said(&rig, source, "RefreshEnds"), 1, "too late");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A world around groups: tables, peers that announce, and receivers that believe what they are told.
 
 mod audiences;
+mod filters;
 mod packing;
 mod random;
 mod resync;
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::wire::{DecodeContext, UpdateView, code, frame};
+use bgp_core::wire::{Attributes, DecodeContext, UpdateView, code, frame};
 use bgp_core::{
     AddressFamily, Asn, ClusterId, Family, FamilySet, Instant, PathId, PeerKind, Prefix, RouterId, V4, V6,
 };
@@ -165,7 +166,7 @@ impl World {
         block.extend([0x40, code::LOCAL_PREF, 4]);
         block.extend((100 + number).to_be_bytes());
         block.extend(extra);
-        let summary = Summary { local_pref: Some(100 + number), as_path_len: 1, ..Summary::default() };
+        let summary = Summary::of(Attributes::new(&block));
         self.store.insert(PeerKind::Internal, next_hop, &[&block], summary)
     }
 
@@ -273,6 +274,7 @@ impl World {
                     local_as: CONTEXT.local_as,
                     next_hop: if let IpAddr::V4(address) = next_hop { Some(address) } else { None },
                     four_octet_as: true,
+                    keeps_med: false,
                 };
                 let mut block = Vec::new();
                 Rewriter::default().rewrite(&rule, best.attrs.block(), &mut block);

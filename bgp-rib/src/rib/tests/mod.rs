@@ -11,6 +11,7 @@ use crate::testing::info;
 use crate::{AttributeStore, NextHopSource, SourceKind};
 
 mod aggregates;
+mod explain;
 mod recursion;
 
 const UP: NextHopState = NextHopState::Reachable { metric: 10 };

@@ -11,7 +11,7 @@ use super::choice::Choice;
 use super::export::{ExportContext, GroupKey, LoadSharing};
 use super::exporter::{ExportCounters, Exporter};
 use super::flush::{Flush, Side};
-use super::held::{Held, Snapshot, slots_of};
+use super::held::Snapshot;
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
 use super::resync::{Holds, Walk};
@@ -82,13 +82,6 @@ pub(super) struct Member {
     pub(super) ends_at: Sequence,
 }
 
-/// A peer on its way from one group to another: what it holds, and what it is still owed.
-#[derive(Debug)]
-pub(crate) struct Moving {
-    member: Member,
-    holds: Holds,
-}
-
 /// The member with this slot, whatever its session.
 pub(super) fn member_in(members: &BTreeMap<PeerId, Member>, slot: u32) -> Option<&Member> {
     let sessions = PeerId { slot, generation: 0 }..=PeerId { slot, generation: u32::MAX };
@@ -126,7 +119,7 @@ pub struct Group {
     /// What walks compare with: their destinations are held until no walk does.
     pub(super) arrived: Vec<Arc<Snapshot>>,
     /// What peers have left with since the last flush; by the older snapshot that went into it.
-    departed: Vec<(Option<Arc<Snapshot>>, Weak<Snapshot>)>,
+    pub(super) departed: Vec<(Option<Arc<Snapshot>>, Weak<Snapshot>)>,
     sharing: LoadSharing,
     choice: Choice,
     due: Option<Instant>,
@@ -190,76 +183,10 @@ impl Group {
     }
 
     /// Adds a peer at the start of a walk, which waits for the next flush.
-    fn admit(&mut self, now: Instant, peer: PeerId, member: Member, holds: Holds) {
+    pub(super) fn admit(&mut self, now: Instant, peer: PeerId, member: Member, holds: Holds) {
         let stage = self.start_walk(holds, None, self.key.families, false);
         self.members.insert(peer, Member { stage, ..member });
         self.flush_at(now + TICK);
-    }
-
-    /// Takes a peer out that goes on in another group; `None` if it is not here, or given up.
-    pub(crate) fn depart(&mut self, peer: PeerId) -> Option<Moving> {
-        let stage = self.members.get(&peer)?.stage;
-        let holds = match stage {
-            Stage::Attached(cursor) => self.left_with(None, Some(cursor), FamilySet::EMPTY),
-            Stage::Walking(id, _) => self.left_in_walk(self.walks.get(&id)?.state()),
-            Stage::GivenUp => return None,
-        };
-        let member = self.members.remove(&peer)?;
-        self.leave_stage(stage);
-        self.tidy_journal();
-        Some(Moving { member, holds })
-    }
-
-    /// What a peer holds that leaves during a walk.
-    fn left_in_walk(&mut self, (holds, upto, families): (Holds, Option<Sequence>, FamilySet)) -> Holds {
-        match (holds, upto) {
-            (Holds::Before(since), _) => self.left_with(None, Some(since), FamilySet::EMPTY),
-            (Holds::All, upto) => self.left_with(None, upto, families),
-            (holds, None) => holds,
-            // What the walk has told so far is not known.
-            (Holds::Nothing, Some(_)) => self.left_with(None, None, FamilySet::EMPTY),
-            (Holds::Other(held), Some(_)) => self.left_with(Some(held.snapshot), None, held.again),
-        }
-    }
-
-    fn left_with(
-        &mut self,
-        older: Option<Arc<Snapshot>>,
-        before: Option<Sequence>,
-        again: FamilySet,
-    ) -> Holds {
-        Holds::Other(Held { snapshot: self.snapshot(older), before, again })
-    }
-
-    /// The slots as they are now, and those of an older snapshot.
-    fn snapshot(&mut self, older: Option<Arc<Snapshot>>) -> Arc<Snapshot> {
-        let same = |other: &Option<Arc<Snapshot>>| match (other, &older) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        let known = self.departed.iter().find(|(other, _)| same(other)).map(|(_, snapshot)| snapshot);
-        if let Some(snapshot) = known.and_then(Weak::upgrade) {
-            return snapshot;
-        }
-        self.departed.retain(|(other, _)| !same(other));
-        let v4 = slots_of(&self.v4.records, older.as_deref());
-        let v6 = slots_of(&self.v6.records, older.as_deref());
-        let snapshot = Arc::new(Snapshot::new(self.key.clone(), v4, v6));
-        self.departed.push((older, Arc::downgrade(&snapshot)));
-        snapshot
-    }
-
-    /// Adds a peer from another group of the same session ([`GroupKey::is_same_session`]), before that one is flushed
-    /// or closed. From the next flush on it is sent the difference, then what it was owed there, then the changes.
-    pub(crate) fn arrive(&mut self, now: Instant, peer: PeerId, moving: Moving, tables: &mut TablesMut<'_>) {
-        let Moving { member, holds } = moving;
-        if let Holds::Other(held) = &holds
-            && !self.arrived.iter().any(|known| Arc::ptr_eq(known, &held.snapshot))
-        {
-            held.snapshot.hold(tables);
-            self.arrived.push(Arc::clone(&held.snapshot));
-        }
-        self.admit(now, peer, member, holds);
     }
 
     /// Drops all that is kept for a peer.
@@ -331,11 +258,12 @@ impl Group {
         self.departed.clear();
         self.tidy_journal();
         let fastest = self.readers().map(|(_, fastest)| fastest);
-        let members = &self.members;
+        // In rising order, as the members are.
+        let slots: Vec<u32> = self.members.keys().map(|peer| peer.slot).collect();
         let mut flush = Flush {
             peers: tables.peers,
             aggregates: tables.aggregates,
-            is_member: |peer: PeerId| member_in(members, peer.slot).is_some(),
+            is_member: |peer: PeerId| slots.binary_search(&peer.slot).is_ok(),
             exporter: &mut self.exporter,
             batch: &mut self.batch,
             sharing: self.sharing,
@@ -432,18 +360,6 @@ impl Group {
     /// more.
     pub fn poll_reset(&mut self) -> Option<PeerId> {
         self.resets.pop_front()
-    }
-
-    /// Lets the tables have the destinations back that no walk compares with any more.
-    fn release_unused(&mut self, tables: &mut TablesMut<'_>) {
-        let walks = &self.walks;
-        self.arrived.retain(|snapshot| {
-            let is_used = walks.values().any(|walk| walk.compares_with(snapshot));
-            if !is_used {
-                snapshot.release(tables);
-            }
-            is_used
-        });
     }
 
     /// Lets the tables have all destinations' numbers back, before the group is dropped.

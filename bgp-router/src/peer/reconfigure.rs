@@ -83,7 +83,8 @@ impl Peer {
                 let text = "another import policy, and no route refresh";
                 self.reset_for_good(now, Notification::cease(cease::CONFIGURATION_CHANGE, text));
             }
-            (false, false) => applied.needs_reset.push("keep-received"),
+            (false, false) if self.settings.keep_received => applied.needs_reset.push("keep-received"),
+            (false, false) => applied.needs_reset.push("max-paths"),
         }
     }
 

@@ -294,9 +294,11 @@ fn a_refresh_ends_after_what_changed_meanwhile() {
         world.announce(0, v4(number), 60 + number % 30);
     }
     world.flush();
-    // The receiver takes offence at a route that is still stale at the end.
-    world.take(5, usize::MAX);
-    assert_eq!(world.receiver(5).refreshed, [V4::FAMILY]);
+    // A route that is still stale at the end would be lost, which the world does not let pass.
+    while world.receiver(5).refreshed.is_empty() {
+        assert!(!world.take(5, 1).is_empty());
+    }
+    assert_eq!(world.receiver(5).routes.len(), 102);
     world.check();
 }
 

@@ -90,8 +90,7 @@ impl Hostile {
     pub(crate) fn hear(&mut self, octets: &[u8]) -> Vec<u8> {
         self.inbox.extend_from_slice(octets);
         let mut answer = Vec::new();
-        loop {
-            let Ok(Some(message)) = frame(&self.inbox, MAX_EXTENDED_LEN) else { break };
+        while let Ok(Some(message)) = frame(&self.inbox, MAX_EXTENDED_LEN) {
             if message.kind == MessageType::Open {
                 write_keepalive(&mut answer);
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bgp_core::wire::{Community, Origin};
 use bgp_core::{Family, FamilySet, Prefix};
-use bgp_rib::filter::{Edit, Match, PrefixRange, Term};
+use bgp_rib::filter::{Change, Edit, Match, PrefixRange, Term};
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy};
 
 use crate::generate::plain_side;
@@ -163,11 +163,8 @@ fn show_policy(policy: &Policy) -> String {
 }
 
 fn show_filter(filter: &Filter) -> String {
-    let terms = list(&filter.terms, show_term);
-    format!(
-        "Filter {{ name: {:?}.to_owned(), terms: {terms}, otherwise: Action::{:?} }}",
-        filter.name, filter.otherwise
-    )
+    let terms = list(filter.terms(), show_term);
+    format!("Filter::new({:?}, {terms}, Action::{:?}).unwrap()", filter.name(), filter.otherwise())
 }
 
 fn show_term(term: &Term) -> String {
@@ -182,16 +179,16 @@ fn show_term(term: &Term) -> String {
 
 fn show_match(matches: &Match) -> String {
     match matches {
-        Match::Prefix(ranges) => format!("Match::Prefix({})", list(ranges, show_range)),
+        Match::Prefix(ranges) => format!("Match::Prefix({}.into())", list(ranges.ranges(), show_range)),
         Match::Family(families) => format!("Match::Family({})", show_families(*families)),
-        Match::Community(list) => format!("Match::Community({})", show_communities(list)),
+
         Match::NextHop(prefixes) => format!("Match::NextHop({})", list(prefixes, prefix)),
         Match::Origin(origins) => format!("Match::Origin({})", list(origins, show_origin)),
         Match::Source(kinds) => {
             format!("Match::Source({})", list(kinds, |kind| format!("SourceKind::{kind:?}")))
         }
         // Specs have none of these.
-        Match::ExtendedCommunity(_) | Match::LargeCommunity(_) => format!("{matches:?}"),
+        _ => format!("{matches:?}"),
     }
 }
 
@@ -216,8 +213,11 @@ fn show_edit(edit: &Edit) -> String {
     match edit {
         Edit::LocalPref(value) => format!("Edit::LocalPref({value})"),
         Edit::Med(value) => format!("Edit::Med({value:?})"),
-        Edit::AddCommunities(list) => format!("Edit::AddCommunities({})", show_communities(list)),
-        Edit::RemoveCommunities(list) => format!("Edit::RemoveCommunities({})", show_communities(list)),
+        Edit::Communities(Change::Add(list)) => {
+            format!("Edit::Communities(Change::Add({}))", show_communities(list))
+        }
+        // Specs have none of these.
+        _ => format!("{edit:?}"),
     }
 }
 

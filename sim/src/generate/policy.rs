@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bgp_core::wire::{Community, Origin};
 use bgp_core::{Family, FamilySet, Prefix};
-use bgp_rib::filter::{Action, Edit, Match, PrefixRange, Term};
+use bgp_rib::filter::{Action, Change, Edit, Match, PrefixRange, Term};
 use bgp_rib::{Filter, Policy, SourceKind};
 
 use crate::random::Random;
@@ -15,14 +15,14 @@ pub(super) fn draw(random: &mut Random) -> Policy {
     match random.below(8) {
         0..=3 => Policy::Accept,
         4 => Policy::Reject,
-        _ => Policy::Filter(Arc::new(filter(random))),
+        _ => filter(random).map_or(Policy::Accept, |filter| Policy::Filter(Arc::new(filter))),
     }
 }
 
-fn filter(random: &mut Random) -> Filter {
+fn filter(random: &mut Random) -> Option<Filter> {
     let terms = (0..1 + random.below(3)).map(|place| term(place, random)).collect();
     let otherwise = if random.one_in(4) { Action::Reject } else { Action::Accept };
-    Filter { name: "drawn".to_owned(), terms, otherwise }
+    Filter::new("drawn", terms, otherwise).ok()
 }
 
 fn term(place: usize, random: &mut Random) -> Term {
@@ -36,7 +36,7 @@ fn matches(random: &mut Random) -> Match {
     match random.below(6) {
         0 | 1 => Match::Prefix(range(random).into_iter().collect()),
         2 => Match::Family(FamilySet::EMPTY.with(random.pick(Family::IPV4_UNICAST, &[Family::IPV6_UNICAST]))),
-        3 => Match::Community(vec![random.pick(COMMUNITIES[0], &COMMUNITIES)]),
+        3 => Match::Community(vec![random.pick(COMMUNITIES[0], &COMMUNITIES).into()]),
         4 => Match::Origin(vec![random.pick(Origin::Igp, &[Origin::Incomplete])]),
         _ => {
             let kinds = [SourceKind::External, SourceKind::Internal, SourceKind::Client];
@@ -59,7 +59,7 @@ fn edit(random: &mut Random) -> Edit {
     match random.below(4) {
         0 => Edit::LocalPref(random.pick(100, &[50, 200])),
         1 => Edit::Med(random.pick(None, &[Some(0), Some(10)])),
-        2 => Edit::AddCommunities(vec![random.pick(COMMUNITIES[0], &COMMUNITIES)]),
-        _ => Edit::RemoveCommunities(vec![random.pick(COMMUNITIES[0], &COMMUNITIES)]),
+        2 => Edit::Communities(Change::Add(vec![random.pick(COMMUNITIES[0], &COMMUNITIES)])),
+        _ => Edit::Communities(Change::Remove(vec![random.pick(COMMUNITIES[0], &COMMUNITIES).into()])),
     }
 }

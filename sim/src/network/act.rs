@@ -176,6 +176,8 @@ impl Network {
 
     fn change_next_hop(&mut self, number: usize, other: usize, metric: Option<u32>) {
         let now = self.now;
+        // The router has still to hear of it.
+        self.last_work = now;
         for address in [address_v4(other), address_v6(other)] {
             if let Some(node) = self.nodes.get_mut(number) {
                 node.next_hops.insert(address, metric);

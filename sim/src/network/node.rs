@@ -158,7 +158,9 @@ impl Network {
                     }
                 }
                 RouterOutput::Converged => node.converged = true,
-                RouterOutput::Event(..) | RouterOutput::DuplicateRouterId { .. } => {}
+                RouterOutput::Event(..)
+                | RouterOutput::Restarted
+                | RouterOutput::DuplicateRouterId { .. } => {}
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bgp_rib::filter::Term;
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy};
 
 use crate::generate::plain_side;
@@ -69,18 +70,19 @@ fn simpler(side: &SideSpec) -> Vec<SideSpec> {
 fn simpler_policy(policy: &Policy) -> Vec<Policy> {
     let Policy::Filter(filter) = policy else { return vec![Policy::Accept] };
     let mut candidates = vec![Policy::Accept];
-    let mut add = |change: &dyn Fn(&mut Filter)| {
-        let mut filter = Filter::clone(filter);
-        change(&mut filter);
-        candidates.push(Policy::Filter(Arc::new(filter)));
+    let mut add = |change: &dyn Fn(&mut Vec<Term>)| {
+        let mut terms = filter.terms().to_vec();
+        change(&mut terms);
+        let smaller = Filter::new(filter.name(), terms, filter.otherwise());
+        candidates.extend(smaller.ok().map(|filter| Policy::Filter(Arc::new(filter))));
     };
-    for (place, term) in filter.terms.iter().enumerate() {
-        add(&|filter| drop(filter.terms.remove(place)));
+    for (place, term) in filter.terms().iter().enumerate() {
+        add(&|terms| drop(terms.remove(place)));
         for at in 0..term.matches.len() {
-            add(&|f| f.terms.iter_mut().skip(place).take(1).for_each(|term| drop(term.matches.remove(at))));
+            add(&|terms| terms.iter_mut().skip(place).take(1).for_each(|term| drop(term.matches.remove(at))));
         }
         for at in 0..term.edits.len() {
-            add(&|f| f.terms.iter_mut().skip(place).take(1).for_each(|term| drop(term.edits.remove(at))));
+            add(&|terms| terms.iter_mut().skip(place).take(1).for_each(|term| drop(term.edits.remove(at))));
         }
     }
     candidates

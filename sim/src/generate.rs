@@ -99,8 +99,8 @@ impl Features {
     /// What routers can do.
     pub const ALL: Features = Features {
         add_path: false,
-        restart: false,
-        filters: false,
+        restart: true,
+        filters: true,
         next_hops: false,
         tracking: true,
         keep_received: false,

@@ -114,16 +114,11 @@ impl Network {
         }
     }
 
-    /// The router stops in good order. What its connections cannot take now is lost.
+    /// The router stops as for an upgrade. What its connections cannot take now is lost.
     fn restart(&mut self, number: usize, back: Duration) {
         let now = self.now;
-        let Some(node) = self.nodes.get_mut(number) else { return };
-        let slots = 1..=node.lines.len() as u32;
-        let Some(router) = node.router.as_mut() else { return };
-        for slot in slots {
-            let notification = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, "restarts");
-            router.with_peer(slot, |peer| peer.stop(now, notification));
-        }
+        let Some(router) = self.nodes.get_mut(number).and_then(|node| node.router.as_mut()) else { return };
+        router.stop_for_restart(now);
         self.settle(number);
         let left = self.nodes.get(number).map(|node| node.pipes.clone()).unwrap_or_default();
         left.into_iter().for_each(|(pipe, end)| self.gone(pipe, end));

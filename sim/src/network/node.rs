@@ -30,6 +30,9 @@ pub fn address_v6(number: usize) -> IpAddr {
     Ipv6Addr::from((0xfd00_u128 << 112) + number as u128 + 1).into()
 }
 
+/// How long a router that has started waits for the tables of its peers before it says that it has sent all.
+const DEFERRAL: Duration = Duration::from_secs(60);
+
 /// A place for a router; there may be none running in it.
 #[derive(Default)]
 pub(super) struct Node {
@@ -73,8 +76,12 @@ impl Network {
         let peers: Vec<PeerSettings> =
             node.lines.iter().filter_map(|(session, end)| self.settings(*session, *end)).collect();
         let mut router = Router::new(identity, rib);
+        let restarts = peers.iter().any(|settings| settings.restart.is_some());
         for settings in peers {
             router.add_peer(now, settings);
+        }
+        if restarts {
+            router.begin_restart(now, now + DEFERRAL);
         }
         for prefix in &node.originates {
             router.with_core(|core| core.announce_local(now, *prefix));

@@ -1,11 +1,13 @@
 //! What each command does.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bgp_core::Prefix;
 use bgp_daemon::api::schema::{
-    Announced, EffectiveConfig, Fib, FibDiff, Peer, PeerActionDone, PeerActionRequest, Peers,
-    PrefixesRequest, RefreshDirection, ReloadReport, Routes, SessionState, Status, Topic, percent_encode,
+    Announced, DrainRequest, Drained, EffectiveConfig, Fib, FibDiff, Peer, PeerActionDone, PeerActionRequest,
+    Peers, PrefixesRequest, RefreshDirection, ReloadReport, Routes, SessionState, Status, Topic,
+    percent_encode,
 };
 use bgp_daemon::config::{Config, DaemonKind, Diagnostic, Severity};
 
@@ -45,6 +47,9 @@ pub(crate) async fn run(args: Args) -> Outcome {
         }
         Command::Announce { prefixes } => change(&client()?, &output, "announce", prefixes).await,
         Command::Withdraw { prefixes } => change(&client()?, &output, "withdraw", prefixes).await,
+        Command::Drain { undo, reason, wait } => {
+            drain(&client()?, &output, DrainRequest { undo, reason }, wait).await
+        }
         Command::Reload => {
             let report = client()?.post::<ReloadReport>("/v1/reload", &serde_json::json!({})).await?;
             report.body.warnings.iter().for_each(|warning| eprintln!("{warning}"));
@@ -80,6 +85,13 @@ async fn one_peer(client: &Client, output: &Output, peer: &str, history: bool) -
     } else {
         output.whole(&document, |body| show::peer(&body.peer))?;
     }
+    Ok(Exit::Fine)
+}
+
+async fn drain(client: &Client, output: &Output, request: DrainRequest, wait: Option<Duration>) -> Outcome {
+    let drained = client.post::<Drained>("/v1/drain", &request).await?;
+    tokio::time::sleep(wait.unwrap_or_default()).await;
+    output.whole(&drained, show::drained)?;
     Ok(Exit::Fine)
 }
 

@@ -9,7 +9,7 @@ use crate::fib::Fib;
 use crate::next_hop::{NextHopId, NextHops};
 use crate::path::Path;
 use crate::peer::PeerId;
-use crate::table::{Change, DestId, Outcome, Table};
+use crate::table::{Change, DestId, Outcome, Table, ids_of_chunk};
 
 /// What one peer has in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,6 +150,13 @@ impl<F: AddressFamily> FamilyRib<F> {
             tell(&mut self.fib, &mut self.followed, &mut self.unsettled, dest, change);
             on(dest, change);
         });
+    }
+
+    /// The destinations that the peer in this slot has announced.
+    pub(crate) fn dests_of(&self, slot: u32) -> impl Iterator<Item = DestId> {
+        let chunks = self.sources.get(slot as usize).into_iter().flat_map(|source| source.chunks.iter());
+        let is_from_it = move |path: &Path| path.source.slot == slot;
+        chunks.flat_map(ids_of_chunk).filter(move |dest| self.table.paths(*dest).iter().any(is_from_it))
     }
 
     /// Ranks all destinations that use a next hop anew.

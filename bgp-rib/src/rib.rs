@@ -21,7 +21,7 @@ use crate::fib::FibChange;
 use crate::next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut};
 use crate::path::Path;
-use crate::peer::{PeerId, PeerInfo, Peers};
+use crate::peer::{PeerId, PeerInfo, Peers, SourceKind};
 use crate::table::{Change, DestId};
 use groups::Groups;
 
@@ -192,9 +192,52 @@ impl Rib {
         self.groups.end_of_rib_received(peer, family);
     }
 
-    /// A peer wants to be sent a family again (RFC 2918).
-    pub fn refresh_requested(&mut self, peer: PeerId, family: Family) {
-        self.groups.refresh(peer, family);
+    /// A peer wants to be sent a family again (RFC 2918). `marked`: the session has enhanced refresh, so that the answer
+    /// stands between markers (RFC 7313 section 4), unless the family's End-of-RIB is held: no marker may go before that.
+    pub fn refresh_requested(&mut self, peer: PeerId, family: Family, marked: bool) {
+        self.groups.refresh(peer, family, marked);
+    }
+
+    /// Sends a peer all its routes again, as if it had asked for every family.
+    pub fn resend(&mut self, peer: PeerId, marked: bool) {
+        let families = self.peers.get(peer).map(|info| info.families).unwrap_or_default();
+        families.iter().for_each(|family| self.groups.refresh(peer, family, marked));
+    }
+
+    /// Has the End-of-RIB that peers are owed after they came up wait (RFC 4724 section 4.1: until all that is to come
+    /// after a restart is there), or lets it go.
+    pub fn hold_end_of_rib(&mut self, hold: bool) {
+        self.groups.hold_end_of_rib(hold);
+    }
+
+    /// On a live session, what the peer is sent and what it is to us becomes another: it is sent the difference.
+    ///
+    /// Returns `false` and does nothing if the session is not up, or if it would have to be negotiated anew for this
+    /// ([`GroupKey::is_same_session`]; `kind`: an eBGP peer stays one).
+    pub fn regroup(&mut self, now: Instant, peer: PeerId, group: GroupKey, kind: SourceKind) -> bool {
+        let is_external = |kind| kind == SourceKind::External;
+        let Some(info) = self.peers.get(peer).filter(|_| kind != SourceKind::Local) else { return false };
+        let is_same_session = self.groups.of(peer).is_some_and(|old| old.key().is_same_session(&group));
+        if !is_same_session || is_external(info.kind) != is_external(kind) {
+            return false;
+        }
+        if info.kind != kind {
+            self.peers.set_kind(peer, kind);
+            self.mark_all_of::<V4>(now, peer.slot);
+            self.mark_all_of::<V6>(now, peer.slot);
+        }
+        let Rib { families, peers, groups, .. } = self;
+        groups.regroup(now, peer, group, &mut tables_mut(families, peers));
+        self.tidy_later(now);
+        true
+    }
+
+    /// Has all groups look again at what a peer announced: who may have it is another question now. The order of the
+    /// paths is the same, it does not tell clients from other iBGP peers.
+    fn mark_all_of<F: RibFamily>(&mut self, now: Instant, slot: u32) {
+        for dest in F::rib(&self.families).dests_of(slot) {
+            self.groups.mark(now, F::FAMILY, dest, Change::Best);
+        }
     }
 
     /// The state of a next hop was reported: all paths through it are ranked again if it really changed.

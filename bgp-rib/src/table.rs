@@ -413,7 +413,7 @@ impl<F: AddressFamily> Table<F> {
     }
 }
 
-fn ids_of_chunk(chunk: usize) -> impl Iterator<Item = DestId> {
+pub(crate) fn ids_of_chunk(chunk: usize) -> impl Iterator<Item = DestId> {
     (chunk * CHUNK..(chunk + 1) * CHUNK).map(DestId::from_index)
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use bgp_core::fsm::{Negotiated, PeerRestart, SessionConfig};
+use bgp_core::wire::Capability;
 use bgp_core::wire::capability::{GracefulRestart, LongLived, RestartFamily};
 use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
 use bgp_rib::{Advertise, ExportContext, GroupKey, NextHopRule, Policy, SourceKind, TargetKind};
@@ -234,6 +235,9 @@ impl PeerSettings {
             passive: self.passive,
             families: self.families,
             extended_message: self.extended_message,
+            add_path_receive: self.add_path.receive,
+            add_path_send: self.add_path.send,
+            enhanced_refresh: true,
             graceful_restart: restart.map(|r| r.graceful(self.families)).or(config.graceful_restart),
             long_lived: restart.and_then(|r| r.long_lived(self.families)),
             ..config
@@ -260,9 +264,10 @@ impl PeerSettings {
         }
     }
 
-    /// The update group of a session that negotiated this, with `local` as our end of it.
+    /// The update group of a session that negotiated this, with `local` as our end of it. `draining`: we are about to
+    /// go (RFC 8326).
     #[must_use]
-    pub fn group_key(&self, negotiated: &Negotiated, local: &LocalAddresses) -> GroupKey {
+    pub fn group_key(&self, negotiated: &Negotiated, local: &LocalAddresses, draining: bool) -> GroupKey {
         GroupKey {
             kind: self.target_kind(negotiated.kind),
             families: negotiated.families,
@@ -274,8 +279,18 @@ impl PeerSettings {
             export: self.export.clone(),
             advertise: self.advertise,
             add_path: negotiated.add_path_send,
-            long_lived: FamilySet::EMPTY,
-            draining: false,
+            long_lived: knows_long_lived(negotiated),
+            draining,
         }
     }
+}
+
+/// The families in which the peer knows what a long-lived stale route is. The capability says so for all of them: those
+/// that it lists are only those whose own routes are to be kept (RFC 9494 section 3.1). Without that of graceful restart
+/// it means nothing.
+fn knows_long_lived(negotiated: &Negotiated) -> FamilySet {
+    let offers = |wanted: fn(&Capability) -> bool| negotiated.peer_capabilities.iter().any(wanted);
+    let knows = offers(|c| matches!(c, Capability::GracefulRestart(_)))
+        && offers(|c| matches!(c, Capability::LongLivedGracefulRestart(_)));
+    if knows { negotiated.families } else { FamilySet::EMPTY }
 }

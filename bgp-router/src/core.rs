@@ -10,7 +10,8 @@ use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
 use bgp_core::{Asn, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
 use bgp_rib::{
-    AttributeStore, Attrs, BestChange, FibChange, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch,
+    AttributeStore, Attrs, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig,
+    RibFamily, SourceKind, Watch,
 };
 use hashbrown::HashMap;
 
@@ -44,6 +45,7 @@ struct Established {
     is_awaited: bool,
     /// How long a refresh of its routes may take.
     stale_time: Duration,
+    enhanced_refresh: bool,
     octets: usize,
     sends: usize,
     /// The group has something, but the window is full.
@@ -103,7 +105,11 @@ impl Core {
             ToCore::Up(up) => self.up(now, *up),
             ToCore::Routes(peer, batch) => self.routes(now, peer, &batch),
             ToCore::EndOfRib(peer, family) => self.end_of_rib(now, peer, family),
-            ToCore::Refresh(peer, family) => self.rib.refresh_requested(peer, family),
+            ToCore::Refresh(peer, family) => {
+                if let Some(marked) = self.session(peer).map(|s| s.enhanced_refresh) {
+                    self.rib.refresh_requested(peer, family, marked);
+                }
+            }
             ToCore::Written { peer, octets, sends, at } => {
                 let took = self.propagation.written(peer, sends, at);
                 self.outputs.extend(took.map(CoreOutput::Propagated));
@@ -122,7 +128,7 @@ impl Core {
                 }
             }
             ToCore::Down(peer, retention) => self.down(now, peer, retention.as_ref()),
-            ToCore::Regroup(..) => {}
+            ToCore::Regroup(peer, change) => self.regroup(now, peer, *change),
         }
     }
 
@@ -144,6 +150,7 @@ impl Core {
             sends_end_of_rib: up.sends_end_of_rib,
             is_awaited: up.sends_end_of_rib && !up.restarted,
             stale_time: up.restart.map_or(RestartSettings::default().stale_time, |r| r.stale_time),
+            enhanced_refresh: up.enhanced_refresh,
             octets: 0,
             sends: 0,
             waiting: false,
@@ -190,6 +197,10 @@ impl Core {
 
     fn down(&mut self, now: Instant, peer: PeerId, retention: Option<&Retention>) {
         if self.session(peer).is_none() {
+            // Said again of a session that has ended, nothing is to be kept of it any longer.
+            if retention.is_none() && !self.sessions.contains_key(&peer.slot) {
+                self.drop_stale(now, peer.slot);
+            }
             return;
         }
         self.sessions.remove(&peer.slot);
@@ -230,6 +241,15 @@ impl Core {
                 Due::Sweep => self.rib.sweep_stale(now, slot, family),
                 Due::LongLived => self.rib.begin_long_lived(now, slot, family),
             }
+        }
+    }
+
+    /// A session that would have to be negotiated anew for a change is.
+    fn regroup(&mut self, now: Instant, peer: PeerId, (group, kind): (GroupKey, SourceKind)) {
+        if self.session(peer).is_some() && !self.rib.regroup(now, peer, group, kind) {
+            let notification = Notification::cease(cease::CONFIGURATION_CHANGE, "");
+            self.down(now, peer, None);
+            self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
         }
     }
 
@@ -310,8 +330,8 @@ impl Core {
 
     /// Sends a peer all its routes again.
     pub fn refresh_out(&mut self, peer: PeerId) {
-        if let Some(families) = self.session(peer).map(|s| s.families) {
-            families.iter().for_each(|family| self.rib.refresh_requested(peer, family));
+        if let Some(marked) = self.session(peer).map(|s| s.enhanced_refresh) {
+            self.rib.resend(peer, marked);
         }
     }
 
@@ -363,11 +383,16 @@ impl Core {
         if let Some(id) = self.sessions.get(&slot).map(|session| session.id) {
             self.down(now, id, None);
         }
+        self.drop_stale(now, slot);
+        self.await_no_more(slot);
+        self.check_awaited(now);
+    }
+
+    /// The routes that a session which ended has left go now.
+    fn drop_stale(&mut self, now: Instant, slot: u32) {
         self.restarts.forget(slot);
         let left = self.rib.stale_families(slot);
         left.iter().for_each(|family| self.rib.sweep_stale(now, slot, family));
-        self.await_no_more(slot);
-        self.check_awaited(now);
     }
 
     /// When [`Core::handle_timeout`] is due.
@@ -451,10 +476,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use bgp_core::{Asn, ClusterId};
-    use bgp_rib::{
-        DecisionConfig, ExportContext, GroupKey, GroupLimits, NextHopSource, PeerInfo, PeerUp, SourceKind,
-        TargetKind,
-    };
+    use bgp_rib::{DecisionConfig, ExportContext, GroupLimits, NextHopSource, PeerInfo, PeerUp, TargetKind};
 
     use super::*;
 
@@ -500,5 +522,19 @@ mod tests {
         assert_eq!(core.duplicate_router_ids(), [(RouterId(7), peers)]);
         core.handle(Instant::ZERO, ToCore::Down(PeerId { slot: 1, generation: 1 }, None));
         assert_eq!(core.duplicate_router_ids(), []);
+    }
+
+    #[test]
+    fn a_change_of_group_keeps_the_session_unless_it_has_to_be_negotiated() {
+        let mut core = core();
+        core.handle(Instant::ZERO, up(1, 7, Family::IPV4_UNICAST));
+        let id = PeerId { slot: 1, generation: 1 };
+        let regroup = |group| ToCore::Regroup(id, Box::new((group, SourceKind::Client)));
+        let group = GroupKey::new(TargetKind::Client, FamilySet::EMPTY.with(Family::IPV4_UNICAST));
+        core.handle(Instant::ZERO, regroup(GroupKey { draining: true, ..group.clone() }));
+        assert!(core.poll().is_none() && core.rib().groups().all(|group| group.key().draining));
+        core.handle(Instant::ZERO, regroup(GroupKey { families: FamilySet::EMPTY, ..group }));
+        assert!(matches!(core.poll(), Some(CoreOutput::Peer(ToPeer::Reset(peer, _))) if peer == id));
+        assert_eq!(core.rib().groups().count(), 0);
     }
 }

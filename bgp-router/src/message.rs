@@ -133,7 +133,7 @@ pub enum ToCore {
     RefreshBegins(PeerId, Family),
     /// The answer to our ROUTE-REFRESH has ended.
     RefreshEnds(PeerId, Family),
-    /// The session ended; `None`: all its routes go.
+    /// The session ended; `None`: all its routes go. Said again without, those go that were kept.
     Down(PeerId, Option<Retention>),
 }
 

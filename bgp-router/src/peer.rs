@@ -1,5 +1,8 @@
 //! One peer: its session, the import of its UPDATEs, and what waits to be written to it.
 
+mod reconfigure;
+mod refresh;
+
 use std::collections::VecDeque;
 
 use bgp_core::fsm::{
@@ -8,14 +11,16 @@ use bgp_core::fsm::{
 };
 use bgp_core::wire::header::HEADER_LEN;
 use bgp_core::wire::notification::cease;
-use bgp_core::wire::{Fault, Notification, RouteRefresh};
-use bgp_core::{FamilySet, Instant};
-use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
+use bgp_core::wire::{Fault, Notification};
+use bgp_core::{Family, FamilySet, Instant};
+use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
 use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::import::{Fatal, ImportCounters, Importer};
 use crate::message::{Batch, Retention, SessionUp, ToCore, ToPeer};
 use crate::write_queue::{WriteQueue, Written};
+
+pub use reconfigure::Applied;
 
 /// What a peer asks of whoever runs it.
 #[derive(Debug)]
@@ -68,6 +73,16 @@ struct Established {
     id: PeerId,
     connection: ConnectionId,
     importer: Importer,
+    /// Our end of the connection.
+    local: LocalAddresses,
+    /// The settings that it was agreed with.
+    agreed: PeerSettings,
+    /// The update group, and what the peer is to us, as told to the core.
+    group: (GroupKey, SourceKind),
+    /// The families whose End-of-RIB has come.
+    complete: FamilySet,
+    /// The families that the peer sends again, and until when it may take.
+    answers: Vec<(Family, Instant)>,
     /// Written but not yet told to the core.
     written: Written,
     /// What the peer said of its restart.
@@ -96,6 +111,8 @@ pub struct Peer {
     kept_until: Option<Instant>,
     counters: ImportCounters,
     updates_sent: u64,
+    /// We are about to go (RFC 8326).
+    draining: bool,
     outputs: VecDeque<PeerOutput>,
 }
 
@@ -123,6 +140,7 @@ impl Peer {
             kept_until: None,
             counters: ImportCounters::default(),
             updates_sent: 0,
+            draining: false,
             outputs: VecDeque::new(),
         }
     }
@@ -223,38 +241,6 @@ impl Peer {
         self.drain(now);
     }
 
-    /// Treats the peer like this from now on: other routes are taken, other times count for the next connection.
-    /// What the session agreed on, and its update group, stay until it ends.
-    pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) {
-        self.session.set_config(now, self.session_config(&settings));
-        if let Some(established) = &mut self.established {
-            established.importer.set_settings(settings.clone());
-            if settings.limits != self.settings.limits {
-                let limit = ToCore::Limit(established.id, settings.limits);
-                self.outputs.push_back(PeerOutput::Core(limit));
-            }
-        }
-        self.settings = settings;
-        self.drain(now);
-    }
-
-    /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
-    pub fn request_refresh(&mut self, now: Instant, families: FamilySet) -> bool {
-        let (Some(established), Some(negotiated)) = (&self.established, self.session.negotiated()) else {
-            return false;
-        };
-        let id = established.connection;
-        let connection = self.connections.iter_mut().find(|c| c.id == id);
-        let (Some(connection), true) = (connection, negotiated.route_refresh) else { return false };
-        for family in families.intersection(negotiated.families).iter() {
-            let mut message = Vec::new();
-            RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
-            connection.queue.push_control(message.into());
-        }
-        self.session.queued(now);
-        true
-    }
-
     /// A TCP connection is up. `id` is the caller's, never used twice.
     pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: LocalAddresses) {
         self.connections.push(Connection { id, local, queue: WriteQueue::default(), closing: false });
@@ -283,7 +269,7 @@ impl Peer {
         while let Some(received) = self.session.receive(now, id, &mut rest) {
             match received {
                 Received::Update(body) => self.update(now, body, &mut batch),
-                Received::RouteRefresh(refresh) => self.refresh(refresh, &mut batch),
+                Received::RouteRefresh(refresh) => self.refresh(now, refresh, &mut batch),
             }
             // A session that comes up or goes down inside the loop must reach the core in order.
             self.drain(now);
@@ -300,12 +286,14 @@ impl Peer {
         match established.importer.update(body, batch) {
             Ok(outcome) => {
                 if let Some(family) = outcome.end_of_rib {
+                    established.complete = established.complete.with(family);
                     self.flush_batch(batch);
                     self.outputs.push_back(PeerOutput::Core(ToCore::EndOfRib(id, family)));
                 }
                 if !outcome.faults.is_empty() {
                     self.report(outcome.faults, body);
                 }
+                self.check_octets(now);
             }
             Err(Fatal { notification, faults }) => {
                 self.flush_batch(batch);
@@ -318,18 +306,6 @@ impl Peer {
     fn report(&mut self, faults: Vec<Fault>, body: &[u8]) {
         let event = PeerEvent::Malformed { faults, body: body.to_vec() };
         self.outputs.push_back(PeerOutput::Event(event));
-    }
-
-    fn refresh(&mut self, refresh: RouteRefresh, batch: &mut Batch) {
-        // The markers of RFC 7313 are not offered and mean nothing without the offer.
-        if refresh.subtype != RouteRefresh::REQUEST {
-            return;
-        }
-        self.flush_batch(batch);
-        if let Some(established) = &self.established {
-            let message = ToCore::Refresh(established.id, refresh.family);
-            self.outputs.push_back(PeerOutput::Core(message));
-        }
     }
 
     fn flush_batch(&mut self, batch: &mut Batch) {
@@ -400,11 +376,13 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.session.next_timeout().into_iter().chain(self.kept_until).min()
+        let due = [self.session.next_timeout(), self.answer_due(), self.kept_until];
+        due.into_iter().flatten().min()
     }
 
     /// Time has come. `unread`: the socket still holds input, so the hold timer's expiry is put off.
     pub fn handle_timeout(&mut self, now: Instant, unread: bool) {
+        self.end_answers_due(now);
         self.kept_until.take_if(|until| *until <= now);
         self.session.handle_timeout(now, unread);
         self.drain(now);
@@ -412,7 +390,7 @@ impl Peer {
 
     /// The next thing to do for the caller.
     pub fn poll(&mut self) -> Option<PeerOutput> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.judge_again())
     }
 
     fn drain(&mut self, now: Instant) {
@@ -462,7 +440,7 @@ impl Peer {
             asn: negotiated.peer_as,
             families: negotiated.families,
         };
-        let group = self.settings.group_key(&negotiated, &local);
+        let group = self.settings.group_key(&negotiated, &local, self.draining);
         let theirs = negotiated.restart.as_ref();
         let up = SessionUp {
             limits: self.settings.limits,
@@ -470,14 +448,23 @@ impl Peer {
             sends_end_of_rib: negotiated.peer_sends_end_of_rib(),
             restarted: theirs.is_some_and(|restart| restart.restarted),
             enhanced_refresh: negotiated.enhanced_refresh,
-            ..SessionUp::new(PeerUp { info, group })
+            ..SessionUp::new(PeerUp { info, group: group.clone() })
         };
         let context = negotiated.decode_context();
         let importer =
             Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
-        let restart = negotiated.restart.clone();
-        self.established =
-            Some(Established { id: self.id, connection, importer, written: Written::default(), restart });
+        self.established = Some(Established {
+            id: self.id,
+            connection,
+            importer,
+            local,
+            agreed: self.settings.clone(),
+            group: (group, self.settings.source_kind(negotiated.kind)),
+            complete: FamilySet::EMPTY,
+            answers: Vec::new(),
+            written: Written::default(),
+            restart: negotiated.restart.clone(),
+        });
         self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));
         self.outputs.push_back(PeerOutput::Event(PeerEvent::Established(negotiated)));
     }

@@ -283,27 +283,4 @@ impl Router {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tests::rig::{client, identity, rib_config};
-
-    #[test]
-    fn a_member_of_a_range_that_is_gone_makes_room_for_another() {
-        let mut router = Router::new(identity(), rib_config());
-        let range = "10.0.0.0/24".parse().unwrap();
-        router.add_range(RangeSettings { range, max_sessions: 1, template: client(0) });
-        let local = LocalAddresses::new([10, 0, 0, 254].into(), None);
-        let now = Instant::ZERO;
-        let accept = |router: &mut Router, id, host| {
-            router.accept(now, ConnectionId(id), [10, 0, 0, host].into(), local)
-        };
-        let slot = accept(&mut router, 1, 1).unwrap();
-        router.run(now);
-        assert!(router.peer(slot).is_some(), "it has a connection");
-        assert_eq!(accept(&mut router, 2, 2), Err(Stranger::RangeFull(range, 1)));
-        router.with_peer(slot, |peer| peer.disconnected(now, ConnectionId(1)));
-        router.run(now);
-        assert!(router.peer(slot).is_none());
-        assert_eq!(accept(&mut router, 3, 2), Ok(slot));
-    }
-}
+mod tests;

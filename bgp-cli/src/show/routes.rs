@@ -53,7 +53,7 @@ fn cells(route: &RouteRow, wide: bool) -> Vec<Cell> {
         or_dash(route.med),
         or_dash(path),
         or_dash(route.since.map(|_| duration(route.age_seconds))),
-        route.flags.join(",").into(),
+        flags(route).into(),
     ];
     if wide {
         let communities = [
@@ -70,6 +70,11 @@ fn cells(route: &RouteRow, wide: bool) -> Vec<Cell> {
         ]);
     }
     cells
+}
+
+fn flags(route: &RouteRow) -> String {
+    let rejected = route.rejected.as_ref().map(|reason| format!("rejected:{reason}"));
+    route.flags.iter().cloned().chain(rejected).collect::<Vec<_>>().join(",")
 }
 
 /// Counts of the kernel's routes.
@@ -129,6 +134,7 @@ mod tests {
             best: true,
             flags: vec!["reflected".to_owned(), "fib".to_owned()],
             lost_by: None,
+            rejected: None,
         }
     }
 

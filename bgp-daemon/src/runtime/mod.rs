@@ -24,6 +24,7 @@ mod history;
 mod peer_task;
 mod peers;
 mod readiness;
+mod received;
 mod reload;
 mod rows;
 mod scrape;

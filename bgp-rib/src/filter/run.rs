@@ -49,6 +49,11 @@ impl FilterRun {
         self.edited_by(attrs, edits, || filter.edits(verdict))
     }
 
+    /// The attributes with an edit that no filter asked for: in this run always the same one, and no filter beside it.
+    pub fn edited_with(&mut self, edit: &Edit, attrs: &Attrs) -> Option<Attrs> {
+        self.edited_by(attrs, Edits { terms: 0, own: 1 }, || std::iter::once(edit))
+    }
+
     /// The same with edits of any origin: `made_of` gives what `edits` stands for.
     pub(crate) fn edited_by<'a, I: Iterator<Item = &'a Edit>>(
         &mut self,

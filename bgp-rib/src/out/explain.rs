@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use bgp_core::{AddressFamily, PathId, Prefix, V4, V6};
 
-use super::export::{ExportContext, GroupKey};
+use super::choice::{self, Choice};
+use super::export::{ExportContext, GroupKey, LoadSharing};
 use super::exporter::Exporter;
 use crate::filter::{Route, TermOutcome};
 use crate::path::Path;
@@ -16,6 +17,8 @@ use crate::peer::{PeerId, Peers};
 pub enum ExportCheck {
     /// The family was negotiated.
     Family,
+    /// No aggregate goes out in the destination's place.
+    Aggregate,
     /// The peer did not announce the path itself.
     SplitHorizon,
     /// Who announced it is still there.
@@ -32,12 +35,15 @@ pub enum ExportCheck {
     NextHop,
     /// Its attributes fit into a message.
     Length,
+    /// It is the one path, or one of those, that the peer is to be sent ([`Advertise`](super::Advertise)).
+    Chosen,
 }
 
 impl ExportCheck {
     /// All, in order.
-    pub const ALL: [ExportCheck; 9] = [
+    pub const ALL: [ExportCheck; 11] = [
         ExportCheck::Family,
+        ExportCheck::Aggregate,
         ExportCheck::SplitHorizon,
         ExportCheck::Source,
         ExportCheck::Reflection,
@@ -46,6 +52,7 @@ impl ExportCheck {
         ExportCheck::Policy,
         ExportCheck::NextHop,
         ExportCheck::Length,
+        ExportCheck::Chosen,
     ];
 
     /// Its name in a few words.
@@ -53,6 +60,7 @@ impl ExportCheck {
     pub fn name(self) -> &'static str {
         match self {
             ExportCheck::Family => "family negotiated",
+            ExportCheck::Aggregate => "no aggregate in its place",
             ExportCheck::SplitHorizon => "not from this peer",
             ExportCheck::Source => "source present",
             ExportCheck::Reflection => "may pass between these kinds of peers",
@@ -61,6 +69,7 @@ impl ExportCheck {
             ExportCheck::Policy => "export policy",
             ExportCheck::NextHop => "next hop known",
             ExportCheck::Length => "fits into a message",
+            ExportCheck::Chosen => "among the paths that are sent",
         }
     }
 }
@@ -103,50 +112,96 @@ impl PathExport {
     }
 }
 
-/// How `path` fares on its way to the peer `to` of a group with this key.
-#[must_use]
-pub fn explain_export(
-    key: &GroupKey,
-    context: ExportContext,
-    peers: &Peers,
-    to: PeerId,
-    path: &Path,
-    prefix: Prefix,
-) -> PathExport {
-    match prefix {
-        Prefix::V4(prefix) => explain::<V4>(key, context, peers, to, path, prefix),
-        Prefix::V6(prefix) => explain::<V6>(key, context, peers, to, path, prefix),
-    }
+/// Who is asked about, and all that decides what it is sent.
+#[derive(Clone, Copy)]
+pub struct ExportView<'a> {
+    /// What the peer's group is made from.
+    pub key: &'a GroupKey,
+    /// What we are.
+    pub context: ExportContext,
+    /// Which paths share the load.
+    pub sharing: LoadSharing,
+    /// The sources of the routes.
+    pub peers: &'a Peers,
+    /// The peer.
+    pub to: PeerId,
 }
 
-fn explain<F: AddressFamily>(
-    key: &GroupKey,
-    context: ExportContext,
-    peers: &Peers,
-    to: PeerId,
-    path: &Path,
-    prefix: F::Prefix,
-) -> PathExport {
-    let mut exporter = Exporter::new(key.clone(), context);
-    let decided = if !key.families.contains(F::FAMILY) {
-        Err(ExportCheck::Family)
-    } else if path.source.slot == to.slot {
-        Err(ExportCheck::SplitHorizon)
-    } else {
-        exporter.decide::<F>(peers, prefix, path, None)
-    };
-    let blocker = decided.as_ref().err().copied();
-    let asked = blocker.is_none_or(|blocker| blocker >= ExportCheck::Policy);
-    let terms = match (key.export.filter(), peers.get(path.source)) {
-        (Some(filter), Some(source)) if asked => {
-            filter.explain(&Route { prefix: prefix.into(), attrs: &path.attrs, source: source.kind })
+impl ExportView<'_> {
+    /// How the paths to a destination that may be chosen fare, best first. `paths` are all of them, ranked;
+    /// `suppressed`: an aggregate goes out in their place.
+    #[must_use]
+    pub fn explain(&self, prefix: Prefix, paths: &[Path], suppressed: bool) -> Vec<PathExport> {
+        match prefix {
+            Prefix::V4(prefix) => self.explain_in::<V4>(prefix, paths, suppressed),
+            Prefix::V6(prefix) => self.explain_in::<V6>(prefix, paths, suppressed),
         }
-        _ => Vec::new(),
-    };
-    let prepared = decided.is_ok_and(|attrs| exporter.prepare::<F>(peers, &attrs, path.source));
-    let sent = prepared.then(|| {
-        let (block, next_hop) = exporter.prepared();
-        SentRoute { block: block.to_vec(), next_hop }
-    });
-    PathExport { source: path.source, path_id: path.path_id, blocker, terms, sent }
+    }
+
+    fn explain_in<F: AddressFamily>(
+        &self,
+        prefix: F::Prefix,
+        paths: &[Path],
+        suppressed: bool,
+    ) -> Vec<PathExport> {
+        let mut exporter = Exporter::new(self.key.clone(), self.context);
+        let chosen = self.chosen::<F>(&mut exporter, prefix, paths);
+        let eligible = paths.iter().take_while(|path| path.is_eligible());
+        let explain = |path: &Path| {
+            let first = if !self.key.families.contains(F::FAMILY) {
+                Err(ExportCheck::Family)
+            } else if suppressed {
+                Err(ExportCheck::Aggregate)
+            } else if path.source.slot == self.to.slot {
+                Err(ExportCheck::SplitHorizon)
+            } else {
+                Ok(())
+            };
+            let last = chosen.iter().any(|(source, id)| path.is_from(*source, *id));
+            self.path::<F>(&mut exporter, prefix, path, first, last)
+        };
+        eligible.map(explain).collect()
+    }
+
+    /// The paths that the group sends, to peers that did not announce them.
+    fn chosen<F: AddressFamily>(
+        &self,
+        exporter: &mut Exporter,
+        prefix: F::Prefix,
+        paths: &[Path],
+    ) -> Vec<(PeerId, PathId)> {
+        if !exporter.is_add_path::<F>() {
+            let one = choice::one(exporter, self.peers, paths);
+            return one.map(|path| (path.source, path.path_id)).into_iter().collect();
+        }
+        let mut choice = Choice::default();
+        choice.choose::<F>(exporter, self.peers, self.sharing, prefix, paths);
+        std::iter::from_fn(|| choice.next()).map(|wanted| (wanted.source, wanted.received)).collect()
+    }
+
+    fn path<F: AddressFamily>(
+        &self,
+        exporter: &mut Exporter,
+        prefix: F::Prefix,
+        path: &Path,
+        first: Result<(), ExportCheck>,
+        chosen: bool,
+    ) -> PathExport {
+        let decided = first.and_then(|()| exporter.decide::<F>(self.peers, prefix, path, None));
+        let decided = decided.and_then(|attrs| if chosen { Ok(attrs) } else { Err(ExportCheck::Chosen) });
+        let blocker = decided.as_ref().err().copied();
+        let asked = blocker.is_none_or(|blocker| blocker >= ExportCheck::Policy);
+        let terms = match (self.key.export.filter(), self.peers.source(path.source)) {
+            (Some(filter), Some(source)) if asked => {
+                filter.explain(&Route { prefix: prefix.into(), attrs: &path.attrs, source: source.kind })
+            }
+            _ => Vec::new(),
+        };
+        let prepared = decided.is_ok_and(|attrs| exporter.prepare::<F>(self.peers, &attrs, path.source));
+        let sent = prepared.then(|| {
+            let (block, next_hop) = exporter.prepared();
+            SentRoute { block: block.to_vec(), next_hop }
+        });
+        PathExport { source: path.source, path_id: path.path_id, blocker, terms, sent }
+    }
 }

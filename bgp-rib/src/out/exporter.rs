@@ -72,10 +72,11 @@ impl OwnEdits {
 
 /// A decision, and all that it depends on beside the group and the peers.
 #[derive(Debug)]
-struct Decision {
+struct Decided {
     family: Family,
     attrs: Attrs,
     source: PeerId,
+    /// As [`Path::is_least_preferred`] says.
     long_lived: bool,
     /// What the filter said, if it looks at the destination.
     by_prefix: Option<Verdict>,
@@ -83,10 +84,10 @@ struct Decision {
     outcome: Option<Attrs>,
 }
 
-impl Decision {
+impl Decided {
     fn holds_for(&self, family: Family, path: &Path, by_prefix: Option<Verdict>) -> bool {
         let own = (self.family, &self.attrs, self.source, self.long_lived, self.by_prefix);
-        own == (family, &path.attrs, path.source, path.is_long_lived(), by_prefix)
+        own == (family, &path.attrs, path.source, path.is_least_preferred(), by_prefix)
     }
 }
 
@@ -104,7 +105,7 @@ pub(crate) struct Exporter {
     edited: FilterRun,
     looks_at_prefix: bool,
     /// The last decision: destinations of one attribute set come in runs.
-    last: Option<Decision>,
+    last: Option<Decided>,
     pub(crate) counters: ExportCounters,
 }
 
@@ -153,18 +154,16 @@ impl Exporter {
         prefix: F::Prefix,
         path: &'a Path,
     ) -> Option<Cow<'a, Attrs>> {
-        let by_prefix = match peers.source(path.source) {
-            Some(source) if self.looks_at_prefix => Some(self.judge::<F>(source.kind, prefix, path)),
-            _ => None,
-        };
+        let source = if self.looks_at_prefix { peers.source(path.source) } else { None };
+        let by_prefix = source.map(|source| self.judge::<F>(source.kind, prefix, path));
         if !self.last.as_ref().is_some_and(|last| last.holds_for(F::FAMILY, path, by_prefix)) {
             let decided = self.decide::<F>(peers, prefix, path, by_prefix);
             self.count(decided.as_ref().err());
-            self.last = Some(Decision {
+            self.last = Some(Decided {
                 family: F::FAMILY,
                 attrs: path.attrs.clone(),
                 source: path.source,
-                long_lived: path.is_long_lived(),
+                long_lived: path.is_least_preferred(),
                 by_prefix,
                 outcome: decided.ok(),
             });
@@ -201,7 +200,7 @@ impl Exporter {
         let source = peers.source(path.source).ok_or(ExportCheck::Source)?.kind;
         pass(self.may_pass(peers, path.source), ExportCheck::Reflection)?;
         pass(communities_allow(path.attrs.block(), self.key.kind), ExportCheck::Communities)?;
-        let long_lived = path.is_long_lived() || path.attrs.summary().llgr_stale;
+        let long_lived = path.is_least_preferred();
         pass(!long_lived || self.key.long_lived.contains(F::FAMILY), ExportCheck::LongLived)?;
         let verdict = by_prefix.unwrap_or_else(|| self.judge::<F>(source, prefix, path));
         pass(verdict.accept, ExportCheck::Policy)?;

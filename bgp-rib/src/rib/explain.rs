@@ -3,7 +3,7 @@
 use bgp_core::Prefix;
 
 use super::Rib;
-use crate::out::{Advertise, PathExport, explain_export};
+use crate::out::{ExportView, LoadSharing, PathExport};
 use crate::peer::PeerId;
 
 /// How the paths to a destination fare on their way to one peer.
@@ -15,7 +15,7 @@ pub struct ExportExplanation {
     pub policy: String,
     /// Whether the peer holds, or is about to be sent, a route to the destination.
     pub advertised: bool,
-    /// The paths that may be chosen, best first; only the best one if the peer is sent no other.
+    /// The paths that may be chosen, best first.
     pub paths: Vec<PathExport>,
 }
 
@@ -26,14 +26,14 @@ impl Rib {
     pub fn explain_export(&self, peer: PeerId, prefix: Prefix) -> Option<ExportExplanation> {
         let key = self.groups.of(peer)?.key();
         let route = self.route(prefix)?;
-        let considered = if key.advertise == Advertise::Best { 1 } else { usize::MAX };
-        let eligible = route.paths.iter().filter(|path| path.is_eligible()).take(considered);
-        let explain = |path| explain_export(key, self.config.export, &self.peers, peer, path, prefix);
+        let Rib { config, peers, aggregates, .. } = self;
+        let sharing = LoadSharing { decision: config.decision, max: config.multipath };
+        let view = ExportView { key, context: config.export, sharing, peers, to: peer };
         Some(ExportExplanation {
             prefix,
             policy: key.export.to_string(),
             advertised: self.advertises(peer, &route),
-            paths: eligible.map(explain).collect(),
+            paths: view.explain(prefix, route.paths, aggregates.suppresses(prefix)),
         })
     }
 }

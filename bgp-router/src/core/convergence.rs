@@ -42,7 +42,7 @@ impl Core {
     /// not send End-of-RIB, or have restarted themselves.
     pub fn begin_restart(&mut self, now: Instant, deadline: Instant) {
         self.restarting = Some(Restarting { deadline, quiet_at: Some(now + QUIET) });
-        self.hold_end_of_rib(true);
+        self.rib.hold_end_of_rib(true);
         self.check_awaited(now);
     }
 
@@ -51,9 +51,6 @@ impl Core {
     pub fn is_restarting(&self) -> bool {
         self.restarting.is_some()
     }
-
-    /// Our groups do not know how to hold it back yet.
-    fn hold_end_of_rib(&mut self, _hold: bool) {}
 
     /// A session came up.
     pub(super) fn note_up(&mut self, now: Instant) {
@@ -77,7 +74,7 @@ impl Core {
         }
         if self.has_restarted(now) {
             self.restarting = None;
-            self.hold_end_of_rib(false);
+            self.rib.hold_end_of_rib(false);
             self.outputs.push_back(CoreOutput::Restarted);
         }
     }

@@ -22,8 +22,8 @@ pub use routes::{
     Announced, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, PrefixesRequest, RouteRow, Routes,
 };
 pub use status::{
-    ChangeRow, EffectiveConfig, ErrorBody, ErrorDetail, LastReload, Readiness, ReloadReport, Status,
-    TableSize,
+    ChangeRow, DrainRequest, Drained, Draining, EffectiveConfig, ErrorBody, ErrorDetail, LastReload,
+    Readiness, ReloadReport, Status, TableSize,
 };
 pub use time::{ParseTimestampError, Timestamp};
 

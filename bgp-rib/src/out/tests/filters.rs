@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::filter::{Action, Change, Edit, Filter, Match, NextHopEdit, Policy, PrefixRange, Term};
-use crate::out::{ExportCheck, NextHopRule, explain_export};
+use crate::out::{ExportCheck, ExportView, LoadSharing, NextHopRule};
 
 const MED: [u8; 7] = [0x80, code::MULTI_EXIT_DISC, 4, 0, 0, 0, 9];
 
@@ -258,13 +258,19 @@ fn checks_are_listed_in_order() {
     assert!(ExportCheck::ALL.is_sorted());
 }
 
-/// A path in a table, from `slot`, as the explanation is asked about it.
+/// What is said of the best path to a destination.
 fn explained(world: &World, reader: PeerId, prefix: Prefix) -> crate::PathExport {
-    let path = match prefix {
-        Prefix::V4(prefix) => world.v4.lookup(&prefix).and_then(|dest| world.v4.best(dest)),
-        Prefix::V6(prefix) => world.v6.lookup(&prefix).and_then(|dest| world.v6.best(dest)),
+    let paths = match prefix {
+        Prefix::V4(prefix) => world.v4.lookup(&prefix).map(|dest| world.v4.paths(dest)),
+        Prefix::V6(prefix) => world.v6.lookup(&prefix).map(|dest| world.v6.paths(dest)),
     };
-    explain_export(world.groups[0].key(), CONTEXT, &world.peers, reader, path.unwrap(), prefix)
+    let key = world.groups[0].key();
+    let sharing = LoadSharing::default();
+    let view = ExportView { key, context: CONTEXT, sharing, peers: &world.peers, to: reader };
+    let mut all = view.explain(prefix, paths.unwrap(), false);
+    let best = all.remove(0);
+    assert!(all.iter().all(|path| path.sent.is_none()), "one path goes out");
+    best
 }
 
 #[test]
@@ -286,8 +292,55 @@ fn an_explanation_ends_with_the_first_check_that_fails() {
     let rejected = explained(&world, reader, v4(2));
     assert_eq!(rejected.terms[0].action, Some(Action::Reject));
     let checks: Vec<_> = rejected.checks().collect();
-    assert_eq!((checks.len(), checks.last()), (7, Some(&(ExportCheck::Policy, false))));
-    assert_eq!(explained(&world, reader, v4(1)).checks().filter(|(_, passed)| *passed).count(), 9);
+    assert_eq!((checks.len(), checks.last()), (8, Some(&(ExportCheck::Policy, false))));
+    assert_eq!(explained(&world, reader, v4(1)).checks().filter(|(_, passed)| *passed).count(), 11);
+}
+
+#[test]
+fn of_several_paths_those_over_the_count_are_not_chosen() {
+    use crate::Advertise;
+    let two = Advertise::Count(2.try_into().unwrap());
+    let export = policy(
+        vec![term(vec![Match::Source(vec![SourceKind::External])], vec![], Some(Action::Reject))],
+        Action::Accept,
+    );
+    let several = GroupKey { add_path: families(), advertise: two, ..keyed(TargetKind::Client, export) };
+    let mut world = world(several);
+    for slot in [7, 8] {
+        world.up(slot);
+    }
+    for (number, slot) in [5, 7, 8, 1].into_iter().enumerate() {
+        world.announce(slot, v4(1), number as u32);
+    }
+    let view = ExportView {
+        key: world.groups[0].key(),
+        context: CONTEXT,
+        sharing: LoadSharing::default(),
+        peers: &world.peers,
+        to: world.id(6).unwrap(),
+    };
+    let Prefix::V4(destination) = v4(1) else { unreachable!() };
+    let paths = world.v4.paths(world.v4.lookup(&destination).unwrap());
+    let blockers: Vec<_> = view.explain(v4(1), paths, false).iter().map(|path| path.blocker).collect();
+    assert_eq!(blockers, [Some(ExportCheck::Policy), None, None, Some(ExportCheck::Chosen)]);
+}
+
+#[test]
+fn a_path_that_is_kept_long_goes_out_marked() {
+    let mut world = world(GroupKey { long_lived: families(), ..keyed(TargetKind::Client, Policy::Accept) });
+    world.announce(5, v4(1), 1);
+    settle(&mut world);
+    assert_eq!(communities(&world, v4(1)), []);
+    let Prefix::V4(destination) = v4(1) else { unreachable!() };
+    let dest = world.v4.lookup(&destination).unwrap();
+    let mut path = world.v4.paths(dest)[0].clone();
+    path.mark_long_lived();
+    let decision = Decision::new(DecisionConfig::default(), &world.peers);
+    world.v4.upsert(destination, path, decision);
+    let now = world.now;
+    world.groups[0].mark(now, V4::FAMILY, dest);
+    settle(&mut world);
+    assert_eq!(communities(&world, v4(1)), [Community::LLGR_STALE]);
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {

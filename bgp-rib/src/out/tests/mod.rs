@@ -6,13 +6,14 @@ mod model;
 mod packing;
 mod paths;
 mod random;
+mod regroup;
 mod resync;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::wire::{Attributes, DecodeContext, UpdateView, code, frame};
+use bgp_core::wire::{Attributes, DecodeContext, MessageType, RouteRefresh, UpdateView, code, frame};
 use bgp_core::{
     AddressFamily, Asn, ClusterId, Family, FamilySet, Instant, PathId, PeerKind, Prefix, RouterId, V4, V6,
 };
@@ -67,6 +68,11 @@ struct Receiver {
     /// and of these.
     paths: BTreeMap<(Prefix, PathId), Sent>,
     ends: Vec<Family>,
+    /// What a refresh under way has not confirmed yet.
+    stale: BTreeMap<Family, BTreeSet<(Prefix, PathId)>>,
+    refreshed: Vec<Family>,
+    /// What a refresh made go.
+    lost: Vec<Prefix>,
     announced: usize,
     withdrawn: usize,
     messages: usize,
@@ -76,9 +82,34 @@ impl Receiver {
     fn take(&mut self, mut input: &[u8]) {
         while !input.is_empty() {
             let message = frame(input, MAX_LEN as usize).unwrap().expect("whole messages only");
-            self.update(message.body);
-            self.messages += 1;
+            match message.kind {
+                MessageType::RouteRefresh => self.marker(RouteRefresh::parse(message.body).unwrap()),
+                _ => {
+                    self.update(message.body);
+                    self.messages += 1;
+                }
+            }
             input = &input[message.len..];
+        }
+    }
+
+    /// RFC 7313 section 4. What has not come again between the markers goes.
+    fn marker(&mut self, marker: RouteRefresh) {
+        let family = marker.family;
+        if marker.subtype == RouteRefresh::BEGIN {
+            assert!(self.ends.contains(&family), "End-of-RIB comes first");
+            let routes = self.routes.keys().map(|prefix| (*prefix, PathId(0)));
+            let held = routes.chain(self.paths.keys().copied());
+            let held = held.filter(|(prefix, _)| prefix.family() == family).collect();
+            assert!(self.stale.insert(family, held).is_none(), "one at a time");
+        } else {
+            assert_eq!(marker.subtype, RouteRefresh::END);
+            for (prefix, id) in self.stale.remove(&family).expect("a beginning") {
+                self.routes.remove(&prefix);
+                self.paths.remove(&(prefix, id));
+                self.lost.push(prefix);
+            }
+            self.refreshed.push(family);
         }
     }
 
@@ -87,12 +118,16 @@ impl Receiver {
             DecodeContext { add_path: self.add_path, ..DecodeContext::new(PeerKind::Internal, families()) };
         let update = UpdateView::parse(body, &context).unwrap();
         assert!(update.faults().is_empty(), "{:?}", update.faults());
-        self.ends.extend(update.end_of_rib());
+        if let Some(family) = update.end_of_rib() {
+            assert!(!self.ends.contains(&family), "End-of-RIB once");
+            self.ends.push(family);
+        }
         let gone = update.withdrawn().map(|(id, prefix)| (Prefix::V4(prefix), id));
         let gone_v6 = update.mp_unreach().into_iter().flat_map(|mp| mp.nlri_of::<V6>());
         for (prefix, id) in gone.chain(gone_v6.map(|(id, prefix)| (Prefix::V6(prefix), id))) {
             self.routes.remove(&prefix);
             self.paths.remove(&(prefix, id));
+            self.confirm(prefix, id);
             self.withdrawn += 1;
         }
         let block = update.attributes().parts().concat();
@@ -108,7 +143,14 @@ impl Receiver {
             } else {
                 self.routes.insert(prefix, sent);
             }
+            self.confirm(prefix, id);
             self.announced += 1;
+        }
+    }
+
+    fn confirm(&mut self, prefix: Prefix, id: PathId) {
+        if let Some(stale) = self.stale.get_mut(&prefix.family()) {
+            stale.remove(&(prefix, id));
         }
     }
 
@@ -126,6 +168,8 @@ struct World {
     peers: Peers,
     generations: BTreeMap<u32, u32>,
     groups: Vec<Group>,
+    /// So many of them, the first, stay when they are empty.
+    kept: usize,
     receivers: BTreeMap<PeerId, Receiver>,
     /// Per group the path ids by the slot and path id of their sources, as of the last flush.
     named: Vec<BTreeMap<(Prefix, u32, PathId), PathId>>,
@@ -147,6 +191,7 @@ impl World {
             v6: Table::new(1),
             peers: Peers::new(CONTEXT.local_as, CONTEXT.router_id),
             generations: BTreeMap::new(),
+            kept: groups.len(),
             groups,
             receivers: BTreeMap::new(),
         }
@@ -347,7 +392,7 @@ impl World {
 
     fn refresh(&mut self, slot: u32, family: Family) {
         let Some(id) = self.id(slot) else { return };
-        self.groups.iter_mut().for_each(|group| group.refresh(id, family));
+        self.groups.iter_mut().for_each(|group| group.refresh(id, family, false));
     }
 
     /// Lets a peer take about `budget` bytes; returns the slices it was handed.
@@ -366,7 +411,15 @@ impl World {
             assert!(slice.len() <= super::journal::CHUNK);
             receiver.take(slice);
         }
+        let lost = std::mem::take(&mut receiver.lost);
+        assert!(lost.iter().all(|prefix| self.is_dirty(*prefix)), "{lost:?} lost by a refresh");
         out
+    }
+
+    /// Whether groups have still to look at what became of a destination.
+    fn is_dirty(&self, prefix: Prefix) -> bool {
+        let (dest, family) = (self.dest(prefix), prefix.family());
+        dest.is_some_and(|dest| self.groups.iter().any(|group| group.is_dirty(family, dest)))
     }
 
     fn drain(&mut self) {

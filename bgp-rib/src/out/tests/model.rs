@@ -4,6 +4,7 @@ use super::super::rewrite::{Rewrite, Rewriter};
 use super::super::slots::Slot;
 use super::super::{communities_allow, exportable};
 use super::*;
+use crate::filter::Policy;
 
 impl World {
     /// What a peer must believe in families in which it takes one path.
@@ -13,7 +14,7 @@ impl World {
         plain.filter_map(|prefix| Some((prefix, self.expected_paths(id, prefix).pop()?))).collect()
     }
 
-    fn key_of(&self, id: PeerId) -> Option<GroupKey> {
+    pub(super) fn key_of(&self, id: PeerId) -> Option<GroupKey> {
         self.groups.iter().find(|group| group.peers().any(|peer| peer == id)).map(|group| group.key().clone())
     }
 
@@ -22,7 +23,8 @@ impl World {
         let Some(key) = self.key_of(id) else { return Vec::new() };
         let kind = |path: &Path| self.peers.slot(path.source.slot).unwrap().kind;
         let passes = |path: &Path| {
-            exportable(kind(path), key.kind, true)
+            key.export == Policy::Accept
+                && exportable(kind(path), key.kind, true)
                 && communities_allow(path.attrs.block(), key.kind)
                 && self.written(&key, prefix, path).0.len() < 4000
         };
@@ -95,6 +97,7 @@ impl World {
         self.flush();
         for group in &self.groups {
             assert_eq!((group.tombstones(), group.queued_bytes()), (0, 0));
+            assert!(group.arrived.is_empty());
         }
     }
 

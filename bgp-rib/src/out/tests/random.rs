@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Up(u32),
     Down(u32),
     /// Its session comes back at once, and its routes stay meanwhile.
@@ -25,7 +25,7 @@ enum Event {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Extra {
+pub(super) enum Extra {
     None,
     NoExport,
     NoAdvertise,
@@ -53,13 +53,13 @@ impl Extra {
     }
 }
 
-const SLOTS: u32 = 9;
+pub(super) const SLOTS: u32 = 9;
 
 fn any_prefix() -> impl Strategy<Value = Prefix> {
     prop_oneof![(0..12_u32).prop_map(v4), (0..6_u16).prop_map(v6)]
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
+pub(super) fn any_event() -> impl Strategy<Value = Event> {
     let id = || prop_oneof![3 => Just(0_u8), 2 => 0..4_u8];
     let slot = || 1..=SLOTS;
     let source = || 0..=SLOTS;
@@ -84,7 +84,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 impl World {
-    fn happen(&mut self, event: Event) {
+    pub(super) fn happen(&mut self, event: Event) {
         match event {
             Event::Up(slot) => {
                 if self.id(slot).is_none() {
@@ -118,7 +118,7 @@ impl World {
     }
 
     /// What a daemon does with peers that are too far behind: the session comes up anew.
-    fn reset_given_up(&mut self) -> bool {
+    pub(super) fn reset_given_up(&mut self) -> bool {
         let mut any = false;
         while let Some(peer) = self.groups.iter_mut().find_map(Group::poll_reset) {
             self.down(peer.slot);
@@ -128,7 +128,7 @@ impl World {
         any
     }
 
-    fn check_after_resets(&mut self) {
+    pub(super) fn check_after_resets(&mut self) {
         self.flush();
         while self.reset_given_up() {
             self.flush();
@@ -138,7 +138,7 @@ impl World {
 }
 
 /// Groups of peers that take one path beside groups that take several.
-fn keys() -> Vec<GroupKey> {
+pub(super) fn keys() -> Vec<GroupKey> {
     use TargetKind::{Client, External, Internal};
     let (none, v4, both) = (FamilySet::EMPTY, FamilySet::EMPTY.with(V4::FAMILY), families());
     let two = NonZeroU16::new(2).unwrap();

@@ -11,7 +11,9 @@ use crate::testing::info;
 use crate::{AttributeStore, NextHopSource, SourceKind};
 
 mod aggregates;
+mod explain;
 mod recursion;
+mod regroup;
 mod restart;
 
 const UP: NextHopState = NextHopState::Reachable { metric: 10 };
@@ -77,6 +79,7 @@ impl World {
         let group = GroupKey {
             local_v4: Some([10, 0, 0, 99].into()),
             local_v6: Some("fd00::99".parse().unwrap()),
+            long_lived: both(),
             ..GroupKey::new(kind, both())
         };
         self.believed.retain(|peer, _| peer.slot != slot);
@@ -238,7 +241,7 @@ fn what_is_late_from_an_earlier_session_is_ignored() {
     let new = w.up(5);
     assert_eq!(w.rib.route_count(V4::FAMILY), 0);
     w.announce(old, "10.1.0.0/24", "10.0.0.5", 100);
-    w.rib.refresh_requested(old, V4::FAMILY);
+    w.rib.refresh_requested(old, V4::FAMILY, false);
     assert_eq!(w.rib.route_count(V4::FAMILY), 0);
     w.announce(new, "10.1.0.0/24", "10.0.0.5", 100);
     w.withdraw(old, "10.1.0.0/24");
@@ -333,7 +336,7 @@ fn a_refresh_sends_all_again() {
     w.announce(a, "10.1.0.0/24", "10.0.0.5", 100);
     w.settle();
     w.believed.insert(b, Believed::new());
-    w.rib.refresh_requested(b, V4::FAMILY);
+    w.rib.refresh_requested(b, V4::FAMILY, false);
     w.settle();
     assert_eq!(w.believed(b).len(), 1);
 }
@@ -388,6 +391,7 @@ enum Op {
     Down(u32),
     Lost(u32, bool),
     Sweep(u32),
+    LongLive(u32),
     Announce(u32, u8, u8, u32),
     Withdraw(u32, u8),
     NextHop(u8, Option<u32>),
@@ -401,6 +405,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         1 => slot().prop_map(Op::Down),
         1 => (slot(), any::<bool>()).prop_map(|(slot, keep)| Op::Lost(slot, keep)),
         1 => slot().prop_map(Op::Sweep),
+        1 => slot().prop_map(Op::LongLive),
         8 => (slot(), 0..5_u8, 0..3_u8, 99..102_u32).prop_map(|(s, p, h, l)| Op::Announce(s, p, h, l)),
         3 => (slot(), 0..5_u8).prop_map(|(s, p)| Op::Withdraw(s, p)),
         2 => (0..3_u8, proptest::option::of(0..3_u32)).prop_map(|(hop, metric)| Op::NextHop(hop, metric)),
@@ -421,6 +426,7 @@ fn apply(w: &mut World, told: &mut BTreeMap<String, Vec<String>>, op: Op) {
             }
         }
         Op::Sweep(slot) => w.rib.sweep_stale(w.now, slot, V4::FAMILY),
+        Op::LongLive(slot) => w.rib.begin_long_lived(w.now, slot, V4::FAMILY),
         Op::Announce(slot, number, hop, pref) => {
             if let Some(peer) = id(w, slot) {
                 w.announce(peer, &prefix(number), &format!("10.9.0.{hop}"), pref);
@@ -454,7 +460,10 @@ fn check(w: &World, told: &BTreeMap<String, Vec<String>>) {
         for prefix in &prefixes {
             let expected = chosen(prefix).filter(|path| {
                 let from = w.rib.peers().source(path.source).unwrap().kind;
-                path.source.slot != peer.slot && (from, to) != (SourceKind::Internal, SourceKind::Internal)
+                // None of the peers knows what a long-lived stale route is.
+                !path.is_long_lived()
+                    && path.source.slot != peer.slot
+                    && (from, to) != (SourceKind::Internal, SourceKind::Internal)
             });
             let expected = expected.map(|path| match to {
                 SourceKind::External => address("10.0.0.99"),

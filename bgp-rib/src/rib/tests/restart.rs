@@ -160,7 +160,11 @@ fn what_is_long_lived_already_stays_when_the_peer_goes_again() {
     r.back();
     r.announce("10.2.0.0/24");
     r.lose(both());
-    assert_eq!((r.held(), r.others_routes().len()), ((2, 2), 2));
+    assert_eq!(r.held(), (2, 2));
+    let path = |text| &r.w.rib.route(prefix(text)).unwrap().paths[0];
+    assert_eq!(["10.1.0.0/24", "10.2.0.0/24"].map(|text| path(text).is_long_lived()), [true, false]);
+    // Neither knows what a long-lived stale route is (RFC 9494 section 4.3).
+    assert_eq!(r.others_routes(), pairs(&[("10.2.0.0/24", "10.0.0.5")]));
 }
 
 #[test]
@@ -262,6 +266,26 @@ fn a_session_that_ends_within_a_marked_refresh_leaves_all_its_paths() {
     r.w.rib.mark_stale(r.source, FAMILY);
     r.lose(both());
     assert_eq!(r.held(), (1, 1), "it was of the session that ended, only not yet told again");
+}
+
+#[test]
+fn a_peer_that_is_back_is_sent_what_others_have_and_never_its_own_stale_routes() {
+    let mut r = Restart::new();
+    r.announce("10.1.0.0/24");
+    r.announce("10.2.0.0/24");
+    r.w.announce(r.backup, "10.3.0.0/24", "10.0.0.6", 100);
+    r.lose(both());
+    r.back();
+    let of_others = pairs(&[("10.3.0.0/24", "10.0.0.6")]);
+    assert_eq!(r.w.believed(r.source), of_others);
+    r.announce("10.1.0.0/24");
+    r.w.announce(r.backup, "10.2.0.0/24", "10.0.0.6", 300);
+    r.w.settle();
+    let of_others = pairs(&[("10.2.0.0/24", "10.0.0.6"), ("10.3.0.0/24", "10.0.0.6")]);
+    assert_eq!(r.w.believed(r.source), of_others, "one of them has become another's");
+    r.w.withdraw(r.backup, "10.2.0.0/24");
+    r.w.settle();
+    assert_eq!(r.w.believed(r.source), pairs(&[("10.3.0.0/24", "10.0.0.6")]), "and is its own again");
 }
 
 #[test]

@@ -152,14 +152,21 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Ranks a ranked list again after the paths that are `changed` got another cost or a mark.
-    pub(crate) fn place_again(&self, paths: &mut Vec<Path>, changed: impl Fn(&Path) -> bool) {
+    /// Changes the paths of a ranked list that are `concerned`, and ranks them anew.
+    pub(crate) fn alter(
+        &self,
+        paths: &mut Vec<Path>,
+        concerned: impl Fn(&Path) -> bool,
+        change: impl Fn(&mut Path),
+    ) {
         if self.is_order_dependent() {
-            let again: Vec<Path> = paths.extract_if(.., |path| changed(path)).collect();
+            let mut again: Vec<Path> = paths.extract_if(.., |path| concerned(path)).collect();
+            again.iter_mut().for_each(change);
             for path in again {
                 self.place(paths, path);
             }
         } else {
+            paths.iter_mut().filter(|path| concerned(path)).for_each(change);
             self.rank(paths);
         }
     }

@@ -82,6 +82,8 @@ mod chunks;
 pub mod decision;
 mod dirty;
 mod family;
+#[doc(hidden)]
+pub mod fault;
 mod fib;
 pub mod filter;
 mod hash;

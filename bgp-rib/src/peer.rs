@@ -127,6 +127,14 @@ impl Peers {
         self.slots.get_mut(slot)?.replace(Entry { info, up: true }).map(|entry| entry.info)
     }
 
+    /// What the peer is to us has changed.
+    pub(crate) fn set_kind(&mut self, id: PeerId, kind: SourceKind) {
+        let entry = self.slots.get_mut(id.slot as usize).and_then(Option::as_mut);
+        if let Some(entry) = entry.filter(|entry| entry.info.id == id) {
+            entry.info.kind = kind;
+        }
+    }
+
     /// Takes a peer out, if just this session of it is there, established or not. [`PeerId::LOCAL`] stays.
     pub fn remove(&mut self, id: PeerId) -> Option<PeerInfo> {
         if id == PeerId::LOCAL {

@@ -4,13 +4,14 @@ mod aggregates;
 mod explain;
 mod follow;
 mod groups;
+mod restart;
 mod settle;
 mod views;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::{Family, Instant, PathId, Prefix, V4, V6};
+use bgp_core::{Family, FamilySet, Instant, PathId, Prefix, V4, V6};
 use bytes::Bytes;
 
 use crate::attributes::Attrs;
@@ -20,7 +21,7 @@ use crate::fib::FibChange;
 use crate::next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut};
 use crate::path::Path;
-use crate::peer::{PeerId, PeerInfo, Peers};
+use crate::peer::{PeerId, PeerInfo, Peers, SourceKind};
 use crate::table::{Change, DestId};
 use groups::Groups;
 
@@ -96,8 +97,9 @@ impl Rib {
         rib
     }
 
-    /// A session is established: the peer is sent what it may have, and may announce. If another session had the
-    /// slot, that one is taken down first.
+    /// A session is established: the peer is sent what it may have, and may announce. If another session has the slot,
+    /// that one is taken down first. What [`Rib::peer_lost`] kept for the peer stays, unless it has another router id, AS
+    /// or kind than before, or does not speak the family any more.
     pub fn peer_up(&mut self, now: Instant, up: PeerUp) {
         let id = up.info.id;
         if id.slot == PeerId::LOCAL.slot {
@@ -106,32 +108,16 @@ impl Rib {
         if let Some(old) = self.peers.slot(id.slot).map(|info| info.id) {
             self.peer_down(now, old);
         }
+        self.admit_again(now, &up.info);
         self.families.v4.admit(id);
         self.families.v6.admit(id);
         self.peers.insert(up.info);
         self.groups.join(now, id, up.group);
     }
 
-    /// A session ended: all that the peer announced goes.
+    /// A session ended for good: all that the peer announced goes, and what was kept of it.
     pub fn peer_down(&mut self, now: Instant, peer: PeerId) {
-        if peer == PeerId::LOCAL || self.peers.get(peer).is_none() {
-            return;
-        }
-        let Rib { families, peers, groups, .. } = self;
-        groups.leave(peer, &mut tables_mut(families, peers));
-        self.remove_all_of::<V4>(now, peer);
-        self.remove_all_of::<V6>(now, peer);
-        self.peers.remove(peer);
-        self.tidy_later(now);
-    }
-
-    fn remove_all_of<F: RibFamily>(&mut self, now: Instant, peer: PeerId) {
-        let Rib { config, peers, families, next_hops, groups, .. } = self;
-        let decision = Decision::new(config.decision, peers);
-        F::rib_mut(families).remove_source(peer, decision, next_hops, |dest, change| {
-            groups.mark(now, F::FAMILY, dest, change);
-        });
-        self.settle_later(now);
+        self.peer_lost(now, peer, FamilySet::EMPTY);
     }
 
     /// A peer announces a path. What its import policy refuses must be withdrawn instead.
@@ -206,9 +192,52 @@ impl Rib {
         self.groups.end_of_rib_received(peer, family);
     }
 
-    /// A peer wants to be sent a family again (RFC 2918).
-    pub fn refresh_requested(&mut self, peer: PeerId, family: Family) {
-        self.groups.refresh(peer, family);
+    /// A peer wants to be sent a family again (RFC 2918). `marked`: the session has enhanced refresh, so that the answer
+    /// stands between markers (RFC 7313 section 4), unless the family's End-of-RIB is held: no marker may go before that.
+    pub fn refresh_requested(&mut self, peer: PeerId, family: Family, marked: bool) {
+        self.groups.refresh(peer, family, marked);
+    }
+
+    /// Sends a peer all its routes again, as if it had asked for every family.
+    pub fn resend(&mut self, peer: PeerId, marked: bool) {
+        let families = self.peers.get(peer).map(|info| info.families).unwrap_or_default();
+        families.iter().for_each(|family| self.groups.refresh(peer, family, marked));
+    }
+
+    /// Has the End-of-RIB that peers are owed after they came up wait (RFC 4724 section 4.1: until all that is to come
+    /// after a restart is there), or lets it go.
+    pub fn hold_end_of_rib(&mut self, hold: bool) {
+        self.groups.hold_end_of_rib(hold);
+    }
+
+    /// On a live session, what the peer is sent and what it is to us becomes another: it is sent the difference.
+    ///
+    /// Returns `false` and does nothing if the session is not up, or if it would have to be negotiated anew for this
+    /// ([`GroupKey::is_same_session`]; `kind`: an eBGP peer stays one).
+    pub fn regroup(&mut self, now: Instant, peer: PeerId, group: GroupKey, kind: SourceKind) -> bool {
+        let is_external = |kind| kind == SourceKind::External;
+        let Some(info) = self.peers.get(peer).filter(|_| kind != SourceKind::Local) else { return false };
+        let is_same_session = self.groups.of(peer).is_some_and(|old| old.key().is_same_session(&group));
+        if !is_same_session || is_external(info.kind) != is_external(kind) {
+            return false;
+        }
+        if info.kind != kind {
+            self.peers.set_kind(peer, kind);
+            self.mark_all_of::<V4>(now, peer.slot);
+            self.mark_all_of::<V6>(now, peer.slot);
+        }
+        let Rib { families, peers, groups, .. } = self;
+        groups.regroup(now, peer, group, &mut tables_mut(families, peers));
+        self.tidy_later(now);
+        true
+    }
+
+    /// Has all groups look again at what a peer announced: who may have it is another question now. The order of the
+    /// paths is the same, it does not tell clients from other iBGP peers.
+    fn mark_all_of<F: RibFamily>(&mut self, now: Instant, slot: u32) {
+        for dest in F::rib(&self.families).dests_of(slot) {
+            self.groups.mark(now, F::FAMILY, dest, Change::Best);
+        }
     }
 
     /// The state of a next hop was reported: all paths through it are ranked again if it really changed.

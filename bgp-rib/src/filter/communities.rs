@@ -204,6 +204,7 @@ impl fmt::Display for ExtendedCommunityPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn community(pattern: &str) -> [bool; 3] {
         let pattern: CommunityPattern = pattern.parse().unwrap();
@@ -277,6 +278,21 @@ mod tests {
             (why::<ExtendedCommunityPattern>("rt:*:1"), "after rt: or ro: comes"),
         ] {
             assert!(error.contains(part), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_as_a_pattern_is_read_back_from_its_text(text in "(rt:|ro:)?[0-9*L.]{1,6}(:[0-9*]{1,3}){0,3}") {
+            if let Ok(pattern) = text.parse::<CommunityPattern>() {
+                prop_assert_eq!(pattern.to_string().parse(), Ok(pattern));
+            }
+            if let Ok(pattern) = text.parse::<LargeCommunityPattern>() {
+                prop_assert_eq!(pattern.to_string().parse(), Ok(pattern));
+            }
+            if let Ok(pattern) = text.parse::<ExtendedCommunityPattern>() {
+                prop_assert_eq!(pattern.to_string().parse(), Ok(pattern));
+            }
         }
     }
 }

@@ -169,6 +169,36 @@ impl GroupKey {
         }
     }
 
+    /// Whether a live session may go from this group to the one with the other key: what it has negotiated is the same.
+    #[must_use]
+    pub fn is_same_session(&self, other: &GroupKey) -> bool {
+        (self.families, self.four_octet_as, self.max_message_len, self.add_path)
+            == (other.families, other.four_octet_as, other.max_message_len, other.add_path)
+            && self.is_external() == other.is_external()
+    }
+
+    fn is_external(&self) -> bool {
+        self.kind == TargetKind::External
+    }
+
+    /// Whether the groups of both keys, of one session, write a route alike that both send with the same attributes:
+    /// it came from `source` with the next hop `received`.
+    ///
+    /// `export` and `advertise` are not asked: they decide which routes go out with which attributes. A client is written
+    /// to like any iBGP peer. The local addresses are those that `next_hop` gives.
+    #[must_use]
+    pub fn writes_like(
+        &self,
+        other: &GroupKey,
+        family: Family,
+        source: SourceKind,
+        received: IpAddr,
+    ) -> bool {
+        (self.is_external(), self.draining) == (other.is_external(), other.draining)
+            && self.long_lived.contains(family) == other.long_lived.contains(family)
+            && self.next_hop(family, source, received) == other.next_hop(family, source, received)
+    }
+
     /// Whether what goes out in a family depends on other paths than the best.
     #[must_use]
     pub fn looks_beyond_best(&self, family: Family) -> bool {

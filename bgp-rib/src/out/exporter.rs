@@ -72,7 +72,7 @@ impl OwnEdits {
 
 /// A decision, and all that it depends on beside the group and the peers.
 #[derive(Debug)]
-struct Decision {
+struct Decided {
     family: Family,
     attrs: Attrs,
     source: PeerId,
@@ -84,7 +84,7 @@ struct Decision {
     outcome: Option<Attrs>,
 }
 
-impl Decision {
+impl Decided {
     fn holds_for(&self, family: Family, path: &Path, by_prefix: Option<Verdict>) -> bool {
         let own = (self.family, &self.attrs, self.source, self.long_lived, self.by_prefix);
         own == (family, &path.attrs, path.source, path.is_least_preferred(), by_prefix)
@@ -105,7 +105,7 @@ pub(crate) struct Exporter {
     edited: FilterRun,
     looks_at_prefix: bool,
     /// The last decision: destinations of one attribute set come in runs.
-    last: Option<Decision>,
+    last: Option<Decided>,
     pub(crate) counters: ExportCounters,
 }
 
@@ -154,14 +154,12 @@ impl Exporter {
         prefix: F::Prefix,
         path: &'a Path,
     ) -> Option<Cow<'a, Attrs>> {
-        let by_prefix = match peers.source(path.source) {
-            Some(source) if self.looks_at_prefix => Some(self.judge::<F>(source.kind, prefix, path)),
-            _ => None,
-        };
+        let source = if self.looks_at_prefix { peers.source(path.source) } else { None };
+        let by_prefix = source.map(|source| self.judge::<F>(source.kind, prefix, path));
         if !self.last.as_ref().is_some_and(|last| last.holds_for(F::FAMILY, path, by_prefix)) {
             let decided = self.decide::<F>(peers, prefix, path, by_prefix);
             self.count(decided.as_ref().err());
-            self.last = Some(Decision {
+            self.last = Some(Decided {
                 family: F::FAMILY,
                 attrs: path.attrs.clone(),
                 source: path.source,

@@ -65,8 +65,9 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
     pub(crate) fn run<F: AddressFamily>(&mut self, side: &mut Side<F>, table: &mut Table<F>) {
         side.fill(table);
         self.exporter.forget_last();
+        let is_add_path = self.exporter.is_add_path::<F>();
         while let Some(dest) = side.dirty.pop() {
-            if self.exporter.is_add_path::<F>() {
+            if is_add_path {
                 self.compare_paths(dest, &side.records, table);
             } else {
                 self.compare(dest, &side.records, table);
@@ -146,8 +147,8 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
     ) -> bool {
         let (known, old) = records.get(out.dest, out.id);
         if let Slot::Sent(old) = old {
-            let is_same_path = known == out && records.is_same_source(self.peers, old.source, source);
-            if is_same_path && old.attrs == *attrs {
+            let is_same = old.attrs == *attrs && known == out;
+            if is_same && records.is_same_source(self.peers, old.source, source) {
                 return false;
             }
             if old.source.slot != source.slot && (self.is_member)(source) {

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Peers that would be sent the same bytes share a [`Group`]. It writes each change once; a peer costs a cursor, and
-//! bytes go out as shared slices.
+//! bytes go out as shared slices. A peer whose settings change goes to another group, with what it holds, and a walk of
+//! that one tells it the difference.
 
 mod as_path;
 mod choice;
@@ -18,7 +19,9 @@ mod export;
 mod exporter;
 mod flush;
 mod group;
+mod held;
 mod journal;
+mod moving;
 mod pack;
 mod records;
 mod resync;

@@ -103,7 +103,10 @@ impl<F: AddressFamily> Records<F> {
         let source = record.source;
         self.replace(out, Slot::Sent(record));
         self.sent += 1;
-        self.sources.entry(source).or_insert(Source { sent: 0, written }).sent += 1;
+        match self.sources.get_mut(&source) {
+            Some(source) => source.sent += 1,
+            None => _ = self.sources.insert(source, Source { sent: 1, written }),
+        }
     }
 
     /// Notes that the route was withdrawn by entry `changed`. The table must hold the destination.

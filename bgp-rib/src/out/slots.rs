@@ -168,18 +168,21 @@ impl SlotStore {
     }
 
     /// Fills the slot of a path id anew and gives back what was in it.
+    #[inline]
     pub(super) fn replace(&mut self, out: Outbound, new: Slot) -> Slot {
         match &mut self.0 {
             Store::One(blocks) => blocks.get_mut(out.dest).map_or(EMPTY, |slot| std::mem::replace(slot, new)),
-            Store::Several { blocks, capacity } => {
-                let Some(entries) = blocks.get_mut(out.dest) else { return EMPTY };
-                *capacity -= entries.capacity();
-                let old = replace_entry(entries, out, new);
-                *capacity += entries.capacity();
-                old
-            }
+            Store::Several { blocks, capacity } => replace_among(blocks, capacity, out, new),
         }
     }
+}
+
+fn replace_among(blocks: &mut Blocks<Vec<Entry>>, capacity: &mut usize, out: Outbound, new: Slot) -> Slot {
+    let Some(entries) = blocks.get_mut(out.dest) else { return EMPTY };
+    *capacity -= entries.capacity();
+    let old = replace_entry(entries, out, new);
+    *capacity += entries.capacity();
+    old
 }
 
 fn replace_entry(entries: &mut Vec<Entry>, out: Outbound, new: Slot) -> Slot {

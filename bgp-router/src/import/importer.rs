@@ -11,7 +11,7 @@ use bgp_rib::{AttributeStore, Attrs};
 
 use super::changes::{Changes, Unicast};
 use super::counters::ImportCounters;
-use super::judge::Judge;
+use super::judge::{Judge, judge_alike};
 use crate::adj_rib_in::AdjRibIn;
 use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::message::Batch;
@@ -97,22 +97,25 @@ impl Importer {
     pub fn set_settings(&mut self, settings: PeerSettings) -> Judging {
         let max_paths = max_paths(&settings, &self.context);
         let keeps = settings.keep_received || max_paths.is_some();
-        let mut differs = self.judge.set_settings(settings);
+        let mut differs = !judge_alike(self.judge.settings(), &settings);
+        self.judge.set_settings(settings);
+        let mut begins = false;
         match &mut self.adj_rib_in {
             Some(kept) if keeps => differs |= kept.set_max_paths(max_paths),
             Some(_) => self.adj_rib_in = None,
-            None if keeps => self.adj_rib_in = Some(AdjRibIn::new(max_paths, self.context.families)),
+            None if keeps => {
+                self.adj_rib_in = Some(AdjRibIn::new(max_paths, self.context.families));
+                begins = true;
+            }
             None => {}
         }
-        let missing = match &mut self.adj_rib_in {
-            Some(kept) => {
-                if differs {
-                    kept.judge_again();
-                }
-                kept.missing()
-            }
-            None if differs => self.context.families,
-            None => FamilySet::EMPTY,
+        if let Some(kept) = self.adj_rib_in.as_mut().filter(|_| differs) {
+            kept.judge_again();
+        }
+        let missing = match &self.adj_rib_in {
+            _ if !differs && !begins => FamilySet::EMPTY,
+            Some(kept) => kept.missing(),
+            None => self.context.families,
         };
         Judging { differs, missing }
     }

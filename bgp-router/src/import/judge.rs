@@ -24,6 +24,15 @@ pub(crate) enum Common {
     ByPrefix,
 }
 
+/// Whether every route is judged in the same way by both settings, but for how many paths to a destination are taken.
+pub(crate) fn judge_alike(a: &PeerSettings, b: &PeerSettings) -> bool {
+    let sees_source = matches!(b.import, Policy::Filter(_));
+    a.import == b.import
+        && (a.client == b.client || !sees_source)
+        && a.allowed_prefixes == b.allowed_prefixes
+        && (a.local_v4, a.local_v6) == (b.local_v4, b.local_v6)
+}
+
 /// The judge of one session.
 pub(crate) struct Judge {
     identity: Identity,
@@ -46,18 +55,11 @@ impl Judge {
         Judge { identity, kind, local, settings, policy }
     }
 
-    /// Judges by other settings from now on; returns whether a route may be judged in another way.
-    pub(super) fn set_settings(&mut self, settings: PeerSettings) -> bool {
-        let (old, kind) = (&self.settings, self.kind);
-        let same_source = old.source_kind(kind) == settings.source_kind(kind);
-        let same = old.import == settings.import
-            && (same_source || !matches!(settings.import, Policy::Filter(_)))
-            && old.allowed_prefixes == settings.allowed_prefixes
-            && (old.local_v4, old.local_v6) == (settings.local_v4, settings.local_v6);
-        let source = settings.source_kind(kind);
+    /// Judges by other settings from now on.
+    pub(super) fn set_settings(&mut self, settings: PeerSettings) {
+        let source = settings.source_kind(self.kind);
         self.policy = ImportPolicy::new(settings.import.clone(), source, self.identity.local_as);
         self.settings = settings;
-        !same
     }
 
     /// Judges one route.
@@ -86,6 +88,10 @@ impl Judge {
             Common::Taken(attrs) => Ok(Cow::Borrowed(attrs)),
             Common::ByPrefix => self.policy.one(prefix, attrs).map(Cow::Owned).ok_or(Refusal::Policy),
         }
+    }
+
+    pub(super) fn settings(&self) -> &PeerSettings {
+        &self.settings
     }
 
     /// Lets go of the sets that were made for a batch.

@@ -12,7 +12,7 @@ mod policy;
 mod refusal;
 
 pub(crate) use changes::{Changes, Unicast};
-pub(crate) use judge::Judge;
+pub(crate) use judge::{Judge, judge_alike};
 
 pub use counters::ImportCounters;
 pub use importer::{Fatal, Importer, Judging, Outcome};

@@ -5,7 +5,7 @@ use bgp_core::{FamilySet, Instant};
 
 use super::{Notification, Peer, PeerOutput};
 use crate::config::PeerSettings;
-use crate::import::Judging;
+use crate::import::{Judging, judge_alike};
 use crate::message::ToCore;
 
 /// What other settings did to a session that is up. All is as it says when [`Peer::reconfigure`] returns, or under way;
@@ -41,11 +41,16 @@ impl Peer {
     /// Treats the peer like this from now on. What its session agreed on stays until that ends; all else changes now,
     /// also for routes that are there: see [`Applied`].
     pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) -> Applied {
-        self.session.set_config(now, settings.session(&self.identity));
+        self.session.set_config(now, self.session_config(&settings));
         let limits = settings.limits != self.settings.limits;
+        let alike = judge_alike(&self.settings, &settings);
         self.settings = settings;
         let mut applied = Applied::default();
         let Some(established) = &mut self.established else {
+            // Routes that wait for the peer to come back are gone with the policy that took them.
+            if !alike && self.kept_until.take().is_some() {
+                self.outputs.push_back(PeerOutput::Core(ToCore::Down(self.id, None)));
+            }
             self.drain(now);
             return applied;
         };
@@ -76,10 +81,19 @@ impl Peer {
             (false, true) => {
                 applied.reset = true;
                 let text = "another import policy, and no route refresh";
-                self.session.reset(now, Notification::cease(cease::CONFIGURATION_CHANGE, text));
+                self.reset_for_good(now, Notification::cease(cease::CONFIGURATION_CHANGE, text));
             }
-            (false, false) => applied.needs_reset.push("keep-received"),
+            (false, false) if self.settings.keep_received => applied.needs_reset.push("keep-received"),
+            (false, false) => applied.needs_reset.push("max-paths"),
         }
+    }
+
+    /// Ends the session, and with it all its routes, also where both sides know graceful restart: they are not to be here.
+    pub(super) fn reset_for_good(&mut self, now: Instant, notification: Notification) {
+        if let Some(established) = &mut self.established {
+            established.restart = None;
+        }
+        self.session.reset(now, notification);
     }
 
     /// We are about to go, or stay after all: routes are sent with GRACEFUL_SHUTDOWN, or without (RFC 8326). It holds for

@@ -111,7 +111,7 @@ impl Peer {
         let held = self.adj_rib_in().map_or(0, AdjRibIn::octets);
         if held > max && self.session.state() == State::Established {
             let text = format!("the routes received take more than {max} octets");
-            self.session.reset(now, Notification::cease(cease::OUT_OF_RESOURCES, &text));
+            self.reset_for_good(now, Notification::cease(cease::OUT_OF_RESOURCES, &text));
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bgp_core::wire::capability::SendReceive;
+use bgp_core::wire::capability::{GracefulRestart, RestartFamily, SendReceive};
 use bgp_core::wire::{Capability, Community, PathAttribute, encode};
 use bgp_core::{Family, FamilySet, PathId, Prefix, V4};
 use bgp_rib::filter::{Action, Change, Edit, Filter, Match, Term};
 
 use super::rig::*;
-use crate::{AddPath, Applied, PeerSettings, Policy, Refusal};
+use crate::{AddPath, Applied, Limits, PeerSettings, Policy, Refusal, RestartSettings};
 
 const V4_ONLY: FamilySet = FamilySet::EMPTY.with(Family::IPV4_UNICAST);
 
@@ -218,4 +218,50 @@ fn another_filter_changes_kept_routes_and_one_with_the_same_content_nothing() {
     let route = kept.paths(prefix("20.0.0.4/32")).next().unwrap();
     assert_eq!(route.received.summary().local_pref, Some(100), "kept as it came");
     assert_eq!(route.taken.unwrap().summary().local_pref, Some(200));
+}
+
+/// Client 1, whose routes outlive its session however that ends (RFC 8538).
+fn lasting(rig: &mut Rig, settings: &PeerSettings) -> usize {
+    let index = rig.add(settings.clone());
+    let entry = |family| RestartFamily { family, forwarding: true };
+    let families = both().iter().map(entry).collect();
+    rig.sides[index].restart =
+        Some(GracefulRestart { restarted: false, notification: true, restart_time: 100, families });
+    rig.sides[index].forgets = Some(Capability::RouteRefresh);
+    rig.establish(index);
+    rig.hear(index, &from_client(1, "10.1.0.0/16"));
+    index
+}
+
+#[test]
+fn routes_that_wait_for_their_peer_go_with_the_policy_that_took_them() {
+    let open = PeerSettings { restart: Some(RestartSettings::default()), ..client(1) };
+    let mut rig = Rig::new();
+    let (other, source) = (rig.up(client(2)), lasting(&mut rig, &open));
+    rig.cut(source);
+    let now = rig.now;
+    rig.sides[source].peer.reconfigure(now, PeerSettings { hold_time: 30, ..open.clone() });
+    rig.settle();
+    assert_eq!(rig.sides[other].routes().len(), 1, "it may come back");
+    rig.sides[source].peer.reconfigure(now, PeerSettings { import: Policy::Reject, ..open });
+    rig.settle();
+    assert!(rig.sides[other].routes().is_empty());
+    assert!(!rig.sides[source].peer.may_have_left_routes());
+}
+
+#[test]
+fn a_reset_for_routes_that_are_not_to_be_here_leaves_none_whatever_was_agreed_on_restarts() {
+    let open = PeerSettings { restart: Some(RestartSettings::default()), ..client(1) };
+    let closed = PeerSettings { import: Policy::Reject, ..open.clone() };
+    let kept = PeerSettings { keep_received: true, ..open.clone() };
+    let limits = Limits { bytes: Some(10), ..Limits::default() };
+    let narrow = PeerSettings { limits, ..kept.clone() };
+    for (before, after) in [(open, closed), (kept, narrow)] {
+        let mut rig = Rig::new();
+        let (other, source) = (rig.up(client(2)), lasting(&mut rig, &before));
+        let now = rig.now;
+        rig.sides[source].peer.reconfigure(now, after);
+        rig.settle();
+        assert!(rig.sides[source].closed && rig.sides[other].routes().is_empty());
+    }
 }

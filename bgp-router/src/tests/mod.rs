@@ -5,5 +5,6 @@ mod import_policy;
 mod policy;
 mod pressure;
 mod refresh;
+mod restart;
 pub(crate) mod rig;
 mod sessions;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bgp_core::wire::capability::SendReceive;
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{Capability, Notification, RouteRefresh};
 use bgp_core::{Family, FamilySet, PathId};
@@ -187,6 +188,8 @@ fn routes_kept_from_now_on_are_asked_for_and_until_then_the_peer_is_asked_too() 
     assert_eq!(applied, Applied { refresh: true, ..Applied::default() });
     let kept_now = |rig: &Rig| rig.sides[source].peer.adj_rib_in().unwrap().missing();
     assert_eq!(kept_now(&rig), both());
+    let quicker = PeerSettings { connect_retry: Duration::from_secs(9), ..keeping() };
+    assert_eq!(rig.sides[source].peer.reconfigure(now, quicker), Applied::default(), "it is asked already");
     // A route that is not among the kept ones yet can be withdrawn nevertheless.
     rig.hear(source, &withdraw("10.1.0.0/16"));
     assert!(rig.sides[other].routes().is_empty());
@@ -206,6 +209,26 @@ fn routes_kept_from_now_on_are_asked_for_and_until_then_the_peer_is_asked_too() 
     assert!(kept_now(&rig).is_empty(), "both answers were complete");
     assert!(rig.sides[source].peer.reconfigure(now, client(1)).refresh, "kept no longer");
     assert!(rig.sides[source].peer.adj_rib_in().is_none());
+}
+
+#[test]
+fn routes_cannot_be_kept_of_a_peer_that_cannot_be_asked_until_its_next_session() {
+    let paths = AddPath { receive: FamilySet::UNICAST, max_paths: Some(2), ..AddPath::default() };
+    let counting = PeerSettings { add_path: paths, ..client(1) };
+    let uncounted = PeerSettings { add_path: AddPath { max_paths: None, ..paths }, ..client(1) };
+    for (before, after, key) in [(client(1), keeping(), "keep-received"), (uncounted, counting, "max-paths")]
+    {
+        let mut rig = Rig::new();
+        let source = rig.add(before);
+        let both_ways = both().iter().map(|family| (family, SendReceive::Both)).collect();
+        rig.sides[source].offers = vec![Capability::AddPath(both_ways)];
+        rig.sides[source].forgets = Some(Capability::RouteRefresh);
+        rig.establish(source);
+        let now = rig.now;
+        let applied = rig.sides[source].peer.reconfigure(now, after);
+        assert_eq!(applied, Applied { needs_reset: vec![key], ..Applied::default() });
+        assert!(!rig.sides[source].closed);
+    }
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use bgp_core::fsm::State;
-use bgp_core::wire::{Attributes, MessageType, attribute_name, code};
+use bgp_core::wire::{Attributes, MessageType, Summary, attribute_name, code};
 use bgp_core::{Family, Instant, PeerKind, Prefix, RouterId};
 use bgp_rib::{Attrs, PathView, PeerCounts, PeerId, RouteView, SourceKind};
-use bgp_router::{ReceivedRoute, Refusal};
+use bgp_router::ReceivedRoute;
 
 use super::clock::Clock;
 use super::status::PeerStatus;
@@ -172,27 +172,35 @@ pub(super) fn route_row(route: &RouteView<'_>, path: &PathView<'_>, clock: &Cloc
         best: path.best,
         flags,
         lost_by: path.rule.map(|rule| rule.to_string()),
-        ..attributes_row(route.prefix, attrs)
+        ..set_row(route.prefix, attrs)
     }
 }
 
-/// The row of a route that was not taken.
-pub(super) fn refused_row(from: IpAddr, route: &ReceivedRoute<'_>, refusal: Refusal) -> RouteRow {
+/// The row of a route as it came.
+pub(super) fn received_row(from: IpAddr, route: &ReceivedRoute<'_>) -> RouteRow {
     RouteRow {
         from: Some(from),
         path_id: route.path_id.0,
-        rejected: Some(refusal.label().to_owned()),
-        ..attributes_row(route.prefix, route.received)
+        valid: route.taken.is_ok(),
+        rejected: route.taken.err().map(|refusal| refusal.label().to_owned()),
+        ..set_row(route.prefix, route.received)
     }
 }
 
+fn set_row(prefix: Prefix, attrs: &Attrs) -> RouteRow {
+    attributes_row(prefix, attrs.next_hop(), Attributes::new(attrs.block()), attrs.summary())
+}
+
 /// The row of a destination with attributes, of which nothing else is known.
-fn attributes_row(prefix: Prefix, attrs: &Attrs) -> RouteRow {
-    let block = Attributes::new(attrs.block());
-    let summary = attrs.summary();
+pub(super) fn attributes_row(
+    prefix: Prefix,
+    next_hop: IpAddr,
+    block: Attributes<'_>,
+    summary: &Summary,
+) -> RouteRow {
     RouteRow {
         prefix,
-        next_hop: attrs.next_hop(),
+        next_hop,
         from: None,
         path_id: 0,
         origin: summary.origin.to_string(),

@@ -1,5 +1,7 @@
 //! The RIB with the sessions that feed it and are fed by it.
 
+mod convergence;
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -13,9 +15,11 @@ use bgp_rib::{
 };
 use hashbrown::HashMap;
 
-use crate::config::Limits;
-use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
+use crate::config::{Limits, RestartSettings};
+use crate::message::{Batch, CoreOutput, Retention, RouteChange, SessionUp, ToCore, ToPeer};
 use crate::propagation::Propagation;
+use crate::restart::{Due, Restarts};
+use convergence::{Awaited, Restarting};
 
 /// Octets of UPDATEs that may be on their way to one peer, between the group's journal and its socket.
 pub const WINDOW: usize = 256 * 1024;
@@ -36,6 +40,12 @@ struct Established {
     families: FamilySet,
     limits: Limits,
     enhanced_refresh: bool,
+    /// Whether the peer marks the end of its routes.
+    sends_end_of_rib: bool,
+    /// Whether our restart is not over without its End-of-RIB.
+    is_awaited: bool,
+    /// How long a refresh of its routes may take.
+    stale_time: Duration,
     octets: usize,
     sends: usize,
     /// The group has something, but the window is full.
@@ -58,14 +68,11 @@ pub struct Core {
     sessions: HashMap<u32, Established, foldhash::fast::FixedState>,
     outputs: VecDeque<CoreOutput>,
     propagation: Propagation,
-    /// Whose End-of-RIB the first convergence waits for, and until when; `None` once it is told.
+    restarts: Restarts,
+    /// `None` once the first convergence is told.
     awaited: Option<Awaited>,
-}
-
-#[derive(Debug)]
-struct Awaited {
-    slots: Vec<u32>,
-    deadline: Instant,
+    /// `None` unless we have just restarted.
+    restarting: Option<Restarting>,
 }
 
 impl Core {
@@ -80,7 +87,9 @@ impl Core {
             sessions,
             outputs: VecDeque::new(),
             propagation: Propagation::new(),
+            restarts: Restarts::default(),
             awaited: None,
+            restarting: None,
         }
     }
 
@@ -95,10 +104,7 @@ impl Core {
         match message {
             ToCore::Up(up) => self.up(now, *up),
             ToCore::Routes(peer, batch) => self.routes(now, peer, &batch),
-            ToCore::EndOfRib(peer, family) => {
-                self.rib.end_of_rib_received(peer, family);
-                self.check_awaited(now);
-            }
+            ToCore::EndOfRib(peer, family) => self.end_of_rib(now, peer, family),
             ToCore::Refresh(peer, family) => {
                 if let Some(marked) = self.session(peer).map(|s| s.enhanced_refresh) {
                     self.rib.refresh_requested(peer, family, marked);
@@ -112,11 +118,17 @@ impl Core {
             ToCore::Limit(peer, limits) => {
                 if let Some(session) = self.session(peer) {
                     session.limits = limits;
+                    self.enforce_limits(now, peer);
                 }
             }
-            ToCore::Down(peer, _) => self.down(now, peer),
+            ToCore::RefreshBegins(peer, family) => self.refresh_begins(now, peer, family),
+            ToCore::RefreshEnds(peer, family) => {
+                if self.session(peer).is_some() && self.restarts.refresh_ends(peer.slot, family) {
+                    self.rib.sweep_stale(now, peer.slot, family);
+                }
+            }
+            ToCore::Down(peer, retention) => self.down(now, peer, retention.as_ref()),
             ToCore::Regroup(peer, change) => self.regroup(now, peer, *change),
-            ToCore::RefreshBegins(..) | ToCore::RefreshEnds(..) => {}
         }
     }
 
@@ -136,6 +148,9 @@ impl Core {
             families: info.families,
             limits: up.limits,
             enhanced_refresh: up.enhanced_refresh,
+            sends_end_of_rib: up.sends_end_of_rib,
+            is_awaited: up.sends_end_of_rib && !up.restarted,
+            stale_time: up.restart.map_or(RestartSettings::default().stale_time, |r| r.stale_time),
             octets: 0,
             sends: 0,
             waiting: false,
@@ -146,6 +161,11 @@ impl Core {
             self.rib.peer_down(now, old.id);
         }
         self.rib.peer_up(now, up.peer);
+        let stale = self.rib.stale_families(id.slot);
+        for family in self.restarts.back(now, id.slot, stale, up.restart).iter() {
+            self.rib.sweep_stale(now, id.slot, family);
+        }
+        self.note_up(now);
     }
 
     /// Two speakers with one router id hide each other's routes from clients of a reflector (RFC 4456 section 8).
@@ -175,11 +195,48 @@ impl Core {
         duplicates
     }
 
-    fn down(&mut self, now: Instant, peer: PeerId) {
-        if self.session(peer).is_some() {
-            self.sessions.remove(&peer.slot);
-            self.propagation.forget(peer);
-            self.rib.peer_down(now, peer);
+    fn down(&mut self, now: Instant, peer: PeerId, retention: Option<&Retention>) {
+        if self.session(peer).is_none() {
+            return;
+        }
+        self.sessions.remove(&peer.slot);
+        self.propagation.forget(peer);
+        let kept = self.restarts.lost(now, peer.slot, retention);
+        self.rib.peer_lost(now, peer, kept.families);
+        kept.long_lived.iter().for_each(|family| self.rib.begin_long_lived(now, peer.slot, family));
+        self.restarts.retain(peer.slot, self.rib.stale_families(peer.slot));
+        self.check_awaited(now);
+    }
+
+    fn end_of_rib(&mut self, now: Instant, peer: PeerId, family: Family) {
+        if self.session(peer).is_none() {
+            return;
+        }
+        self.rib.end_of_rib_received(peer, family);
+        if self.restarts.end_of_rib(peer.slot, family) {
+            self.rib.sweep_stale(now, peer.slot, family);
+        }
+        self.check_awaited(now);
+    }
+
+    /// A refresh that is marked before the End-of-RIB that is due is not heeded (RFC 7313 section 4).
+    fn refresh_begins(&mut self, now: Instant, peer: PeerId, family: Family) {
+        let Some(session) = self.session(peer) else { return };
+        let (until, sends_end_of_rib) = (now + session.stale_time, session.sends_end_of_rib);
+        let Some(counts) = self.rib.peer_counts(peer, family) else { return };
+        if counts.end_of_rib || !sends_end_of_rib {
+            self.restarts.refresh_begins(peer.slot, family, until);
+            self.rib.mark_stale(peer, family);
+        }
+    }
+
+    /// What the timers of peers that went, or send all again, ask for.
+    fn act_on_restarts(&mut self, now: Instant) {
+        for (slot, family, due) in self.restarts.take_due(now) {
+            match due {
+                Due::Sweep => self.rib.sweep_stale(now, slot, family),
+                Due::LongLived => self.rib.begin_long_lived(now, slot, family),
+            }
         }
     }
 
@@ -187,31 +244,50 @@ impl Core {
     fn regroup(&mut self, now: Instant, peer: PeerId, (group, kind): (GroupKey, SourceKind)) {
         if self.session(peer).is_some() && !self.rib.regroup(now, peer, group, kind) {
             let notification = Notification::cease(cease::CONFIGURATION_CHANGE, "");
-            self.down(now, peer);
+            self.down(now, peer, None);
             self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
         }
     }
 
     fn routes(&mut self, now: Instant, peer: PeerId, batch: &Batch) {
-        let Some(session) = self.session(peer) else { return };
-        let max_prefix = session.limits.prefixes;
+        if self.session(peer).is_none() {
+            return;
+        }
         let quiet = self.rib.next_flush().is_none();
         self.apply::<V4>(now, peer, batch, &batch.v4);
         self.apply::<V6>(now, peer, batch, &batch.v6);
         if let Some(received) = batch.received.filter(|_| quiet && self.rib.next_flush().is_some()) {
             self.propagation.begin(now, received);
         }
-        if let Some(max) = max_prefix
-            && let Some(family) = self.family_over(peer, max)
+        self.enforce_limits(now, peer);
+    }
+
+    /// Ends the session of a peer that makes us hold more than it may. Nothing of it stays.
+    fn enforce_limits(&mut self, now: Instant, peer: PeerId) {
+        let Some(limits) = self.session(peer).map(|session| session.limits) else { return };
+        if let Some(notification) = self.too_much(peer, limits) {
+            self.down(now, peer, None);
+            self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
+        }
+    }
+
+    /// What to say to a peer that holds more than `limits`.
+    fn too_much(&self, peer: PeerId, limits: Limits) -> Option<Notification> {
+        let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
+        let held = families.map(|family| self.rib.peer_counts(peer, family).unwrap_or_default());
+        if let Some(max) = limits.prefixes
+            && let Some((family, _)) = families.iter().zip(held).find(|(_, c)| c.accepted > max as usize)
         {
             // RFC 4486 section 4: the family and the limit.
             let mut data = family.afi.to_be_bytes().to_vec();
             data.push(family.safi);
             data.extend(max.to_be_bytes());
-            let notification = Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data);
-            self.down(now, peer);
-            self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
+            return Some(Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data));
         }
+        let bytes: usize = held.iter().map(|counts| counts.attribute_bytes).sum();
+        let is_over = limits.bytes.is_some_and(|max| u64::try_from(bytes).is_ok_and(|bytes| bytes > max));
+        let text = "the attributes of your routes take more octets than allowed";
+        is_over.then(|| Notification::cease(cease::OUT_OF_RESOURCES, text))
     }
 
     fn apply<F: RibFamily>(
@@ -297,56 +373,29 @@ impl Core {
         self.rib.has_watches()
     }
 
-    /// Waits for the first End-of-RIB of all families from the peers in these slots, and for the state of the next hops
-    /// that their routes use, but not longer than until `deadline`; then says [`CoreOutput::Converged`]. Until then routes that an earlier run left in the kernel
-    /// are worth keeping (RFC 4724 section 4.1).
-    pub fn await_end_of_rib(&mut self, now: Instant, slots: Vec<u32>, deadline: Instant) {
-        self.awaited = Some(Awaited { slots, deadline });
-        self.check_awaited(now);
-    }
-
-    /// The peer in this slot is gone for good: it is not waited for. A session that it left behind ends.
+    /// The peer in this slot is gone for good: it is not waited for. A session that it left behind ends, and nothing that
+    /// was kept for it stays.
     pub fn forget(&mut self, now: Instant, slot: u32) {
         if let Some(id) = self.sessions.get(&slot).map(|session| session.id) {
-            self.down(now, id);
+            self.down(now, id, None);
         }
-        if let Some(awaited) = &mut self.awaited {
-            awaited.slots.retain(|other| *other != slot);
-        }
+        self.restarts.forget(slot);
+        let left = self.rib.stale_families(slot);
+        left.iter().for_each(|family| self.rib.sweep_stale(now, slot, family));
+        self.await_no_more(slot);
         self.check_awaited(now);
-    }
-
-    fn check_awaited(&mut self, now: Instant) {
-        let Some(awaited) = &self.awaited else { return };
-        let all = awaited.slots.iter().all(|slot| self.has_all(*slot)) && self.rib.next_hops().is_settled();
-        if all || awaited.deadline <= now {
-            self.awaited = None;
-            self.outputs.push_back(CoreOutput::Converged);
-        }
-    }
-
-    /// Whether the peer in `slot` is up and has sent its End-of-RIB for every family.
-    fn has_all(&self, slot: u32) -> bool {
-        let Some(session) = self.sessions.get(&slot) else { return false };
-        let complete = |family| self.rib.peer_counts(session.id, family).is_some_and(|c| c.end_of_rib);
-        session.families.iter().all(complete)
-    }
-
-    /// The family of which the peer holds more than `max` paths.
-    fn family_over(&self, peer: PeerId, max: u32) -> Option<Family> {
-        let held = |family| self.rib.peer_counts(peer, family).map_or(0, |counts| counts.accepted);
-        [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().find(|family| held(*family) > max as usize)
     }
 
     /// When [`Core::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        let awaited = self.awaited.as_ref().map(|a| a.deadline);
-        self.rib.next_timeout().into_iter().chain(awaited).min()
+        let parts = [self.rib.next_timeout(), self.restarts.next_timeout(), self.next_convergence()];
+        parts.into_iter().flatten().min()
     }
 
     /// Time has come: the groups turn what changed into messages.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.act_on_restarts(now);
         let flushes = self.rib.next_flush().is_some_and(|at| at <= now);
         self.rib.handle_timeout(now);
         if flushes && let Some(received) = self.propagation.take_sample() {

@@ -84,6 +84,7 @@ pub mod import;
 pub mod message;
 mod peer;
 mod propagation;
+mod restart;
 mod router;
 #[cfg(test)]
 mod tests;

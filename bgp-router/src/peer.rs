@@ -2,15 +2,19 @@
 
 use std::collections::VecDeque;
 
-use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
+use bgp_core::fsm::{
+    ConnectionId, Direction, DownReason, Negotiated, Output, PeerRestart, Received, Session, SessionConfig,
+    State,
+};
 use bgp_core::wire::header::HEADER_LEN;
+use bgp_core::wire::notification::cease;
 use bgp_core::wire::{Fault, Notification, RouteRefresh};
 use bgp_core::{FamilySet, Instant};
 use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
 
 use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::import::{Fatal, ImportCounters, Importer};
-use crate::message::{Batch, SessionUp, ToCore, ToPeer};
+use crate::message::{Batch, Retention, SessionUp, ToCore, ToPeer};
 use crate::write_queue::{WriteQueue, Written};
 
 /// What a peer asks of whoever runs it.
@@ -66,6 +70,8 @@ struct Established {
     importer: Importer,
     /// Written but not yet told to the core.
     written: Written,
+    /// What the peer said of its restart.
+    restart: Option<PeerRestart>,
 }
 
 /// Octets written that are told to the core at once; less waits until the queue is empty.
@@ -84,6 +90,10 @@ pub struct Peer {
     established: Option<Established>,
     /// The slot, and the generation of the latest session.
     id: PeerId,
+    /// We have restarted, and say so.
+    restarting: bool,
+    /// Until when the core may keep routes of a session that ended.
+    kept_until: Option<Instant>,
     counters: ImportCounters,
     updates_sent: u64,
     outputs: VecDeque<PeerOutput>,
@@ -109,6 +119,8 @@ impl Peer {
             connections: Vec::new(),
             established: None,
             id,
+            restarting: false,
+            kept_until: None,
             counters: ImportCounters::default(),
             updates_sent: 0,
             outputs: VecDeque::new(),
@@ -133,10 +145,20 @@ impl Peer {
         self.id
     }
 
-    /// Whether it has no connection and asks for none: the member of a range may then be forgotten.
+    /// Whether it has no connection and asks for none, and left no routes behind that wait for it: the member of a range
+    /// may then be forgotten, and its slot used again.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        self.connections.is_empty() && matches!(self.session.state(), State::Idle | State::Active)
+        self.connections.is_empty()
+            && matches!(self.session.state(), State::Idle | State::Active)
+            && !self.may_have_left_routes()
+    }
+
+    /// Whether the core may keep routes of a session that ended (RFC 4724 section 4.2). It ends by time alone, with
+    /// [`Peer::handle_timeout`].
+    #[must_use]
+    pub fn may_have_left_routes(&self) -> bool {
+        self.kept_until.is_some()
     }
 
     /// Counts over all sessions.
@@ -167,6 +189,34 @@ impl Peer {
         self.drain(now);
     }
 
+    /// Ends the session and stays down, as this process ends and another one will take its place: a peer that knows
+    /// graceful restart is told nothing, so that it keeps our routes (RFC 4724 section 4.2).
+    pub fn stop_for_restart(&mut self, now: Instant) {
+        if self.session.negotiated().is_some_and(|negotiated| negotiated.restart.is_some()) {
+            self.session.stop_silently(now);
+        } else {
+            self.session.stop(now, Notification::cease(cease::ADMINISTRATIVE_RESET, "restarting"));
+        }
+        self.drain(now);
+    }
+
+    /// Says from the next OPEN on whether we have restarted (the R bit of RFC 4724 section 3): from the start of the
+    /// process until [`CoreOutput::Restarted`](crate::CoreOutput::Restarted).
+    pub fn set_restarting(&mut self, now: Instant, restarting: bool) {
+        self.restarting = restarting;
+        let config = self.session_config(&self.settings);
+        self.session.set_config(now, config);
+        self.drain(now);
+    }
+
+    fn session_config(&self, settings: &PeerSettings) -> SessionConfig {
+        let mut config = settings.session(&self.identity);
+        if let Some(restart) = &mut config.graceful_restart {
+            restart.restarted = self.restarting;
+        }
+        config
+    }
+
     /// Ends the session with `notification`; it comes back after its back-off.
     pub fn reset(&mut self, now: Instant, notification: Notification) {
         self.session.reset(now, notification);
@@ -176,7 +226,7 @@ impl Peer {
     /// Treats the peer like this from now on: other routes are taken, other times count for the next connection.
     /// What the session agreed on, and its update group, stay until it ends.
     pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) {
-        self.session.set_config(now, settings.session(&self.identity));
+        self.session.set_config(now, self.session_config(&settings));
         if let Some(established) = &mut self.established {
             established.importer.set_settings(settings.clone());
             if settings.limits != self.settings.limits {
@@ -350,11 +400,12 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.session.next_timeout()
+        self.session.next_timeout().into_iter().chain(self.kept_until).min()
     }
 
     /// Time has come. `unread`: the socket still holds input, so the hold timer's expiry is put off.
     pub fn handle_timeout(&mut self, now: Instant, unread: bool) {
+        self.kept_until.take_if(|until| *until <= now);
         self.session.handle_timeout(now, unread);
         self.drain(now);
     }
@@ -374,9 +425,9 @@ impl Peer {
                     }
                 }
                 Output::Close(id) => self.close(id),
-                Output::Established(negotiated) => self.come_up(now, negotiated),
+                Output::Established(negotiated) => self.come_up(negotiated),
                 Output::Down(reason) => {
-                    self.go_down();
+                    self.go_down(now, &reason);
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::Down(reason)));
                 }
                 Output::Failed(reason) => {
@@ -397,8 +448,7 @@ impl Peer {
         self.outputs.push_back(PeerOutput::Close(id));
     }
 
-    fn come_up(&mut self, _now: Instant, negotiated: Box<Negotiated>) {
-        self.go_down();
+    fn come_up(&mut self, negotiated: Box<Negotiated>) {
         let connection = negotiated.connection;
         let Some(local) = self.connections.iter().find(|c| c.id == connection).map(|c| c.local) else {
             return;
@@ -413,21 +463,34 @@ impl Peer {
             families: negotiated.families,
         };
         let group = self.settings.group_key(&negotiated, &local);
-        let up = SessionUp { limits: self.settings.limits, ..SessionUp::new(PeerUp { info, group }) };
+        let theirs = negotiated.restart.as_ref();
+        let up = SessionUp {
+            limits: self.settings.limits,
+            restart: self.settings.restart.zip(theirs).map(|(ours, theirs)| ours.session_restart(theirs)),
+            sends_end_of_rib: negotiated.peer_sends_end_of_rib(),
+            restarted: theirs.is_some_and(|restart| restart.restarted),
+            enhanced_refresh: negotiated.enhanced_refresh,
+            ..SessionUp::new(PeerUp { info, group })
+        };
         let context = negotiated.decode_context();
         let importer =
             Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
+        let restart = negotiated.restart.clone();
         self.established =
-            Some(Established { id: self.id, connection, importer, written: Written::default() });
+            Some(Established { id: self.id, connection, importer, written: Written::default(), restart });
         self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));
         self.outputs.push_back(PeerOutput::Event(PeerEvent::Established(negotiated)));
     }
 
-    fn go_down(&mut self) {
-        if let Some(established) = self.established.take() {
-            self.counters.add(&established.importer.counters);
-            self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id, None)));
-        }
+    fn go_down(&mut self, now: Instant, reason: &DownReason) {
+        let Some(established) = self.established.take() else { return };
+        self.counters.add(&established.importer.counters);
+        let restart = established.restart.filter(|restart| restart.retains(reason));
+        let retention = self.settings.restart.zip(restart).map(|(ours, theirs)| ours.retention(&theirs));
+        // What the session before it left may be kept for longer.
+        let longest = |kept: &Retention| self.kept_until.max(Some(now + kept.longest()));
+        self.kept_until = retention.as_ref().and_then(longest);
+        self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id, retention)));
     }
 }
 

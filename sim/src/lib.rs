@@ -15,6 +15,7 @@
 //! assert!(report.routers > 2);
 //! ```
 
+pub mod kernel;
 pub mod loc_rib;
 pub mod network;
 pub mod oracle;

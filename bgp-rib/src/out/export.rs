@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use bgp_core::wire::{Attributes, code};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
 
+use crate::attributes::{AttributeSet, NextHopMark};
 use crate::decision::DecisionConfig;
 use crate::filter::Policy;
 use crate::peer::SourceKind;
@@ -180,22 +181,19 @@ impl GroupKey {
         self.kind == TargetKind::External
     }
 
-    /// Whether the groups of both keys, of one session, write a route alike that both send with the same attributes:
-    /// it came from `source` with the next hop `received`.
-    ///
-    /// `export` and `advertise` are not asked: they decide which routes go out with which attributes. A client is written
-    /// to like any iBGP peer. The local addresses are those that `next_hop` gives.
+    /// Whether the groups of both keys, of one session, write a route from `source` alike that both send with the same
+    /// attributes. A client is written to like any iBGP peer. `export`, `long_lived` and `draining` decide which
+    /// attributes those are, and `advertise` which routes are sent.
     #[must_use]
     pub fn writes_like(
         &self,
         other: &GroupKey,
         family: Family,
         source: SourceKind,
-        received: IpAddr,
+        attrs: &AttributeSet,
     ) -> bool {
-        (self.is_external(), self.draining) == (other.is_external(), other.draining)
-            && self.long_lived.contains(family) == other.long_lived.contains(family)
-            && self.next_hop(family, source, received) == other.next_hop(family, source, received)
+        let next_hop = |key: &GroupKey| key.next_hop_of(family, source, attrs);
+        self.is_external() == other.is_external() && next_hop(self) == next_hop(other)
     }
 
     /// Whether what goes out in a family depends on other paths than the best.
@@ -229,13 +227,31 @@ impl GroupKey {
             (SourceKind::External, NextHopRule::OwnForExternal) => true,
             _ => self.kind == TargetKind::External,
         };
-        match family {
-            Family::IPV4_UNICAST if own => self.local_v4.map(IpAddr::V4),
-            Family::IPV4_UNICAST => Some(received).filter(IpAddr::is_ipv4),
-            _ if own => self.local_v6.map(IpAddr::V6),
-            _ => Some(received).filter(IpAddr::is_ipv6),
+        if own { self.own_address(family) } else { of_family(family, received) }
+    }
+
+    /// The next hop that goes out with these attributes: as a filter has decided, else as [`GroupKey::next_hop`] says.
+    #[must_use]
+    pub fn next_hop_of(&self, family: Family, source: SourceKind, attrs: &AttributeSet) -> Option<IpAddr> {
+        match attrs.marks().next_hop() {
+            NextHopMark::ByRule => self.next_hop(family, source, attrs.next_hop()),
+            NextHopMark::Unchanged if source != SourceKind::Local => of_family(family, attrs.next_hop()),
+            NextHopMark::Own | NextHopMark::Unchanged => self.own_address(family),
+            NextHopMark::Set => of_family(family, attrs.next_hop()),
         }
     }
+
+    fn own_address(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::IPV4_UNICAST => self.local_v4.map(IpAddr::V4),
+            _ => self.local_v6.map(IpAddr::V6),
+        }
+    }
+}
+
+/// The address, if it is of the family's version of IP.
+fn of_family(family: Family, address: IpAddr) -> Option<IpAddr> {
+    Some(address).filter(|address| address.is_ipv4() == (family == Family::IPV4_UNICAST))
 }
 
 #[cfg(test)]

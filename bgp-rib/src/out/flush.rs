@@ -11,7 +11,9 @@ use super::records::{Records, Written};
 use super::slots::{Outbound, Record, Slot};
 use crate::attributes::Attrs;
 use crate::dirty::DirtySet;
+use crate::path::Path;
 use crate::peer::{PeerId, Peers};
+use crate::rib::Aggregates;
 use crate::table::{DestId, Table};
 
 /// The part of a group that is there once per family.
@@ -44,6 +46,7 @@ impl<F: AddressFamily> Side<F> {
 /// One flush: what both families share.
 pub(crate) struct Flush<'a, M> {
     pub(crate) peers: &'a Peers,
+    pub(crate) aggregates: Option<&'a Aggregates>,
     /// Whether a peer is in the group.
     pub(crate) is_member: M,
     pub(crate) exporter: &'a mut Exporter,
@@ -80,7 +83,8 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
     fn compare<F: AddressFamily>(&mut self, dest: DestId, records: &Records<F>, table: &mut Table<F>) {
         let Some(prefix) = table.prefix(dest) else { return };
         let out = Outbound::only(dest);
-        let going = choice::one(self.exporter, self.peers, table.paths(dest)).and_then(|path| {
+        let paths = self.paths(table, dest, prefix);
+        let going = choice::one(self.exporter, self.peers, paths).and_then(|path| {
             let attrs = self.exporter.outgoing::<F>(self.peers, prefix, path)?;
             Some((attrs, path.source))
         });
@@ -97,7 +101,8 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
     /// The same for all paths of a destination that go out, with ADD-PATH.
     fn compare_paths<F: AddressFamily>(&mut self, dest: DestId, records: &Records<F>, table: &mut Table<F>) {
         let Some(prefix) = table.prefix(dest) else { return };
-        self.choice.choose::<F>(self.exporter, self.peers, self.sharing, prefix, table.paths(dest));
+        let paths = self.paths(table, dest, prefix);
+        self.choice.choose::<F>(self.exporter, self.peers, self.sharing, prefix, paths);
         self.choice.assign(records.slots(dest));
         for (out, slot) in records.slots(dest) {
             if !self.choice.uses(out.id) {
@@ -110,6 +115,17 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
                 table.hold(dest);
             }
         }
+    }
+
+    /// The paths to a destination that may be announced: none if an aggregate stands for them.
+    fn paths<'t, F: AddressFamily>(
+        &self,
+        table: &'t Table<F>,
+        dest: DestId,
+        prefix: F::Prefix,
+    ) -> &'t [Path] {
+        let suppressed = self.aggregates.is_some_and(|aggregates| aggregates.suppresses(prefix.into()));
+        if suppressed { &[] } else { table.paths(dest) }
     }
 
     /// Withdraws what was sent.

@@ -261,6 +261,7 @@ impl Group {
         let members = &self.members;
         let mut flush = Flush {
             peers: tables.peers,
+            aggregates: tables.aggregates,
             is_member: |peer: PeerId| member_in(members, peer.slot).is_some(),
             exporter: &mut self.exporter,
             batch: &mut self.batch,

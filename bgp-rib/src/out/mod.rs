@@ -14,6 +14,7 @@
 
 mod as_path;
 mod choice;
+mod explain;
 mod export;
 mod exporter;
 mod flush;
@@ -33,8 +34,10 @@ mod transmit;
 use bgp_core::{V4, V6};
 
 use crate::peer::Peers;
+use crate::rib::Aggregates;
 use crate::table::Table;
 
+pub use explain::{ExportCheck, PathExport, SentRoute, explain_export};
 pub use export::{
     Advertise, ExportContext, GroupKey, LoadSharing, NextHopRule, TargetKind, communities_allow, exportable,
 };
@@ -61,4 +64,6 @@ pub struct TablesMut<'a> {
     pub v6: &'a mut Table<V6>,
     /// The sources of the routes.
     pub peers: &'a Peers,
+    /// What stands for the routes inside it.
+    pub(crate) aggregates: Option<&'a Aggregates>,
 }

@@ -21,7 +21,7 @@ pub(crate) struct Written {
 impl Written {
     /// Of what has the slot of `source` now.
     pub(crate) fn of(peers: &Peers, source: PeerId) -> Option<Written> {
-        peers.slot(source.slot).map(|info| Written { kind: info.kind, router_id: info.router_id })
+        peers.source(source).map(|info| Written { kind: info.kind, router_id: info.router_id })
     }
 }
 

@@ -115,6 +115,11 @@ impl Groups {
         concerned.for_each(|group| group.mark(now, family, dest));
     }
 
+    /// Has every group of the family look at a destination again.
+    pub(super) fn mark_any(&mut self, now: Instant, family: Family, dest: DestId) {
+        self.groups.values_mut().for_each(|group| group.mark(now, family, dest));
+    }
+
     pub(super) fn is_dirty(&self, family: Family, dest: DestId) -> bool {
         self.groups.values().any(|group| group.is_dirty(family, dest))
     }

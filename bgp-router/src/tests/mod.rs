@@ -3,5 +3,6 @@
 mod convergence;
 mod policy;
 mod pressure;
+mod restart;
 pub(crate) mod rig;
 mod sessions;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_core::fsm::{ConnectionId, Direction, Session, SessionConfig, State};
+use bgp_core::wire::capability::{GracefulRestart, LongLived};
 use bgp_core::wire::header::write_keepalive;
 use bgp_core::wire::{
     AsSegment, DecodeContext, MessageType, Notification, Origin, PathAttribute, SegmentKind, UpdateView,
@@ -66,6 +67,9 @@ pub(crate) struct Side {
     pub(crate) peer: Peer,
     pub(crate) connection: ConnectionId,
     pub(crate) router_id: RouterId,
+    /// What the far end says of its restart in its next OPEN.
+    pub(crate) restart: Option<GracefulRestart>,
+    pub(crate) long_lived: Option<Vec<LongLived>>,
     /// The far end reads nothing.
     pub(crate) stuck: bool,
     /// What the far end has read.
@@ -119,6 +123,8 @@ impl Rig {
             peer,
             connection: ConnectionId(0),
             router_id,
+            restart: Some(GracefulRestart::default()),
+            long_lived: None,
             stuck: false,
             read: Vec::new(),
             events: Vec::new(),
@@ -146,6 +152,8 @@ impl Rig {
         let config = SessionConfig {
             families: settings.families,
             extended_message: settings.extended_message,
+            graceful_restart: side.restart.clone(),
+            long_lived: side.long_lived.clone(),
             ..SessionConfig::new(settings.peer_as.unwrap(), side.router_id, Some(OUR_AS))
         };
         let mut hello = Vec::new();

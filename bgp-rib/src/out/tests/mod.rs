@@ -1,6 +1,7 @@
 //! A world around groups: tables, peers that announce, and receivers that believe what they are told.
 
 mod audiences;
+mod filters;
 mod model;
 mod packing;
 mod paths;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::wire::{DecodeContext, MessageType, RouteRefresh, UpdateView, code, frame};
+use bgp_core::wire::{Attributes, DecodeContext, MessageType, RouteRefresh, UpdateView, code, frame};
 use bgp_core::{
     AddressFamily, Asn, ClusterId, Family, FamilySet, Instant, PathId, PeerKind, Prefix, RouterId, V4, V6,
 };
@@ -278,7 +279,7 @@ impl World {
         block.extend([0x40, code::LOCAL_PREF, 4]);
         block.extend((100 + number).to_be_bytes());
         block.extend(extra);
-        let summary = Summary { local_pref: Some(100 + number), as_path_len: 1, ..Summary::default() };
+        let summary = Summary::of(Attributes::new(&block));
         self.store.insert(PeerKind::Internal, next_hop, &[&block], summary)
     }
 
@@ -379,7 +380,8 @@ impl World {
     fn flush(&mut self) {
         self.now += Duration::from_millis(5);
         for group in &mut self.groups {
-            let mut tables = TablesMut { v4: &mut self.v4, v6: &mut self.v6, peers: &self.peers };
+            let mut tables =
+                TablesMut { v4: &mut self.v4, v6: &mut self.v6, peers: &self.peers, aggregates: None };
             group.flush(self.now, &mut tables);
         }
         let groups = &self.groups;

@@ -66,6 +66,7 @@ impl World {
             local_as: CONTEXT.local_as,
             next_hop: if let IpAddr::V4(address) = next_hop { Some(address) } else { None },
             four_octet_as: true,
+            keeps_med: false,
         };
         let mut block = Vec::new();
         Rewriter::default().rewrite(&rule, path.attrs.block(), &mut block);

@@ -22,7 +22,8 @@ impl World {
         let Some(moving) = self.groups[from].depart(id) else { return };
         let known = self.groups.iter().position(|group| *group.key() == key);
         let to = known.unwrap_or_else(|| self.found(key));
-        let mut tables = TablesMut { v4: &mut self.v4, v6: &mut self.v6, peers: &self.peers };
+        let mut tables =
+            TablesMut { v4: &mut self.v4, v6: &mut self.v6, peers: &self.peers, aggregates: None };
         self.groups[to].arrive(self.now, id, moving, &mut tables);
         if from >= self.kept && self.groups[from].is_empty() {
             self.groups.remove(from).close(&mut tables);

@@ -260,7 +260,12 @@ fn a_closed_group_lets_the_tables_have_their_destinations_back() {
         world.withdraw(0, v4(number));
     }
     let mut group = world.groups.remove(0);
-    group.close(&mut TablesMut { v4: &mut world.v4, v6: &mut world.v6, peers: &world.peers });
+    group.close(&mut TablesMut {
+        v4: &mut world.v4,
+        v6: &mut world.v6,
+        peers: &world.peers,
+        aggregates: None,
+    });
     world.v4.reclaim(|_| false);
     assert_eq!(world.v4.next_dest(crate::DestId::FIRST), None);
 }

@@ -44,6 +44,18 @@ fn it_is_over_when_every_peer_that_is_up_has_sent_its_end_of_rib() {
 }
 
 #[test]
+fn until_it_is_over_peers_are_sent_routes_but_no_end_of_rib() {
+    let mut rig = begin();
+    let [a, b] = [1, 2].map(|number| up(&mut rig, number));
+    rig.hear(a, &from_client(1, "10.1.0.0/16"));
+    rig.hear(a, &ends_of_rib());
+    rig.later(QUIET);
+    assert_eq!((rig.sides[b].routes().len(), rig.sides[b].ends_of_rib().len()), (1, 0));
+    rig.hear(b, &ends_of_rib());
+    assert!([a, b].iter().all(|index| rig.sides[*index].ends_of_rib().len() == 2));
+}
+
+#[test]
 fn a_peer_that_is_dead_or_dies_holds_nobody_up() {
     let mut rig = begin();
     rig.add(restarting(9));

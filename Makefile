@@ -7,8 +7,10 @@ BENCH ?= ../shared/bench
 # Seconds for each fuzz target: TIME in `make fuzz`, FUZZ_TIME in `make test`.
 TIME ?= 60
 FUZZ_TIME ?= 20
+# The networks that `make sim` simulates, and what else it is told.
+SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions fuzz replay bench bench-codec musl
+.PHONY: help setup binaries demo test lint instructions fuzz sim replay bench bench-codec musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +41,9 @@ test: setup lint binaries instructions ## all tests, a fuzz target for FUZZ_TIME
 
 fuzz: setup ## TIME=60: every fuzz target for so many seconds; a crash is an error and names the input
 	fuzz/run --time $(TIME)
+
+sim: ## SEEDS=10000: so many simulated networks; a wrong table is an error and comes with a test (ARGS="--first 7")
+	cargo run --locked --profile ci -p sim -- --seeds $(SEEDS) --shrink $(ARGS)
 
 replay: setup binaries ## FILE=x.mrt.gz: a recorded table through the reflector to BIRD and a kernel, all compared
 	@test -n "$(FILE)" || { echo "make replay FILE=path/to/updates.mrt.gz"; exit 2; }

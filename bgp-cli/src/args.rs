@@ -48,6 +48,13 @@ pub(crate) enum Command {
     },
     /// Routes: the best ones, or all to a PREFIX or to an address
     Routes(RoutesArgs),
+    /// Why a route is what it is: import, choice, kernel, and the way to a peer
+    Explain {
+        prefix: Prefix,
+        /// Also why this peer, by address or name, is sent it or not
+        #[arg(long, value_name = "PEER")]
+        to: Option<String>,
+    },
     /// Our routes in the kernel and what was done to them (bgp-speaker)
     #[command(infer_subcommands = true)]
     Fib {
@@ -71,6 +78,18 @@ pub(crate) enum Command {
     Withdraw {
         #[arg(required = true, value_name = "PREFIX")]
         prefixes: Vec<Prefix>,
+    },
+    /// Have peers prefer other routers before this one goes (RFC 8326)
+    Drain {
+        /// Stay after all
+        #[arg(long, conflicts_with_all = ["reason", "wait"])]
+        undo: bool,
+        /// Told to the peers when the daemon stops (RFC 9003)
+        #[arg(long)]
+        reason: Option<String>,
+        /// Come back only after this time, in which peers find other ways: 30s, 2m
+        #[arg(long, value_parser = duration)]
+        wait: Option<Duration>,
     },
     /// Read the configuration file again; sessions stay unless their own values changed
     Reload,
@@ -174,7 +193,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct RoutesArgs {
-    /// [PREFIX|ADDRESS] [exact|longer|shorter] [in PEER|out PEER|best|all]
+    /// [PREFIX|ADDRESS] [exact|longer|shorter] [in PEER|out PEER|best|all|rejected]
     #[arg(value_name = "WHICH")]
     which: Vec<String>,
     /// Only with this community, as in 64512:100
@@ -222,6 +241,16 @@ impl RoutesArgs {
             match (word, query.target) {
                 ("best", _) => query.scope = Some(Scope::Best),
                 ("all", _) => query.scope = Some(Scope::All),
+                ("rejected", _) => {
+                    let of = match query.scope.take() {
+                        Some(Scope::In(peer)) => Some(peer),
+                        _ => None,
+                    };
+                    query.scope = Some(Scope::Rejected(of));
+                }
+                ("in", _) if matches!(query.scope, Some(Scope::Rejected(_))) => {
+                    query.scope = Some(Scope::Rejected(Some(peer()?)));
+                }
                 ("in", _) => query.scope = Some(Scope::In(peer()?)),
                 ("out", _) => query.scope = Some(Scope::Out(peer()?)),
                 ("exact" | "longer" | "shorter", Some(RouteTarget::Exact(prefix))) => {
@@ -234,7 +263,7 @@ impl RoutesArgs {
                 ("exact" | "longer" | "shorter", _) => return Err(format!("`{word}` follows a prefix")),
                 _ => {
                     return Err(format!(
-                        "`{word}` is not understood: exact, longer, shorter, in, out, best or all"
+                        "`{word}` is not understood: exact, longer, shorter, in, out, best, all or rejected"
                     ));
                 }
             }
@@ -277,6 +306,11 @@ mod tests {
             Some(RouteTarget::Address("10.0.0.1".parse().unwrap()))
         );
         assert_eq!(query("in node-7").unwrap().scope, Some(Scope::In(PeerRef::Name("node-7".to_owned()))));
+        assert_eq!(query("rejected").unwrap().scope, Some(Scope::Rejected(None)));
+        let of_node = Some(Scope::Rejected(Some(PeerRef::Name("node-7".to_owned()))));
+        for words in ["rejected in node-7", "in node-7 rejected"] {
+            assert_eq!(query(words).unwrap().scope, of_node);
+        }
         let both = query("10.0.0.0/8 out 10.0.0.2 --as 64513 --limit 5").unwrap();
         assert_eq!(
             (both.target, both.scope()),

@@ -5,7 +5,9 @@
 use std::net::IpAddr;
 
 use bgp_core::{PeerKind, RouterId};
-use bgp_daemon::config::{Changes, Config, DaemonKind, Impact, Policy, Selector, diff, reload_table};
+use bgp_daemon::config::{
+    Changes, Config, DaemonKind, Impact, PeerOptions, Policy, Selector, diff, reload_table,
+};
 
 fn reflector(text: &str) -> Config {
     Config::parse(text, "rr.toml", DaemonKind::Reflector).unwrap_or_else(|errors| panic!("{}", errors[0]))
@@ -97,6 +99,103 @@ fn the_effective_configuration_is_a_configuration_of_the_same_values() {
         let again = Config::parse(&config.effective(), "x.toml", daemon).unwrap();
         assert!(diff(&config, &again).is_empty(), "{:?}", diff(&config, &again));
     }
+}
+
+/// A peer whose routes pass a filter, with every key that a term may have.
+const FILTERED: &str = r#"
+asn = 64512
+router-id = "10.0.0.1"
+add-path = "both"
+advertise = 4
+max-bytes = 5_000_000_000
+
+[[prefix-lists]]
+name = "pods"
+prefixes = ["10.244.0.0/16 ge 24 le 28", "fd00::/48"]
+
+[[filters]]
+name = "from-nodes"
+otherwise = "reject"
+[[filters.terms]]
+name = "pods"
+prefixes = ["pods", "10.96.0.0/12 le 32"]
+families = ["ipv4"]
+communities = ["64512:*", "no-export"]
+extended-communities = ["rt:64512:7"]
+large-communities = ["64512:1:2"]
+next-hops = ["10.0.0.0/24", "10.0.1.1"]
+as-path = ["^64513 .* 64999$"]
+as-path-length = "le 5"
+local-pref = "ge 50 le 200"
+med = 0
+origins = ["igp", "incomplete"]
+sources = ["client", "external"]
+set-local-pref = 200
+set-med = "none"
+add-to-med = -5
+set-next-hop = "10.0.0.7"
+prepend = { asn = 64513, times = 2 }
+set-large-communities = []
+remove-communities = ["64512:*"]
+add-communities = ["64512:2"]
+add-extended-communities = ["rt:64512:8"]
+action = "accept"
+[[filters.terms]]
+set-med = 0
+prepend = 3
+set-next-hop = "10.0.0.1"
+
+[[peers]]
+address = "10.0.0.2"
+import = "from-nodes"
+next-hop = ["10.0.0.1", "fd00::1"]
+max-paths = 8
+keep-received = true
+[[peers]]
+address = "10.0.0.3"
+graceful-restart = false
+next-hop-self = true
+"#;
+
+#[test]
+fn filters_and_options_come_back_from_what_is_shown() {
+    let config = reflector(FILTERED);
+    let again = reflector(&config.effective());
+    assert!(diff(&config, &again).is_empty(), "{:?}", diff(&config, &again));
+    assert_eq!(config.filters, again.filters);
+    assert_eq!(config.peers, again.peers);
+    let [filter] = config.filters.as_slice() else { panic!("one filter") };
+    assert_eq!((filter.terms().len(), filter.terms()[1].name.as_str()), (2, "2"));
+    assert_eq!(config.peers[0].import, Policy::Filter(filter.clone()));
+}
+
+#[test]
+fn options_are_inherited_from_the_top_of_the_file() {
+    let config = reflector(
+        "asn = 64512\nrestart-time = 60\nmax-prefix = 9\n[[clients]]\naddress = \"10.0.0.2\"\n\
+         [[clients]]\naddress = \"10.0.0.3\"\nmax-prefix = 0\nlong-lived-time = 3600\n",
+    );
+    let options = |peer: usize| config.peers[peer].options;
+    assert_eq!(
+        (options(0).restart_time, options(0).max_prefix, options(0).long_lived_time),
+        (60, Some(9), None)
+    );
+    assert_eq!((options(1).restart_time, options(1).max_prefix), (60, None));
+    assert_eq!(options(1).long_lived_time, Some(3600));
+    let defaults = PeerOptions { restart_time: 60, max_prefix: Some(9), ..PeerOptions::default() };
+    assert_eq!(config.options, defaults);
+}
+
+#[test]
+fn a_filter_with_other_terms_is_another_filter() {
+    let old = reflector(FILTERED);
+    let new = reflector(&FILTERED.replace("set-local-pref = 200", "set-local-pref = 100"));
+    let [change] = diff(&old, &new).peers_changed.try_into().unwrap();
+    assert_eq!(change.peer.selector.to_string(), "10.0.0.2");
+    let told: Vec<String> = change.changes.iter().map(ToString::to_string).collect();
+    assert_eq!(told, [r#"peers.import: "from-nodes" -> "from-nodes" with other terms (refresh)"#]);
+    let renamed = reflector(&FILTERED.replace("\"pods\"", "\"pod-prefixes\""));
+    assert_eq!(diff(&old, &renamed).peers_changed.len(), 1, "a term's name is told by `bgp explain`");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use bgp_daemon::api::schema::{
-    Announced, Body, Capabilities, ChangeRow, Document, EVENT_SCHEMA, EffectiveConfig, ErrorBody,
-    ErrorDetail, Event, EventKind, FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation,
+    Announced, Body, Capabilities, ChangeRow, Document, Drained, Draining, EVENT_SCHEMA, EffectiveConfig,
+    ErrorBody, ErrorDetail, Event, EventKind, FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation,
     LastReload, MessageCount, Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, Readiness,
     ReloadReport, RouteRow, Routes, SessionState, Status, TableSize, Timers, Timestamp, Transition, Treated,
 };
@@ -108,6 +108,7 @@ fn route() -> RouteRow {
         best: true,
         flags: vec!["reflected".to_owned()],
         lost_by: None,
+        rejected: None,
     }
 }
 
@@ -136,6 +137,7 @@ fn routes_keep_their_form() {
 
 #[test]
 fn the_daemon_keeps_its_form() {
+    let draining = Draining { since: NOON, reason: Some("maintenance".to_owned()) };
     let status = Status {
         daemon: "route-reflector".to_owned(),
         version: "0.1.0".to_owned(),
@@ -153,10 +155,12 @@ fn the_daemon_keeps_its_form() {
         rib_memory_bytes: 4096,
         config_file: Some("/etc/bgp/route-reflector.toml".to_owned()),
         last_reload: Some(LastReload { time: NOON, success: true, error: None }),
+        draining: Some(draining.clone()),
         ready: false,
         alarms: vec!["two peers have the router id 10.0.0.12".to_owned()],
     };
     document("status", status);
+    document("drain", Drained { draining: Some(draining), peers: 2 });
     document("readiness", Readiness { ready: false, missing: vec!["no session is established".to_owned()] });
     document("config", EffectiveConfig { file: None, effective: "asn = 64512 # line 1\n".to_owned() });
     let change = ChangeRow {

@@ -1,7 +1,7 @@
 //! Attribute sets, each kept once however many routes carry it.
 //!
-//! A set is known by its canonical bytes, the next hop and the kind of peer it came from. The store only keeps weak
-//! references: the last route that lets go of a set frees it and its entry.
+//! A set is known by its canonical bytes, the next hop, the kind of peer it came from, and its [`Marks`]. The store only
+//! keeps weak references: the last route that lets go of a set frees it and its entry.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -57,9 +57,9 @@ impl AttributeStore {
     /// found here need no further check. Bytes from a two-octet session mean something else: never look those up.
     #[must_use]
     pub fn get(&self, kind: PeerKind, next_hop: IpAddr, parts: &[&[u8]]) -> Option<Attrs> {
-        let hash = self.shared.seed.hash_parts(next_hop, kind as u8, parts);
+        let hash = self.shared.seed.hash_parts(next_hop, tag(kind, Marks::NONE), parts);
         let mut shard = self.shared.shard(hash);
-        let (found, others) = find(&mut shard, hash, |set| set.is(kind, next_hop, parts));
+        let (found, others) = find(&mut shard, hash, |set| set.is(kind, Marks::NONE, next_hop, parts));
         drop(shard);
         drop(others);
         found
@@ -69,21 +69,7 @@ impl AttributeStore {
     /// their check gave.
     #[must_use]
     pub fn insert(&self, kind: PeerKind, next_hop: IpAddr, parts: &[&[u8]], summary: Summary) -> Attrs {
-        let hash = self.shared.seed.hash_parts(next_hop, kind as u8, parts);
-        let mut shard = self.shared.shard(hash);
-        let (found, others) = find(&mut shard, hash, |set| set.is(kind, next_hop, parts));
-        let attrs = found.unwrap_or_else(|| {
-            let store = Arc::clone(&self.shared);
-            let set =
-                Arc::new(AttributeSet { block: parts.concat().into(), next_hop, kind, summary, hash, store });
-            self.shared.sets.fetch_add(1, Ordering::Relaxed);
-            self.shared.bytes.fetch_add(set.memory(), Ordering::Relaxed);
-            shard.insert_unique(hash, Entry { hash, set: Arc::downgrade(&set) }, |entry| entry.hash);
-            Attrs(set)
-        });
-        drop(shard);
-        drop(others);
-        attrs
+        self.shared.insert(kind, Marks::NONE, next_hop, parts, summary)
     }
 
     /// How many different sets are in use.
@@ -128,6 +114,31 @@ fn find(
 }
 
 impl Shared {
+    fn insert(
+        self: &Arc<Shared>,
+        kind: PeerKind,
+        marks: Marks,
+        next_hop: IpAddr,
+        parts: &[&[u8]],
+        summary: Summary,
+    ) -> Attrs {
+        let hash = self.seed.hash_parts(next_hop, tag(kind, marks), parts);
+        let mut shard = self.shard(hash);
+        let (found, others) = find(&mut shard, hash, |set| set.is(kind, marks, next_hop, parts));
+        let attrs = found.unwrap_or_else(|| {
+            let store = Arc::clone(self);
+            let block = parts.concat().into();
+            let set = Arc::new(AttributeSet { block, next_hop, kind, marks, summary, hash, store });
+            self.sets.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(set.memory(), Ordering::Relaxed);
+            shard.insert_unique(hash, Entry { hash, set: Arc::downgrade(&set) }, |entry| entry.hash);
+            Attrs(set)
+        });
+        drop(shard);
+        drop(others);
+        attrs
+    }
+
     fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<Entry>> {
         // The table inside uses the top and the bottom bits.
         let [shard, ..] = &self.shards;
@@ -137,7 +148,92 @@ impl Shared {
     }
 }
 
-/// Path attributes as they came in, with what the decision process reads of them.
+/// What goes into the hash beside the next hop and the bytes.
+fn tag(kind: PeerKind, marks: Marks) -> u8 {
+    marks.0 << 1 | kind as u8
+}
+
+/// Whose next hop goes out with a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum NextHopMark {
+    /// As the [`NextHopRule`](crate::NextHopRule) of the peer says.
+    #[default]
+    ByRule,
+    /// Our own address.
+    Own,
+    /// As received; our own with a route of our own.
+    Unchanged,
+    /// The set's, which was put there.
+    Set,
+}
+
+/// What a filter made of a set, kept in one octet: whether it has touched it, and what it decided that the way out would
+/// decide by itself else.
+///
+/// A set that was edited is never taken for one that was received: its bytes need not be what a check of received ones
+/// gives. LOCAL_PREF may be in a set from an eBGP peer, say, although none is taken from one.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Marks(u8);
+
+impl Marks {
+    /// The marks of a set as it came in.
+    pub const NONE: Marks = Marks(0);
+
+    const EDITED: u8 = 1;
+    const MED: u8 = 2;
+    const NEXT_HOP: u8 = 0b1100;
+
+    /// Whether a filter has changed the set.
+    #[must_use]
+    pub fn is_edited(self) -> bool {
+        self.0 & Marks::EDITED != 0
+    }
+
+    /// Whether MULTI_EXIT_DISC is to go out to eBGP peers too.
+    #[must_use]
+    pub fn keeps_med(self) -> bool {
+        self.0 & Marks::MED != 0
+    }
+
+    /// Whose next hop goes out.
+    #[must_use]
+    pub fn next_hop(self) -> NextHopMark {
+        match (self.0 & Marks::NEXT_HOP) >> 2 {
+            0 => NextHopMark::ByRule,
+            1 => NextHopMark::Own,
+            2 => NextHopMark::Unchanged,
+            _ => NextHopMark::Set,
+        }
+    }
+
+    /// The same, and MULTI_EXIT_DISC goes out to eBGP peers.
+    #[must_use]
+    pub fn with_med(self) -> Marks {
+        Marks(self.0 | Marks::MED)
+    }
+
+    /// The same with another next hop going out.
+    #[must_use]
+    pub fn with_next_hop(self, mark: NextHopMark) -> Marks {
+        Marks(self.0 & !Marks::NEXT_HOP | (mark as u8) << 2)
+    }
+
+    fn edited(self) -> Marks {
+        Marks(self.0 | Marks::EDITED)
+    }
+}
+
+impl fmt::Debug for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Marks")
+            .field("edited", &self.is_edited())
+            .field("med", &self.keeps_med())
+            .field("next_hop", &self.next_hop())
+            .finish()
+    }
+}
+
+/// Path attributes as they came in or as a filter left them, with what the decision process reads of them.
 ///
 /// In this order what a look-up compares lies next to the counts of the [`Arc`], which it changes: with many sets, time
 /// goes where memory is touched.
@@ -146,6 +242,7 @@ pub struct AttributeSet {
     block: Box<[u8]>,
     next_hop: IpAddr,
     kind: PeerKind,
+    marks: Marks,
     summary: Summary,
     hash: u64,
     store: Arc<Shared>,
@@ -170,6 +267,12 @@ impl AttributeSet {
         self.kind
     }
 
+    /// What filters made of it.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+
     /// What the decision process reads.
     #[must_use]
     pub fn summary(&self) -> &Summary {
@@ -181,7 +284,7 @@ impl AttributeSet {
         size_of::<AttributeSet>() + 2 * size_of::<usize>() + size_of::<Entry>() + self.block.len()
     }
 
-    fn is(&self, kind: PeerKind, next_hop: IpAddr, parts: &[&[u8]]) -> bool {
+    fn is(&self, kind: PeerKind, marks: Marks, next_hop: IpAddr, parts: &[&[u8]]) -> bool {
         let mut rest = &*self.block;
         let mut matches = |part: &[u8]| match rest.strip_prefix(part) {
             Some(after) => {
@@ -191,6 +294,7 @@ impl AttributeSet {
             None => false,
         };
         self.kind == kind
+            && self.marks == marks
             && self.next_hop == next_hop
             && parts.iter().all(|part| part.is_empty() || matches(part))
             && rest.is_empty()
@@ -214,6 +318,7 @@ impl fmt::Debug for AttributeSet {
         f.debug_struct("AttributeSet")
             .field("next_hop", &self.next_hop)
             .field("kind", &self.kind)
+            .field("marks", &self.marks)
             .field("summary", &self.summary)
             .field("block", &self.block)
             .finish_non_exhaustive()
@@ -229,6 +334,16 @@ impl Attrs {
     #[must_use]
     pub fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
+    }
+
+    /// What a filter makes of this set, in the same store: another next hop, other canonical bytes with their summary,
+    /// and marks to which that of an edited set is added. If nothing of that differs, it is this set.
+    #[must_use]
+    pub fn edited(&self, marks: Marks, next_hop: IpAddr, block: &[u8], summary: Summary) -> Attrs {
+        if self.is(self.kind, marks, next_hop, &[block]) {
+            return self.clone();
+        }
+        self.0.store.insert(self.kind, marks.edited(), next_hop, &[block], summary)
     }
 }
 
@@ -283,6 +398,34 @@ mod tests {
         assert_ne!(store.insert(PeerKind::External, next_hop(), &[b"abc"], Summary::default()), first);
         assert_ne!(store.insert(PeerKind::Internal, other_hop, &[b"abc"], Summary::default()), first);
         assert_eq!(store.get(PeerKind::Internal, next_hop(), &[b"abcd"]), None);
+    }
+
+    #[test]
+    fn an_edited_set_is_its_own_and_never_found_as_one_received() {
+        let store = AttributeStore::new(1);
+        let received = insert(&store, b"abc");
+        let edited = received.edited(Marks::NONE, next_hop(), b"abcd", Summary::default());
+        assert_eq!((edited.block(), edited.marks().is_edited()), (&b"abcd"[..], true));
+        assert_eq!(store.get(PeerKind::Internal, next_hop(), &[b"abcd"]), None);
+        assert_ne!(insert(&store, b"abcd"), edited);
+        assert_eq!(received.edited(Marks::NONE, next_hop(), b"abcd", Summary::default()), edited);
+        assert_eq!(received.edited(Marks::NONE, next_hop(), b"abc", Summary::default()), received);
+        assert_eq!(edited.edited(edited.marks(), next_hop(), b"abcd", Summary::default()), edited);
+        let marks = Marks::NONE.with_med().with_next_hop(NextHopMark::Own);
+        let marked = received.edited(marks, next_hop(), b"abc", Summary::default());
+        assert_ne!(marked, received);
+        drop((received, edited, marked));
+        assert!(store.is_empty());
+    }
+
+    #[test]
+    fn marks_are_read_back() {
+        use NextHopMark::{ByRule, Own, Set, Unchanged};
+        for mark in [Own, Unchanged, Set, ByRule] {
+            let marks = Marks::NONE.with_next_hop(Set).with_next_hop(mark);
+            assert_eq!((marks.next_hop(), marks.keeps_med(), marks.is_edited()), (mark, false, false));
+            assert_eq!((marks.with_med().next_hop(), marks.with_med().keeps_med()), (mark, true));
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ impl Default for DecisionConfig {
 pub enum Rule {
     /// The next hop cannot be reached.
     NextHopUnreachable,
+    /// Long-lived stale, here or at somebody before us (RFC 9494 section 4.4).
+    LongLivedStale,
     /// Higher LOCAL_PREF.
     LocalPref,
     /// Originated here.
@@ -66,6 +68,7 @@ impl Rule {
     pub fn text(self) -> &'static str {
         match self {
             Rule::NextHopUnreachable => "next hop unreachable",
+            Rule::LongLivedStale => "long-lived stale",
             Rule::LocalPref => "lower LOCAL_PREF",
             Rule::LocalOrigin => "not originated here",
             Rule::AsPathLength => "longer AS_PATH",
@@ -91,6 +94,7 @@ impl fmt::Display for Rule {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Tier {
     unreachable: bool,
+    least_preferred: bool,
     local_pref: Reverse<u32>,
     not_local: bool,
     as_path_len: u16,
@@ -109,7 +113,7 @@ struct Rest {
     cluster_list_len: u16,
     address: Option<IpAddr>,
     path_id: PathId,
-    source: PeerId,
+    slot: u32,
 }
 
 /// The decision process over the peers that are there now.
@@ -148,14 +152,21 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Ranks a ranked list again after the paths that are `changed` got another cost.
-    pub(crate) fn place_again(&self, paths: &mut Vec<Path>, changed: impl Fn(&Path) -> bool) {
+    /// Changes the paths of a ranked list that are `concerned`, and ranks them anew.
+    pub(crate) fn alter(
+        &self,
+        paths: &mut Vec<Path>,
+        concerned: impl Fn(&Path) -> bool,
+        change: impl Fn(&mut Path),
+    ) {
         if self.is_order_dependent() {
-            let again: Vec<Path> = paths.extract_if(.., |path| changed(path)).collect();
+            let mut again: Vec<Path> = paths.extract_if(.., |path| concerned(path)).collect();
+            again.iter_mut().for_each(change);
             for path in again {
                 self.place(paths, path);
             }
         } else {
+            paths.iter_mut().filter(|path| concerned(path)).for_each(change);
             self.rank(paths);
         }
     }
@@ -218,6 +229,7 @@ impl<'a> Decision<'a> {
         let med = if compare_med { med(a).cmp(&med(b)) } else { Ordering::Equal };
         let steps = [
             (ta.unreachable.cmp(&tb.unreachable), Rule::NextHopUnreachable),
+            (ta.least_preferred.cmp(&tb.least_preferred), Rule::LongLivedStale),
             (ta.local_pref.cmp(&tb.local_pref), Rule::LocalPref),
             (ta.not_local.cmp(&tb.not_local), Rule::LocalOrigin),
             (ta.as_path_len.cmp(&tb.as_path_len), Rule::AsPathLength),
@@ -229,7 +241,7 @@ impl<'a> Decision<'a> {
             (ra.cluster_list_len.cmp(&rb.cluster_list_len), Rule::ClusterListLength),
             (ra.address.cmp(&rb.address), Rule::PeerAddress),
         ];
-        let last = ((ra.path_id, ra.source).cmp(&(rb.path_id, rb.source)), Rule::PathId);
+        let last = ((ra.path_id, ra.slot).cmp(&(rb.path_id, rb.slot)), Rule::PathId);
         steps.into_iter().find(|(order, _)| order.is_ne()).unwrap_or(last)
     }
 
@@ -275,6 +287,7 @@ impl<'a> Decision<'a> {
         let summary = path.attrs.summary();
         Tier {
             unreachable: !path.is_eligible(),
+            least_preferred: path.is_least_preferred(),
             local_pref: Reverse(summary.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)),
             not_local: path.source != PeerId::LOCAL,
             as_path_len: summary.as_path_len,
@@ -288,7 +301,7 @@ impl<'a> Decision<'a> {
 
     fn rest(&self, path: &Path) -> Rest {
         let summary = path.attrs.summary();
-        let peer = self.peers.get(path.source);
+        let peer = self.peers.source(path.source);
         Rest {
             not_external: peer
                 .is_some_and(|peer| matches!(peer.kind, SourceKind::Internal | SourceKind::Client)),
@@ -297,7 +310,7 @@ impl<'a> Decision<'a> {
             cluster_list_len: summary.cluster_list_len,
             address: peer.map(|peer| peer.address),
             path_id: path.path_id,
-            source: path.source,
+            slot: path.source.slot,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The routes of one family with what each peer and next hop has to do with them.
 
-use bgp_core::{AddressFamily, PathId, V4, V6};
+use bgp_core::{AddressFamily, Family, FamilySet, PathId, V4, V6};
 
 use crate::chunks::ChunkSet;
 use crate::decision::Decision;
@@ -9,13 +9,15 @@ use crate::fib::Fib;
 use crate::next_hop::{NextHopId, NextHops};
 use crate::path::Path;
 use crate::peer::PeerId;
-use crate::table::{Change, DestId, Outcome, Table};
+use crate::table::{Change, DestId, Outcome, Table, ids_of_chunk};
 
 /// What one peer has in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
-    /// Its paths.
+    /// Its paths, stale ones too.
     pub(crate) paths: usize,
+    /// The stale ones of them.
+    pub(crate) stale: usize,
     /// The bytes of the attributes of all of them, shared or not: what the peer could make us keep.
     pub(crate) attribute_bytes: usize,
 }
@@ -26,6 +28,9 @@ pub struct FamilyRib<F: AddressFamily> {
     pub(crate) fib: Option<Fib>,
     /// Where the best path changed since the follower last looked, while somebody follows.
     pub(crate) followed: Option<DirtySet>,
+    /// Where paths changed from which other state of the RIB may follow, while there is such: aggregates, next hops
+    /// reached by routes.
+    pub(crate) unsettled: Option<DirtySet>,
     /// By the peer's slot.
     sources: Vec<Source>,
 }
@@ -42,6 +47,7 @@ impl<F: AddressFamily> FamilyRib<F> {
             table: Table::new(seed),
             fib: fib.then(Fib::default),
             followed: None,
+            unsettled: None,
             sources: Vec::new(),
         };
         rib.admit(PeerId::LOCAL);
@@ -56,9 +62,9 @@ impl<F: AddressFamily> FamilyRib<F> {
         }
     }
 
-    /// What the session holds; the caller knows that it is the one that has the slot.
-    pub(crate) fn held(&self, peer: PeerId) -> Held {
-        self.sources.get(peer.slot as usize).map(|source| source.held).unwrap_or_default()
+    /// What is held of the peer in this slot.
+    pub(crate) fn held(&self, slot: u32) -> Held {
+        self.sources.get(slot as usize).map(|source| source.held).unwrap_or_default()
     }
 
     /// Adds a path, or replaces the one of the same source and path identifier.
@@ -95,25 +101,62 @@ impl<F: AddressFamily> FamilyRib<F> {
         Some(self.tell(outcome.dest, outcome.change))
     }
 
-    /// Removes all that a peer announced.
+    /// Removes those paths of a peer that are `unwanted`.
     pub(crate) fn remove_source(
         &mut self,
-        peer: PeerId,
+        slot: u32,
+        unwanted: impl Fn(&Path) -> bool,
         decision: Decision<'_>,
         hops: &mut NextHops,
         mut on: impl FnMut(DestId, Change),
     ) {
-        let Some(source) = self.sources.get_mut(peer.slot as usize) else { return };
+        let Some(source) = self.sources.get_mut(slot as usize) else { return };
         let chunks = std::mem::take(&mut source.chunks);
         if source.held.paths == 0 {
             return;
         }
-        self.table.remove_source(chunks.iter(), peer, decision, |outcome| {
+        self.table.remove_source(chunks.iter(), slot, unwanted, decision, |outcome| {
             source.let_go(&outcome, hops);
-            tell(&mut self.fib, &mut self.followed, outcome.dest, outcome.change);
+            tell(&mut self.fib, &mut self.followed, &mut self.unsettled, outcome.dest, outcome.change);
             on(outcome.dest, outcome.change);
         });
-        debug_assert_eq!(source.held, Held::default(), "every path is counted in and out");
+        if source.held.paths > 0 {
+            source.chunks = chunks;
+        }
+    }
+
+    /// Marks all paths of a peer as stale.
+    pub(crate) fn mark_stale(&mut self, slot: u32) {
+        if let Some(source) = self.sources.get_mut(slot as usize).filter(|source| source.held.paths > 0) {
+            source.held.stale += self.table.mark_stale(source.chunks.iter(), slot);
+        }
+    }
+
+    /// Makes the stale paths of a peer the last choice, but for those that are not to be kept so: they go (RFC 9494
+    /// section 4.2).
+    pub(crate) fn begin_long_lived(
+        &mut self,
+        slot: u32,
+        decision: Decision<'_>,
+        hops: &mut NextHops,
+        mut on: impl FnMut(DestId, Change),
+    ) {
+        let refused = |path: &Path| path.is_stale() && path.attrs.summary().no_llgr;
+        self.remove_source(slot, refused, decision, hops, &mut on);
+        let Some(source) = self.sources.get(slot as usize).filter(|source| source.held.stale > 0) else {
+            return;
+        };
+        self.table.mark_long_lived(source.chunks.iter(), slot, decision, |dest, change| {
+            tell(&mut self.fib, &mut self.followed, &mut self.unsettled, dest, change);
+            on(dest, change);
+        });
+    }
+
+    /// The destinations that the peer in this slot has announced.
+    pub(crate) fn dests_of(&self, slot: u32) -> impl Iterator<Item = DestId> {
+        let chunks = self.sources.get(slot as usize).into_iter().flat_map(|source| source.chunks.iter());
+        let is_from_it = move |path: &Path| path.source.slot == slot;
+        chunks.flat_map(ids_of_chunk).filter(move |dest| self.table.paths(*dest).iter().any(is_from_it))
     }
 
     /// Ranks all destinations that use a next hop anew.
@@ -127,21 +170,33 @@ impl<F: AddressFamily> FamilyRib<F> {
     ) {
         let chunks = hops.chunks(next_hop, F::FAMILY);
         self.table.set_metric(chunks, next_hop, metric, decision, |dest, change| {
-            tell(&mut self.fib, &mut self.followed, dest, change);
+            tell(&mut self.fib, &mut self.followed, &mut self.unsettled, dest, change);
             on(dest, change);
         });
     }
 
     fn tell(&mut self, dest: DestId, change: Change) -> (DestId, Change) {
-        tell(&mut self.fib, &mut self.followed, dest, change);
+        tell(&mut self.fib, &mut self.followed, &mut self.unsettled, dest, change);
         (dest, change)
     }
 }
 
 /// The FIB follows every change: paths that share the load matter to it as well as the best one.
-fn tell(fib: &mut Option<Fib>, followed: &mut Option<DirtySet>, dest: DestId, change: Change) {
-    if let Some(fib) = fib.as_mut().filter(|_| change != Change::Unchanged) {
+fn tell(
+    fib: &mut Option<Fib>,
+    followed: &mut Option<DirtySet>,
+    unsettled: &mut Option<DirtySet>,
+    dest: DestId,
+    change: Change,
+) {
+    if change == Change::Unchanged {
+        return;
+    }
+    if let Some(fib) = fib {
         fib.mark(dest);
+    }
+    if let Some(unsettled) = unsettled {
+        unsettled.mark(dest);
     }
     if let Some(followed) = followed.as_mut().filter(|_| change == Change::Best) {
         followed.mark(dest);
@@ -153,6 +208,7 @@ impl Source {
     fn let_go(&mut self, outcome: &Outcome, hops: &mut NextHops) {
         if let Some(old) = &outcome.old {
             self.held.paths = self.held.paths.saturating_sub(1);
+            self.held.stale = self.held.stale.saturating_sub(usize::from(old.is_stale()));
             self.held.attribute_bytes = self.held.attribute_bytes.saturating_sub(old.attrs.block().len());
             hops.release(old.next_hop_id());
         }
@@ -168,6 +224,21 @@ pub struct Families {
 impl Families {
     pub(crate) fn new(seed: u64, fib: bool) -> Families {
         Families { v4: FamilyRib::new(seed, fib), v6: FamilyRib::new(seed, fib) }
+    }
+
+    /// What is held of the peer in this slot; `None`: there is no table of this family.
+    pub(crate) fn held(&self, slot: u32, family: Family) -> Option<Held> {
+        match family {
+            Family::IPV4_UNICAST => Some(self.v4.held(slot)),
+            Family::IPV6_UNICAST => Some(self.v6.held(slot)),
+            _ => None,
+        }
+    }
+
+    /// The families in which stale paths are held of the peer in this slot.
+    pub(crate) fn stale(&self, slot: u32) -> FamilySet {
+        let is_stale = |family: &Family| self.held(slot, *family).is_some_and(|held| held.stale > 0);
+        [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().filter(is_stale).collect()
     }
 }
 

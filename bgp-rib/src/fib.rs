@@ -6,6 +6,7 @@ use bgp_core::{AddressFamily, Prefix};
 
 use crate::decision::Decision;
 use crate::dirty::DirtySet;
+use crate::next_hop::NextHops;
 use crate::peer::PeerId;
 use crate::table::{DestId, Table};
 
@@ -46,6 +47,7 @@ impl Fib {
         table: &mut Table<F>,
         decision: Decision<'_>,
         multipath: usize,
+        hops: &NextHops,
         max: usize,
         out: &mut Vec<FibChange>,
     ) {
@@ -54,7 +56,8 @@ impl Fib {
             let Some(prefix) = table.prefix(id) else { continue };
             let next_hops: Vec<IpAddr> = match table.best(id) {
                 Some(best) if best.source != PeerId::LOCAL => {
-                    decision.multipath(table.paths(id), multipath).map(|path| path.attrs.next_hop()).collect()
+                    let shared = decision.multipath(table.paths(id), multipath);
+                    gateways(shared.map(|path| hops.gateway(path.attrs.next_hop())))
                 }
                 _ => Vec::new(),
             };
@@ -81,4 +84,15 @@ impl Fib {
         *word = if is_route { *word | bit } else { *word & !bit };
         before
     }
+}
+
+/// Each once, the best path's first: several next hops may be reached by the same route.
+fn gateways(all: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let mut gateways = Vec::new();
+    for gateway in all {
+        if !gateways.contains(&gateway) {
+            gateways.push(gateway);
+        }
+    }
+    gateways
 }

@@ -77,10 +77,13 @@
 //! ```
 
 pub mod attributes;
+mod block;
 mod chunks;
 pub mod decision;
 mod dirty;
 mod family;
+#[doc(hidden)]
+pub mod fault;
 mod fib;
 pub mod filter;
 mod hash;
@@ -93,7 +96,7 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 
-pub use attributes::{AttributeSet, AttributeStore, Attrs};
+pub use attributes::{AttributeSet, AttributeStore, Attrs, Marks, NextHopMark};
 pub use bgp_core::wire::Summary;
 pub use decision::{Decision, DecisionConfig, Rule};
 pub use dirty::DirtySet;
@@ -102,9 +105,13 @@ pub use fib::FibChange;
 pub use filter::{Filter, Policy};
 pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 pub use out::{
-    Advertise, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, NextHopRule, TargetKind,
+    Advertise, ExportCheck, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, LoadSharing,
+    NextHopRule, PathExport, SentPath, SentRoute, TargetKind,
 };
 pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};
-pub use rib::{BestChange, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig, RouteView};
+pub use rib::{
+    Aggregate, BestChange, ExportExplanation, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig,
+    RouteView,
+};
 pub use table::{Change, DestId, Outcome, Table};

@@ -1,9 +1,9 @@
 //! Whether next hops can be reached, and at what cost: an input, supplied before the decision process needs it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use bgp_core::Family;
+use bgp_core::{Family, Prefix};
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 
@@ -68,19 +68,36 @@ impl NextHopId {
     }
 }
 
+/// What a next hop is reached by that the tracker cannot reach: a route of our own tables, whose next hop it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Via {
+    /// That route's next hop.
+    pub(crate) gateway: IpAddr,
+    /// Its interior cost.
+    pub(crate) metric: u32,
+}
+
 /// The next hops that paths use. There are at most as many as there are paths.
+///
+/// One that the tracker cannot reach may be reached by a route (RFC 4271 section 9.1.2.1, recursive lookup), one step
+/// deep: that route's own next hop must be one that the tracker reaches. So no next hop ever depends on itself.
 pub struct NextHops {
     source: NextHopSource,
     index: HashMap<IpAddr, NextHopId, FixedState>,
     entries: Vec<Entry>,
     free: Vec<NextHopId>,
+    /// Those that the tracker cannot reach.
+    unreached: BTreeMap<IpAddr, NextHopId>,
     /// Entries whose watching may have to change; each at most once.
     to_tell: VecDeque<NextHopId>,
 }
 
 struct Entry {
     address: IpAddr,
+    /// What the tracker said last.
     state: NextHopState,
+    /// What it is reached by if not by what the tracker said.
+    via: Option<Via>,
     users: u32,
     /// What the tracker was last told.
     watched: bool,
@@ -95,12 +112,19 @@ impl Entry {
         Entry {
             address,
             state: NextHopState::Unknown,
+            via: None,
             users: 0,
             watched: false,
             queued: false,
             v4: ChunkSet::default(),
             v6: ChunkSet::default(),
         }
+    }
+}
+
+impl Entry {
+    fn metric(&self) -> Option<u32> {
+        self.state.metric().or(self.via.map(|via| via.metric))
     }
 }
 
@@ -113,6 +137,7 @@ impl NextHops {
             index: HashMap::with_hasher(FixedState::with_seed(seed)),
             entries: Vec::new(),
             free: Vec::new(),
+            unreached: BTreeMap::new(),
             to_tell: VecDeque::new(),
         }
     }
@@ -128,7 +153,7 @@ impl NextHops {
         };
         let Some(entry) = self.entries.get_mut(id.index()) else { return (id, None) };
         entry.users += 1;
-        let metric = entry.state.metric();
+        let metric = entry.metric();
         if entry.users == 1 {
             self.tell_later(id);
         }
@@ -194,6 +219,7 @@ impl NextHops {
             entry.watched = wanted;
             if !wanted {
                 self.index.remove(&address);
+                self.unreached.remove(&address);
                 self.free.push(id);
             }
             match (wanted, told) {
@@ -204,12 +230,54 @@ impl NextHops {
         }
     }
 
-    /// Takes a report. Gives the id if the state of a next hop that is in use really changed.
-    pub fn set(&mut self, address: IpAddr, state: NextHopState) -> Option<NextHopId> {
-        let id = *self.index.get(&address)?;
-        let entry = self.entries.get_mut(id.index())?;
-        let changed = std::mem::replace(&mut entry.state, state).metric() != state.metric();
-        changed.then_some(id)
+    /// Takes a report; whether a next hop in use can be reached otherwise than before.
+    pub fn set(&mut self, address: IpAddr, state: NextHopState) -> bool {
+        let Some(id) = self.id(address) else { return false };
+        let Some(entry) = self.entries.get_mut(id.index()) else { return false };
+        let before = entry.metric();
+        entry.state = state;
+        if state == NextHopState::Unreachable {
+            self.unreached.insert(address, id);
+        } else {
+            entry.via = None;
+            self.unreached.remove(&address);
+        }
+        entry.metric() != before
+    }
+
+    /// The id of a next hop that is tracked.
+    pub(crate) fn id(&self, address: IpAddr) -> Option<NextHopId> {
+        self.index.get(&address).copied()
+    }
+
+    /// The next hops inside `prefix` that the tracker cannot reach.
+    pub(crate) fn unreached_in(&self, prefix: Prefix) -> impl Iterator<Item = (IpAddr, NextHopId)> {
+        let inside = move |address: &IpAddr| is_inside(*address, prefix);
+        let from = self.unreached.range(prefix.address()..);
+        from.map(|(address, id)| (*address, *id)).take_while(move |(address, _)| inside(address))
+    }
+
+    /// Notes what such a next hop is reached by; whether that is new.
+    pub(crate) fn reach_by(&mut self, id: NextHopId, via: Option<Via>) -> bool {
+        let Some(entry) = self.entries.get_mut(id.index()) else { return false };
+        std::mem::replace(&mut entry.via, via) != via
+    }
+
+    /// The cost of a next hop that the tracker itself can reach.
+    pub(crate) fn direct_metric(&self, id: NextHopId) -> Option<u32> {
+        self.entries.get(id.index())?.state.metric()
+    }
+
+    /// The cost of a next hop, if it can be reached at all.
+    pub(crate) fn metric(&self, id: NextHopId) -> Option<u32> {
+        self.entries.get(id.index())?.metric()
+    }
+
+    /// Where packets go that are for the next hop `address`: to itself, or to the next hop of the route to it.
+    #[must_use]
+    pub fn gateway(&self, address: IpAddr) -> IpAddr {
+        let entry = self.index.get(&address).and_then(|id| self.entries.get(id.index()));
+        entry.and_then(|entry| entry.via).map_or(address, |via| via.gateway)
     }
 
     /// Whether [`NextHops::poll_watch`] may have something to tell.
@@ -242,6 +310,11 @@ impl NextHops {
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
+}
+
+fn is_inside(address: IpAddr, prefix: Prefix) -> bool {
+    let len = if address.is_ipv4() { 32 } else { 128 };
+    Prefix::new(address, len).is_some_and(|host| prefix.covers(&host))
 }
 
 #[cfg(test)]
@@ -279,7 +352,7 @@ mod tests {
         hops.release(id);
         assert_eq!(hops.poll_watch(), Some(Watch::Stop(address())));
         assert!(hops.is_empty());
-        assert_eq!(hops.set(address(), UP), None);
+        assert!(!hops.set(address(), UP));
         assert_eq!(hops.acquire("::1".parse().unwrap()), (id, None));
     }
 
@@ -288,7 +361,7 @@ mod tests {
         let mut hops = tracked();
         let (id, _) = hops.acquire(address());
         assert_eq!(hops.poll_watch(), Some(Watch::Start(address())));
-        assert_eq!(hops.set(address(), UP), Some(id));
+        assert!(hops.set(address(), UP));
         hops.release(id);
         assert_eq!(hops.acquire(address()), (id, Some(5)));
         assert_eq!(hops.poll_watch(), None);
@@ -312,10 +385,10 @@ mod tests {
     #[test]
     fn a_report_that_changes_nothing_is_told_apart() {
         let mut hops = tracked();
-        let (id, _) = hops.acquire(address());
-        assert_eq!(hops.set(address(), NextHopState::Unreachable), None);
-        assert_eq!(hops.set(address(), UP), Some(id));
-        assert_eq!(hops.set(address(), UP), None);
-        assert_eq!(hops.set(address(), NextHopState::Unreachable), Some(id));
+        hops.acquire(address());
+        assert!(!hops.set(address(), NextHopState::Unreachable));
+        assert!(hops.set(address(), UP));
+        assert!(!hops.set(address(), UP));
+        assert!(hops.set(address(), NextHopState::Unreachable));
     }
 }

@@ -38,6 +38,17 @@ pub enum SourceKind {
     Client,
 }
 
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            SourceKind::Local => "local",
+            SourceKind::External => "external",
+            SourceKind::Internal => "internal",
+            SourceKind::Client => "client",
+        })
+    }
+}
+
 /// What the tables know of a peer whose session is established.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerInfo {
@@ -55,10 +66,18 @@ pub struct PeerInfo {
     pub families: FamilySet,
 }
 
-/// The sources that are there: the established peers and ourselves.
+/// The sources that are there: the established peers, ourselves, and the peers that are gone but whose routes are kept
+/// for them to come back.
 #[derive(Debug)]
 pub struct Peers {
-    slots: Vec<Option<PeerInfo>>,
+    slots: Vec<Option<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    info: PeerInfo,
+    /// Whether the session is established.
+    up: bool,
 }
 
 impl Peers {
@@ -73,7 +92,11 @@ impl Peers {
             asn,
             families: FamilySet::EMPTY,
         };
-        Peers { slots: vec![Some(local)] }
+        Peers { slots: vec![Some(Entry { info: local, up: true })] }
+    }
+
+    fn entry(&self, slot: u32) -> Option<&Entry> {
+        self.slots.get(slot as usize)?.as_ref()
     }
 
     /// The peer, if just this session of it is established.
@@ -82,10 +105,17 @@ impl Peers {
         self.slot(id.slot).filter(|info| info.id == id)
     }
 
-    /// Whatever session has the slot now.
+    /// Whatever session has the slot now, if it is established.
     #[must_use]
     pub fn slot(&self, slot: u32) -> Option<&PeerInfo> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.entry(slot).filter(|entry| entry.up).map(|entry| &entry.info)
+    }
+
+    /// Where a path comes from, whichever session of the source announced it: the session now, or, while there is none,
+    /// the one before.
+    #[must_use]
+    pub fn source(&self, source: PeerId) -> Option<&PeerInfo> {
+        self.entry(source.slot).map(|entry| &entry.info)
     }
 
     /// Adds a peer; gives back what had its slot.
@@ -94,20 +124,43 @@ impl Peers {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        self.slots.get_mut(slot)?.replace(info)
+        self.slots.get_mut(slot)?.replace(Entry { info, up: true }).map(|entry| entry.info)
     }
 
-    /// Takes a peer out, if just this session of it is there. [`PeerId::LOCAL`] stays.
+    /// What the peer is to us has changed.
+    pub(crate) fn set_kind(&mut self, id: PeerId, kind: SourceKind) {
+        let entry = self.slots.get_mut(id.slot as usize).and_then(Option::as_mut);
+        if let Some(entry) = entry.filter(|entry| entry.info.id == id) {
+            entry.info.kind = kind;
+        }
+    }
+
+    /// Takes a peer out, if just this session of it is there, established or not. [`PeerId::LOCAL`] stays.
     pub fn remove(&mut self, id: PeerId) -> Option<PeerInfo> {
         if id == PeerId::LOCAL {
             return None;
         }
-        self.slots.get_mut(id.slot as usize)?.take_if(|info| info.id == id)
+        let entry = self.slots.get_mut(id.slot as usize)?.take_if(|entry| entry.info.id == id)?;
+        Some(entry.info)
     }
 
-    /// All sources by slot, ourselves first.
+    /// The session ended, but routes of it stay: [`Peers::source`] still finds it.
+    pub fn lose(&mut self, id: PeerId) {
+        let entry = self.slots.get_mut(id.slot as usize).and_then(Option::as_mut);
+        if let Some(entry) = entry.filter(|entry| entry.info.id == id && id != PeerId::LOCAL) {
+            entry.up = false;
+        }
+    }
+
+    /// Who had the slot last, if its session is gone and routes of it stay.
+    #[must_use]
+    pub fn lost(&self, slot: u32) -> Option<&PeerInfo> {
+        self.entry(slot).filter(|entry| !entry.up).map(|entry| &entry.info)
+    }
+
+    /// The established peers by slot, ourselves first.
     pub fn iter(&self) -> impl Iterator<Item = &PeerInfo> {
-        self.slots.iter().flatten()
+        self.slots.iter().flatten().filter(|entry| entry.up).map(|entry| &entry.info)
     }
 }
 
@@ -128,5 +181,28 @@ mod tests {
         assert!(peers.remove(id).is_some());
         assert_eq!(peers.remove(PeerId::LOCAL), None);
         assert_eq!(peers.iter().count(), 1);
+    }
+
+    #[test]
+    fn a_peer_that_is_lost_is_still_a_source() {
+        let mut peers = Peers::new(Asn(64512), RouterId(1));
+        let [old, new] = [2, 3].map(|generation| PeerId { slot: 3, generation });
+        let info = |id| PeerInfo { id, ..peers_local() };
+        peers.insert(info(old));
+        peers.lose(new);
+        assert!(peers.get(old).is_some() && peers.lost(3).is_none(), "another session was meant");
+        peers.lose(old);
+        assert_eq!((peers.get(old), peers.slot(3), peers.iter().count()), (None, None, 1));
+        assert_eq!(peers.source(old).map(|info| info.id), Some(old));
+        assert_eq!(peers.lost(3).map(|info| info.id), Some(old));
+        peers.insert(info(new));
+        assert_eq!(peers.source(old).map(|info| info.id), Some(new));
+        peers.lose(new);
+        assert!(peers.remove(new).is_some());
+        assert_eq!(peers.source(old), None);
+    }
+
+    fn peers_local() -> PeerInfo {
+        Peers::new(Asn(64512), RouterId(1)).get(PeerId::LOCAL).unwrap().clone()
     }
 }

@@ -276,13 +276,15 @@ impl<F: AddressFamily> Table<F> {
         let Some(dest) = self.get_mut(id) else { return outcome };
         let before = dest.paths.as_slice();
         let place = before.iter().position(|path| path.is_from(source, path_id));
-        let same = place
-            .and_then(|place| before.get(place))
-            .is_some_and(|old| new.as_ref().is_some_and(|new| old.is_same(new)));
-        if same {
-            outcome.old = new;
+        let is_same = |old: &Path| new.as_ref().is_some_and(|new| old.is_same(new));
+        let same = place.filter(|place| before.get(*place).is_some_and(is_same));
+        if let Some(old) = same.and_then(|place| dest.paths.as_mut_slice().get_mut(place)) {
+            // The rank is the same, but a mark or the session may not be.
+            let is_new = old.is_stale() || new.as_ref().is_some_and(|new| new.source != old.source);
+            outcome.old = if is_new { new.map(|new| std::mem::replace(old, new)) } else { new };
             return outcome;
         }
+        let before = dest.paths.as_slice();
         if place.is_none() && new.is_none() {
             return outcome;
         }
@@ -304,20 +306,51 @@ impl<F: AddressFamily> Table<F> {
         self.destinations = self.destinations + usize::from(after > 0) - usize::from(before > 0);
     }
 
-    /// Removes all paths of a source from the destinations of these chunks; `on` sees each removal.
+    /// Removes those paths of the source in this slot that are `unwanted` from the destinations of these chunks; `on`
+    /// sees each removal.
     pub(crate) fn remove_source(
         &mut self,
         chunks: impl Iterator<Item = usize>,
-        source: PeerId,
+        slot: u32,
+        unwanted: impl Fn(&Path) -> bool,
         decision: Decision<'_>,
         mut on: impl FnMut(Outcome),
     ) {
         for id in chunks.flat_map(ids_of_chunk) {
-            let from_it = |path: &&Path| path.source == source;
-            while let Some(path_id) = self.paths(id).iter().find(from_it).map(|path| path.path_id) {
+            let is_one = |path: &&Path| path.source.slot == slot && unwanted(path);
+            while let Some(path) = self.paths(id).iter().find(is_one) {
+                let (source, path_id) = (path.source, path.path_id);
                 on(self.edit(id, source, path_id, None, decision));
             }
         }
+    }
+
+    /// Marks all paths of the source in this slot as stale; returns how many were not so before. Nobody but their source
+    /// is concerned.
+    pub(crate) fn mark_stale(&mut self, chunks: impl Iterator<Item = usize>, slot: u32) -> usize {
+        let mut marked = 0;
+        for id in chunks.flat_map(ids_of_chunk) {
+            let Some(dest) = self.get_mut(id) else { break };
+            let fresh = |path: &&mut Path| path.source.slot == slot && !path.is_stale();
+            for path in dest.paths.as_mut_slice().iter_mut().filter(fresh) {
+                path.mark_stale();
+                marked += 1;
+            }
+        }
+        marked
+    }
+
+    /// Marks the stale paths of the source in this slot as long-lived and ranks them anew; `on` sees each destination
+    /// concerned.
+    pub(crate) fn mark_long_lived(
+        &mut self,
+        chunks: impl Iterator<Item = usize>,
+        slot: u32,
+        decision: Decision<'_>,
+        on: impl FnMut(DestId, Change),
+    ) {
+        let concerned = |path: &Path| path.source.slot == slot && path.is_stale() && !path.is_long_lived();
+        self.alter(chunks, concerned, Path::mark_long_lived, decision, on);
     }
 
     /// Gives all paths through a next hop its new cost and ranks them anew; `on` sees each destination concerned.
@@ -327,20 +360,30 @@ impl<F: AddressFamily> Table<F> {
         next_hop: NextHopId,
         metric: Option<u32>,
         decision: Decision<'_>,
+        on: impl FnMut(DestId, Change),
+    ) {
+        let concerned = |path: &Path| path.next_hop_id() == next_hop;
+        self.alter(chunks, concerned, |path| path.set_metric(metric), decision, on);
+    }
+
+    /// Changes the paths that are `concerned`, which they are no more or as much afterwards, and ranks them anew.
+    fn alter(
+        &mut self,
+        chunks: impl Iterator<Item = usize>,
+        concerned: impl Fn(&Path) -> bool,
+        change: impl Fn(&mut Path),
+        decision: Decision<'_>,
         mut on: impl FnMut(DestId, Change),
     ) {
         for id in chunks.flat_map(ids_of_chunk) {
             let Some(dest) = self.get_mut(id) else { break };
-            if !dest.paths.as_slice().iter().any(|path| path.next_hop_id() == next_hop) {
+            if !dest.paths.as_slice().iter().any(&concerned) {
                 continue;
             }
             let best_before = best_of(dest.paths.as_slice());
-            let concerned = |path: &Path| path.next_hop_id() == next_hop;
-            for path in dest.paths.as_mut_slice().iter_mut().filter(|path| concerned(path)) {
-                path.set_metric(metric);
-            }
-            if let Paths::Many(paths) = &mut dest.paths {
-                decision.place_again(paths, concerned);
+            match &mut dest.paths {
+                Paths::One(path) => change(path),
+                Paths::Many(paths) => decision.alter(paths, &concerned, &change),
             }
             let same = best_of(dest.paths.as_slice()) == best_before;
             on(id, if same { Change::Others } else { Change::Best });
@@ -370,14 +413,14 @@ impl<F: AddressFamily> Table<F> {
     }
 }
 
-fn ids_of_chunk(chunk: usize) -> impl Iterator<Item = DestId> {
+pub(crate) fn ids_of_chunk(chunk: usize) -> impl Iterator<Item = DestId> {
     (chunk * CHUNK..(chunk + 1) * CHUNK).map(DestId::from_index)
 }
 
 /// What tells whether the best path is still the same; `None` if no path is eligible.
-fn best_of(paths: &[Path]) -> Option<(PeerId, PathId, usize)> {
+fn best_of(paths: &[Path]) -> Option<(u32, PathId, usize, bool)> {
     let best = paths.first().filter(|path| path.is_eligible())?;
-    Some((best.source, best.path_id, best.attrs.id()))
+    Some((best.source.slot, best.path_id, best.attrs.id(), best.is_long_lived()))
 }
 
 #[cfg(test)]

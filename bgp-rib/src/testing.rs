@@ -51,8 +51,8 @@ pub(crate) fn peer(slot: u32) -> PeerId {
 pub(crate) fn any_summary() -> impl Strategy<Value = Summary> {
     let some = |range: std::ops::Range<u32>| proptest::option::of(range);
     let head = (0..2_u8, 0..2_u16, some(1..3), some(99..102), some(0..3));
-    (head, some(990..1000), 0..2_u16).prop_map(
-        |((origin, len, neighbor, pref, med), originator, clusters)| Summary {
+    (head, some(990..1000), 0..2_u16, proptest::bool::weighted(0.1)).prop_map(
+        |((origin, len, neighbor, pref, med), originator, clusters, llgr_stale)| Summary {
             origin: if origin == 0 { Origin::Igp } else { Origin::Incomplete },
             as_path_len: len,
             neighbor_as: neighbor.map(Asn),
@@ -60,6 +60,7 @@ pub(crate) fn any_summary() -> impl Strategy<Value = Summary> {
             med,
             originator_id: originator.map(RouterId),
             cluster_list_len: clusters,
+            llgr_stale,
             ..Summary::default()
         },
     )

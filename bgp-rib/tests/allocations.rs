@@ -7,7 +7,8 @@ use std::net::IpAddr;
 
 use bgp_core::wire::{BlockUse, DecodeContext, Treatment, UpdateView, flag};
 use bgp_core::{FamilySet, PeerKind};
-use bgp_rib::AttributeStore;
+use bgp_rib::filter::{Action, Edit, Filter, Match, PrefixRange, Route, Term};
+use bgp_rib::{AttributeStore, SourceKind};
 
 thread_local! {
     /// Allocations of this thread.
@@ -103,5 +104,41 @@ fn a_known_attribute_set_is_found_without_allocating() {
         store.get(context.kind, next_hop, &view.attributes().parts())
     });
     assert_eq!(found, Some(held));
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_filter_judges_a_route_without_allocating() {
+    let (body, context) = (body(), context());
+    let store = AttributeStore::new(1);
+    let mut canonical = Vec::new();
+    let view = UpdateView::parse(&body, &context).unwrap();
+    let checked = view.attributes().check(&context, BlockUse::Announce, &mut canonical);
+    let attrs = store.insert(context.kind, [10, 0, 0, 1].into(), &[&canonical], checked.summary);
+
+    let ranges = (0..200).map(|n| format!("10.{n}.0.0/16 le 24").parse::<PrefixRange>().unwrap());
+    let conditions = [
+        Match::Prefix(ranges.collect()),
+        Match::Family(FamilySet::UNICAST),
+        Match::Community(vec!["64512:*".parse().unwrap()]),
+        Match::LargeCommunity(vec!["1:*:3".parse().unwrap()]),
+        Match::AsPath(vec!["^64512+ (.* 3|70000?)$".parse().unwrap()]),
+        Match::AsPathLength(1..=9),
+        Match::NextHop(vec!["10.0.0.0/8".parse().unwrap()]),
+        Match::LocalPref(100..=100),
+        Match::Med(5..=5),
+        Match::Source(vec![SourceKind::Internal]),
+        Match::ExtendedCommunity(vec!["rt:64512:*".parse().unwrap()]),
+    ];
+    let terms = conditions.into_iter().map(|condition| Term {
+        name: condition.to_string(),
+        matches: vec![condition],
+        edits: vec![Edit::AddToMed(1)],
+        action: None,
+    });
+    let filter = Filter::new("all conditions", terms.collect(), Action::Accept).unwrap();
+    let route = Route { prefix: "10.7.1.0/24".parse().unwrap(), attrs: &attrs, source: SourceKind::Internal };
+    let (count, verdict) = allocations(|| filter.evaluate(&route));
+    assert_eq!((verdict.accept, verdict.edits), (true, (1 << 10) - 1), "all but the last condition match");
     assert_eq!(count, 0);
 }

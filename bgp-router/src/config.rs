@@ -3,9 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use bgp_core::fsm::{Negotiated, SessionConfig};
+use bgp_core::fsm::{Negotiated, PeerRestart, SessionConfig};
+use bgp_core::wire::Capability;
+use bgp_core::wire::capability::{GracefulRestart, LongLived, RestartFamily};
 use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
 use bgp_rib::{Advertise, ExportContext, GroupKey, NextHopRule, Policy, SourceKind, TargetKind};
+
+use crate::message::{Retention, SessionRestart};
 
 /// Who this router is; the same for all its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,16 +77,62 @@ pub struct RestartSettings {
     /// How long the peer is asked to keep our routes after `restart_time`, and we keep its at most, in seconds below
     /// 2^24 (RFC 9494); `None` offers nothing.
     pub long_lived: Option<u32>,
+    /// The F bit: we go on forwarding while we restart, or forward nothing at all as a reflector off the data path. A
+    /// speaker says so in its first sessions only if the kernel still has its routes (RFC 4724 section 4.1).
+    pub forwarding: bool,
 }
 
 impl Default for RestartSettings {
-    /// 120 s, six minutes for the End-of-RIB, NOTIFICATIONs too, nothing long-lived.
+    /// 120 s, six minutes for the End-of-RIB, NOTIFICATIONs too, nothing long-lived, forwarding goes on.
     fn default() -> RestartSettings {
         RestartSettings {
             restart_time: 120,
             stale_time: Duration::from_secs(360),
             notification: true,
             long_lived: None,
+            forwarding: true,
+        }
+    }
+}
+
+impl RestartSettings {
+    /// What we say of our restart in an OPEN that offers these families.
+    fn graceful(&self, families: FamilySet) -> GracefulRestart {
+        let entry = |family| RestartFamily { family, forwarding: self.forwarding };
+        GracefulRestart {
+            restarted: false,
+            notification: self.notification,
+            restart_time: self.restart_time,
+            families: families.iter().map(entry).collect(),
+        }
+    }
+
+    fn long_lived(&self, families: FamilySet) -> Option<Vec<LongLived>> {
+        let stale_time = self.long_lived?;
+        let entry = |family| LongLived { family, forwarding: self.forwarding, stale_time };
+        Some(families.iter().map(entry).collect())
+    }
+
+    /// What is kept of a peer that says this of its restart, whatever the reason for which its session ended.
+    pub(crate) fn retention(&self, peer: &PeerRestart) -> Retention {
+        let most = self.long_lived.unwrap_or(0);
+        let kept = |entry: &LongLived| Duration::from_secs(entry.stale_time.min(most).into());
+        let long_lived = peer.long_lived.iter().map(|entry| (entry.family, kept(entry)));
+        Retention {
+            families: peer.families,
+            restart_time: peer.restart_time,
+            long_lived: long_lived.filter(|(_, time)| !time.is_zero()).collect(),
+        }
+    }
+
+    /// What a new session of a peer that says this says of the routes of the session before. A family that is only
+    /// long-lived has its F bit there (RFC 9494 section 3.1).
+    pub(crate) fn session_restart(&self, peer: &PeerRestart) -> SessionRestart {
+        let only_long = peer.long_lived.iter().filter(|entry| !peer.families.contains(entry.family));
+        let forwarding = only_long.filter(|entry| entry.forwarding).map(|entry| entry.family);
+        SessionRestart {
+            forwarding: peer.forwarding.iter().chain(forwarding).collect(),
+            stale_time: self.stale_time,
         }
     }
 }
@@ -133,7 +183,7 @@ pub struct PeerSettings {
     pub limits: Limits,
     /// If not empty, only prefixes inside one of these are taken.
     pub allowed_prefixes: Vec<Prefix>,
-    /// What is agreed on restarts; `None` offers nothing.
+    /// What is agreed on restarts; `None` keeps nothing and asks for nothing to be kept, but promises End-of-RIB.
     pub restart: Option<RestartSettings>,
     /// Several paths to a destination.
     pub add_path: AddPath,
@@ -176,6 +226,8 @@ impl PeerSettings {
     /// The session's part of the settings.
     #[must_use]
     pub fn session(&self, identity: &Identity) -> SessionConfig {
+        let config = SessionConfig::new(identity.local_as, identity.router_id, self.peer_as);
+        let restart = self.restart.as_ref();
         SessionConfig {
             hold_time: self.hold_time,
             connect_retry: self.connect_retry,
@@ -183,7 +235,12 @@ impl PeerSettings {
             passive: self.passive,
             families: self.families,
             extended_message: self.extended_message,
-            ..SessionConfig::new(identity.local_as, identity.router_id, self.peer_as)
+            add_path_receive: self.add_path.receive,
+            add_path_send: self.add_path.send,
+            enhanced_refresh: true,
+            graceful_restart: restart.map(|r| r.graceful(self.families)).or(config.graceful_restart),
+            long_lived: restart.and_then(|r| r.long_lived(self.families)),
+            ..config
         }
     }
 
@@ -207,9 +264,10 @@ impl PeerSettings {
         }
     }
 
-    /// The update group of a session that negotiated this, with `local` as our end of it.
+    /// The update group of a session that negotiated this, with `local` as our end of it. `draining`: we are about to
+    /// go (RFC 8326).
     #[must_use]
-    pub fn group_key(&self, negotiated: &Negotiated, local: &LocalAddresses) -> GroupKey {
+    pub fn group_key(&self, negotiated: &Negotiated, local: &LocalAddresses, draining: bool) -> GroupKey {
         GroupKey {
             kind: self.target_kind(negotiated.kind),
             families: negotiated.families,
@@ -221,8 +279,18 @@ impl PeerSettings {
             export: self.export.clone(),
             advertise: self.advertise,
             add_path: negotiated.add_path_send,
-            long_lived: FamilySet::EMPTY,
-            draining: false,
+            long_lived: knows_long_lived(negotiated),
+            draining,
         }
     }
+}
+
+/// The families in which the peer knows what a long-lived stale route is. The capability says so for all of them: those
+/// that it lists are only those whose own routes are to be kept (RFC 9494 section 3.1). Without that of graceful restart
+/// it means nothing.
+fn knows_long_lived(negotiated: &Negotiated) -> FamilySet {
+    let offers = |wanted: fn(&Capability) -> bool| negotiated.peer_capabilities.iter().any(wanted);
+    let knows = offers(|c| matches!(c, Capability::GracefulRestart(_)))
+        && offers(|c| matches!(c, Capability::LongLivedGracefulRestart(_)));
+    if knows { negotiated.families } else { FamilySet::EMPTY }
 }

@@ -1,5 +1,7 @@
 //! The RIB with the sessions that feed it and are fed by it.
 
+mod convergence;
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -8,13 +10,16 @@ use bgp_core::wire::notification::cease;
 use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
 use bgp_core::{Asn, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
 use bgp_rib::{
-    AttributeStore, Attrs, BestChange, FibChange, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily, Watch,
+    AttributeStore, Attrs, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig,
+    RibFamily, SourceKind, Watch,
 };
 use hashbrown::HashMap;
 
-use crate::config::Limits;
-use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
+use crate::config::{Limits, RestartSettings};
+use crate::message::{Batch, CoreOutput, Retention, RouteChange, SessionUp, ToCore, ToPeer};
 use crate::propagation::Propagation;
+use crate::restart::{Due, Restarts};
+use convergence::{Awaited, Restarting};
 
 /// Octets of UPDATEs that may be on their way to one peer, between the group's journal and its socket.
 pub const WINDOW: usize = 256 * 1024;
@@ -34,6 +39,13 @@ struct Established {
     asn: Asn,
     families: FamilySet,
     limits: Limits,
+    /// Whether the peer marks the end of its routes.
+    sends_end_of_rib: bool,
+    /// Whether our restart is not over without its End-of-RIB.
+    is_awaited: bool,
+    /// How long a refresh of its routes may take.
+    stale_time: Duration,
+    enhanced_refresh: bool,
     octets: usize,
     sends: usize,
     /// The group has something, but the window is full.
@@ -56,14 +68,11 @@ pub struct Core {
     sessions: HashMap<u32, Established, foldhash::fast::FixedState>,
     outputs: VecDeque<CoreOutput>,
     propagation: Propagation,
-    /// Whose End-of-RIB the first convergence waits for, and until when; `None` once it is told.
+    restarts: Restarts,
+    /// `None` once the first convergence is told.
     awaited: Option<Awaited>,
-}
-
-#[derive(Debug)]
-struct Awaited {
-    slots: Vec<u32>,
-    deadline: Instant,
+    /// `None` unless we have just restarted.
+    restarting: Option<Restarting>,
 }
 
 impl Core {
@@ -78,7 +87,9 @@ impl Core {
             sessions,
             outputs: VecDeque::new(),
             propagation: Propagation::new(),
+            restarts: Restarts::default(),
             awaited: None,
+            restarting: None,
         }
     }
 
@@ -93,11 +104,12 @@ impl Core {
         match message {
             ToCore::Up(up) => self.up(now, *up),
             ToCore::Routes(peer, batch) => self.routes(now, peer, &batch),
-            ToCore::EndOfRib(peer, family) => {
-                self.rib.end_of_rib_received(peer, family);
-                self.check_awaited(now);
+            ToCore::EndOfRib(peer, family) => self.end_of_rib(now, peer, family),
+            ToCore::Refresh(peer, family) => {
+                if let Some(marked) = self.session(peer).map(|s| s.enhanced_refresh) {
+                    self.rib.refresh_requested(peer, family, marked);
+                }
             }
-            ToCore::Refresh(peer, family) => self.rib.refresh_requested(peer, family),
             ToCore::Written { peer, octets, sends, at } => {
                 let took = self.propagation.written(peer, sends, at);
                 self.outputs.extend(took.map(CoreOutput::Propagated));
@@ -106,10 +118,17 @@ impl Core {
             ToCore::Limit(peer, limits) => {
                 if let Some(session) = self.session(peer) {
                     session.limits = limits;
+                    self.enforce_limits(now, peer);
                 }
             }
-            ToCore::Down(peer, _) => self.down(now, peer),
-            ToCore::Regroup(..) | ToCore::RefreshBegins(..) | ToCore::RefreshEnds(..) => {}
+            ToCore::RefreshBegins(peer, family) => self.refresh_begins(now, peer, family),
+            ToCore::RefreshEnds(peer, family) => {
+                if self.session(peer).is_some() && self.restarts.refresh_ends(peer.slot, family) {
+                    self.rib.sweep_stale(now, peer.slot, family);
+                }
+            }
+            ToCore::Down(peer, retention) => self.down(now, peer, retention.as_ref()),
+            ToCore::Regroup(peer, change) => self.regroup(now, peer, *change),
         }
     }
 
@@ -128,6 +147,10 @@ impl Core {
             asn: info.asn,
             families: info.families,
             limits: up.limits,
+            sends_end_of_rib: up.sends_end_of_rib,
+            is_awaited: up.sends_end_of_rib && !up.restarted,
+            stale_time: up.restart.map_or(RestartSettings::default().stale_time, |r| r.stale_time),
+            enhanced_refresh: up.enhanced_refresh,
             octets: 0,
             sends: 0,
             waiting: false,
@@ -138,6 +161,11 @@ impl Core {
             self.rib.peer_down(now, old.id);
         }
         self.rib.peer_up(now, up.peer);
+        let stale = self.rib.stale_families(id.slot);
+        for family in self.restarts.back(now, id.slot, stale, up.restart).iter() {
+            self.rib.sweep_stale(now, id.slot, family);
+        }
+        self.note_up(now);
     }
 
     /// Two speakers with one router id hide each other's routes from clients of a reflector (RFC 4456 section 8).
@@ -167,34 +195,103 @@ impl Core {
         duplicates
     }
 
-    fn down(&mut self, now: Instant, peer: PeerId) {
-        if self.session(peer).is_some() {
-            self.sessions.remove(&peer.slot);
-            self.propagation.forget(peer);
-            self.rib.peer_down(now, peer);
+    fn down(&mut self, now: Instant, peer: PeerId, retention: Option<&Retention>) {
+        if self.session(peer).is_none() {
+            // Said again of a session that has ended, nothing is to be kept of it any longer.
+            if retention.is_none() && !self.sessions.contains_key(&peer.slot) {
+                self.drop_stale(now, peer.slot);
+            }
+            return;
+        }
+        self.sessions.remove(&peer.slot);
+        self.propagation.forget(peer);
+        let kept = self.restarts.lost(now, peer.slot, retention);
+        self.rib.peer_lost(now, peer, kept.families);
+        kept.long_lived.iter().for_each(|family| self.rib.begin_long_lived(now, peer.slot, family));
+        self.restarts.retain(peer.slot, self.rib.stale_families(peer.slot));
+        self.check_awaited(now);
+    }
+
+    fn end_of_rib(&mut self, now: Instant, peer: PeerId, family: Family) {
+        if self.session(peer).is_none() {
+            return;
+        }
+        self.rib.end_of_rib_received(peer, family);
+        if self.restarts.end_of_rib(peer.slot, family) {
+            self.rib.sweep_stale(now, peer.slot, family);
+        }
+        self.check_awaited(now);
+    }
+
+    /// A refresh that is marked before the End-of-RIB that is due is not heeded (RFC 7313 section 4).
+    fn refresh_begins(&mut self, now: Instant, peer: PeerId, family: Family) {
+        let Some(session) = self.session(peer) else { return };
+        let (until, sends_end_of_rib) = (now + session.stale_time, session.sends_end_of_rib);
+        let Some(counts) = self.rib.peer_counts(peer, family) else { return };
+        if counts.end_of_rib || !sends_end_of_rib {
+            self.restarts.refresh_begins(peer.slot, family, until);
+            self.rib.mark_stale(peer, family);
+        }
+    }
+
+    /// What the timers of peers that went, or send all again, ask for.
+    fn act_on_restarts(&mut self, now: Instant) {
+        for (slot, family, due) in self.restarts.take_due(now) {
+            match due {
+                Due::Sweep => self.rib.sweep_stale(now, slot, family),
+                Due::LongLived => self.rib.begin_long_lived(now, slot, family),
+            }
+        }
+    }
+
+    /// A session that would have to be negotiated anew for a change is.
+    fn regroup(&mut self, now: Instant, peer: PeerId, (group, kind): (GroupKey, SourceKind)) {
+        if self.session(peer).is_some() && !self.rib.regroup(now, peer, group, kind) {
+            let notification = Notification::cease(cease::CONFIGURATION_CHANGE, "");
+            self.down(now, peer, None);
+            self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
         }
     }
 
     fn routes(&mut self, now: Instant, peer: PeerId, batch: &Batch) {
-        let Some(session) = self.session(peer) else { return };
-        let max_prefix = session.limits.prefixes;
+        if self.session(peer).is_none() {
+            return;
+        }
         let quiet = self.rib.next_flush().is_none();
         self.apply::<V4>(now, peer, batch, &batch.v4);
         self.apply::<V6>(now, peer, batch, &batch.v6);
         if let Some(received) = batch.received.filter(|_| quiet && self.rib.next_flush().is_some()) {
             self.propagation.begin(now, received);
         }
-        if let Some(max) = max_prefix
-            && let Some(family) = self.family_over(peer, max)
+        self.enforce_limits(now, peer);
+    }
+
+    /// Ends the session of a peer that makes us hold more than it may. Nothing of it stays.
+    fn enforce_limits(&mut self, now: Instant, peer: PeerId) {
+        let Some(limits) = self.session(peer).map(|session| session.limits) else { return };
+        if let Some(notification) = self.too_much(peer, limits) {
+            self.down(now, peer, None);
+            self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
+        }
+    }
+
+    /// What to say to a peer that holds more than `limits`.
+    fn too_much(&self, peer: PeerId, limits: Limits) -> Option<Notification> {
+        let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
+        let held = families.map(|family| self.rib.peer_counts(peer, family).unwrap_or_default());
+        if let Some(max) = limits.prefixes
+            && let Some((family, _)) = families.iter().zip(held).find(|(_, c)| c.accepted > max as usize)
         {
             // RFC 4486 section 4: the family and the limit.
             let mut data = family.afi.to_be_bytes().to_vec();
             data.push(family.safi);
             data.extend(max.to_be_bytes());
-            let notification = Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data);
-            self.down(now, peer);
-            self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
+            return Some(Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data));
         }
+        let bytes: usize = held.iter().map(|counts| counts.attribute_bytes).sum();
+        let is_over = limits.bytes.is_some_and(|max| u64::try_from(bytes).is_ok_and(|bytes| bytes > max));
+        let text = "the attributes of your routes take more octets than allowed";
+        is_over.then(|| Notification::cease(cease::OUT_OF_RESOURCES, text))
     }
 
     fn apply<F: RibFamily>(
@@ -233,8 +330,8 @@ impl Core {
 
     /// Sends a peer all its routes again.
     pub fn refresh_out(&mut self, peer: PeerId) {
-        if let Some(families) = self.session(peer).map(|s| s.families) {
-            families.iter().for_each(|family| self.rib.refresh_requested(peer, family));
+        if let Some(marked) = self.session(peer).map(|s| s.enhanced_refresh) {
+            self.rib.resend(peer, marked);
         }
     }
 
@@ -280,56 +377,34 @@ impl Core {
         self.rib.has_watches()
     }
 
-    /// Waits for the first End-of-RIB of all families from the peers in these slots, and for the state of the next hops
-    /// that their routes use, but not longer than until `deadline`; then says [`CoreOutput::Converged`]. Until then routes that an earlier run left in the kernel
-    /// are worth keeping (RFC 4724 section 4.1).
-    pub fn await_end_of_rib(&mut self, now: Instant, slots: Vec<u32>, deadline: Instant) {
-        self.awaited = Some(Awaited { slots, deadline });
-        self.check_awaited(now);
-    }
-
-    /// The peer in this slot is gone for good: it is not waited for. A session that it left behind ends.
+    /// The peer in this slot is gone for good: it is not waited for. A session that it left behind ends, and nothing that
+    /// was kept for it stays.
     pub fn forget(&mut self, now: Instant, slot: u32) {
         if let Some(id) = self.sessions.get(&slot).map(|session| session.id) {
-            self.down(now, id);
+            self.down(now, id, None);
         }
-        if let Some(awaited) = &mut self.awaited {
-            awaited.slots.retain(|other| *other != slot);
-        }
+        self.drop_stale(now, slot);
+        self.await_no_more(slot);
         self.check_awaited(now);
     }
 
-    fn check_awaited(&mut self, now: Instant) {
-        let Some(awaited) = &self.awaited else { return };
-        let all = awaited.slots.iter().all(|slot| self.has_all(*slot)) && self.rib.next_hops().is_settled();
-        if all || awaited.deadline <= now {
-            self.awaited = None;
-            self.outputs.push_back(CoreOutput::Converged);
-        }
-    }
-
-    /// Whether the peer in `slot` is up and has sent its End-of-RIB for every family.
-    fn has_all(&self, slot: u32) -> bool {
-        let Some(session) = self.sessions.get(&slot) else { return false };
-        let complete = |family| self.rib.peer_counts(session.id, family).is_some_and(|c| c.end_of_rib);
-        session.families.iter().all(complete)
-    }
-
-    /// The family of which the peer holds more than `max` paths.
-    fn family_over(&self, peer: PeerId, max: u32) -> Option<Family> {
-        let held = |family| self.rib.peer_counts(peer, family).map_or(0, |counts| counts.accepted);
-        [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().find(|family| held(*family) > max as usize)
+    /// The routes that a session which ended has left go now.
+    fn drop_stale(&mut self, now: Instant, slot: u32) {
+        self.restarts.forget(slot);
+        let left = self.rib.stale_families(slot);
+        left.iter().for_each(|family| self.rib.sweep_stale(now, slot, family));
     }
 
     /// When [`Core::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        let awaited = self.awaited.as_ref().map(|a| a.deadline);
-        self.rib.next_timeout().into_iter().chain(awaited).min()
+        let parts = [self.rib.next_timeout(), self.restarts.next_timeout(), self.next_convergence()];
+        parts.into_iter().flatten().min()
     }
 
     /// Time has come: the groups turn what changed into messages.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.act_on_restarts(now);
         let flushes = self.rib.next_flush().is_some_and(|at| at <= now);
         self.rib.handle_timeout(now);
         if flushes && let Some(received) = self.propagation.take_sample() {
@@ -401,10 +476,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use bgp_core::{Asn, ClusterId};
-    use bgp_rib::{
-        DecisionConfig, ExportContext, GroupKey, GroupLimits, NextHopSource, PeerInfo, PeerUp, SourceKind,
-        TargetKind,
-    };
+    use bgp_rib::{DecisionConfig, ExportContext, GroupLimits, NextHopSource, PeerInfo, PeerUp, TargetKind};
 
     use super::*;
 
@@ -450,5 +522,19 @@ mod tests {
         assert_eq!(core.duplicate_router_ids(), [(RouterId(7), peers)]);
         core.handle(Instant::ZERO, ToCore::Down(PeerId { slot: 1, generation: 1 }, None));
         assert_eq!(core.duplicate_router_ids(), []);
+    }
+
+    #[test]
+    fn a_change_of_group_keeps_the_session_unless_it_has_to_be_negotiated() {
+        let mut core = core();
+        core.handle(Instant::ZERO, up(1, 7, Family::IPV4_UNICAST));
+        let id = PeerId { slot: 1, generation: 1 };
+        let regroup = |group| ToCore::Regroup(id, Box::new((group, SourceKind::Client)));
+        let group = GroupKey::new(TargetKind::Client, FamilySet::EMPTY.with(Family::IPV4_UNICAST));
+        core.handle(Instant::ZERO, regroup(GroupKey { draining: true, ..group.clone() }));
+        assert!(core.poll().is_none() && core.rib().groups().all(|group| group.key().draining));
+        core.handle(Instant::ZERO, regroup(GroupKey { families: FamilySet::EMPTY, ..group }));
+        assert!(matches!(core.poll(), Some(CoreOutput::Peer(ToPeer::Reset(peer, _))) if peer == id));
+        assert_eq!(core.rib().groups().count(), 0);
     }
 }

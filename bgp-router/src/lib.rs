@@ -77,6 +77,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod adj_rib_in;
 pub mod admission;
 pub mod config;
 pub mod core;
@@ -84,11 +85,13 @@ pub mod import;
 pub mod message;
 mod peer;
 mod propagation;
+mod restart;
 mod router;
 #[cfg(test)]
 mod tests;
 mod write_queue;
 
+pub use crate::adj_rib_in::{AdjRibIn, ReceivedRoute};
 pub use crate::admission::{Admission, PeerTable, RangeSettings, Stranger};
 pub use bgp_rib::Policy;
 
@@ -98,6 +101,6 @@ pub use crate::import::{Fatal, ImportCounters, Refusal};
 pub use crate::message::{
     Batch, CoreOutput, Retention, RouteChange, SessionRestart, SessionUp, ToCore, ToPeer,
 };
-pub use crate::peer::{Peer, PeerEvent, PeerOutput};
+pub use crate::peer::{Applied, Peer, PeerEvent, PeerOutput};
 pub use crate::router::{Router, RouterOutput};
 pub use crate::write_queue::{WriteQueue, Written};

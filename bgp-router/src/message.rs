@@ -51,6 +51,10 @@ pub struct SessionUp {
     pub limits: Limits,
     /// What it means for routes kept from the session before; `None`: they go.
     pub restart: Option<SessionRestart>,
+    /// Whether the peer marks the end of its routes: both sides know graceful restart.
+    pub sends_end_of_rib: bool,
+    /// Whether the peer says that it has restarted: it waits for our End-of-RIB, so we do not wait for its own.
+    pub restarted: bool,
     /// Whether both sides mark where the answer to a ROUTE-REFRESH begins and ends (RFC 7313).
     pub enhanced_refresh: bool,
 }
@@ -59,7 +63,14 @@ impl SessionUp {
     /// A session without limits, restart and marked refreshes.
     #[must_use]
     pub fn new(peer: PeerUp) -> SessionUp {
-        SessionUp { peer, limits: Limits::default(), restart: None, enhanced_refresh: false }
+        SessionUp {
+            peer,
+            limits: Limits::default(),
+            restart: None,
+            sends_end_of_rib: false,
+            restarted: false,
+            enhanced_refresh: false,
+        }
     }
 }
 
@@ -81,6 +92,14 @@ pub struct Retention {
     pub restart_time: Duration,
     /// For how long the routes of which families are kept after that, as the last choice (RFC 9494).
     pub long_lived: Vec<(Family, Duration)>,
+}
+
+impl Retention {
+    /// For how long a route may be kept at most.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.restart_time + self.long_lived.iter().map(|(_, time)| *time).max().unwrap_or_default()
+    }
 }
 
 /// From a peer to the core. All of one session carry its [`PeerId`], so that late ones of a dead session are
@@ -114,7 +133,7 @@ pub enum ToCore {
     RefreshBegins(PeerId, Family),
     /// The answer to our ROUTE-REFRESH has ended.
     RefreshEnds(PeerId, Family),
-    /// The session ended; `None`: all its routes go.
+    /// The session ended; `None`: all its routes go. Said again without, those go that were kept.
     Down(PeerId, Option<Retention>),
 }
 
@@ -146,6 +165,8 @@ pub enum CoreOutput {
     Propagated(Duration),
     /// The peers that were waited for have sent their tables, or took too long.
     Converged,
+    /// Our restart is over: from now on our OPENs do not speak of it ([`Peer::set_restarting`](crate::Peer::set_restarting)).
+    Restarted,
     /// Two peers say that they are the same router (RFC 6286 asks for ids that are unique in an AS).
     DuplicateRouterId {
         /// The id that they share.

@@ -1,17 +1,26 @@
 //! One peer: its session, the import of its UPDATEs, and what waits to be written to it.
 
+mod reconfigure;
+mod refresh;
+
 use std::collections::VecDeque;
 
-use bgp_core::fsm::{ConnectionId, Direction, DownReason, Negotiated, Output, Received, Session, State};
+use bgp_core::fsm::{
+    ConnectionId, Direction, DownReason, Negotiated, Output, PeerRestart, Received, Session, SessionConfig,
+    State,
+};
 use bgp_core::wire::header::HEADER_LEN;
-use bgp_core::wire::{Fault, Notification, RouteRefresh};
-use bgp_core::{FamilySet, Instant};
-use bgp_rib::{AttributeStore, PeerId, PeerInfo, PeerUp};
+use bgp_core::wire::notification::cease;
+use bgp_core::wire::{Fault, Notification};
+use bgp_core::{Family, FamilySet, Instant};
+use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
 use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::import::{Fatal, ImportCounters, Importer};
-use crate::message::{Batch, SessionUp, ToCore, ToPeer};
+use crate::message::{Batch, Retention, SessionUp, ToCore, ToPeer};
 use crate::write_queue::{WriteQueue, Written};
+
+pub use reconfigure::Applied;
 
 /// What a peer asks of whoever runs it.
 #[derive(Debug)]
@@ -64,8 +73,20 @@ struct Established {
     id: PeerId,
     connection: ConnectionId,
     importer: Importer,
+    /// Our end of the connection.
+    local: LocalAddresses,
+    /// The settings that it was agreed with.
+    agreed: PeerSettings,
+    /// The update group, and what the peer is to us, as told to the core.
+    group: (GroupKey, SourceKind),
+    /// The families whose End-of-RIB has come.
+    complete: FamilySet,
+    /// The families that the peer sends again, and until when it may take.
+    answers: Vec<(Family, Instant)>,
     /// Written but not yet told to the core.
     written: Written,
+    /// What the peer said of its restart.
+    restart: Option<PeerRestart>,
 }
 
 /// Octets written that are told to the core at once; less waits until the queue is empty.
@@ -84,8 +105,14 @@ pub struct Peer {
     established: Option<Established>,
     /// The slot, and the generation of the latest session.
     id: PeerId,
+    /// We have restarted, and say so.
+    restarting: bool,
+    /// Until when the core may keep routes of a session that ended.
+    kept_until: Option<Instant>,
     counters: ImportCounters,
     updates_sent: u64,
+    /// We are about to go (RFC 8326).
+    draining: bool,
     outputs: VecDeque<PeerOutput>,
 }
 
@@ -109,8 +136,11 @@ impl Peer {
             connections: Vec::new(),
             established: None,
             id,
+            restarting: false,
+            kept_until: None,
             counters: ImportCounters::default(),
             updates_sent: 0,
+            draining: false,
             outputs: VecDeque::new(),
         }
     }
@@ -133,10 +163,20 @@ impl Peer {
         self.id
     }
 
-    /// Whether it has no connection and asks for none: the member of a range may then be forgotten.
+    /// Whether it has no connection and asks for none, and left no routes behind that wait for it: the member of a range
+    /// may then be forgotten, and its slot used again.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        self.connections.is_empty() && matches!(self.session.state(), State::Idle | State::Active)
+        self.connections.is_empty()
+            && matches!(self.session.state(), State::Idle | State::Active)
+            && !self.may_have_left_routes()
+    }
+
+    /// Whether the core may keep routes of a session that ended (RFC 4724 section 4.2). It ends by time alone, with
+    /// [`Peer::handle_timeout`].
+    #[must_use]
+    pub fn may_have_left_routes(&self) -> bool {
+        self.kept_until.is_some()
     }
 
     /// Counts over all sessions.
@@ -167,42 +207,38 @@ impl Peer {
         self.drain(now);
     }
 
+    /// Ends the session and stays down, as this process ends and another one will take its place: a peer that knows
+    /// graceful restart is told nothing, so that it keeps our routes (RFC 4724 section 4.2).
+    pub fn stop_for_restart(&mut self, now: Instant) {
+        if self.session.negotiated().is_some_and(|negotiated| negotiated.restart.is_some()) {
+            self.session.stop_silently(now);
+        } else {
+            self.session.stop(now, Notification::cease(cease::ADMINISTRATIVE_RESET, "restarting"));
+        }
+        self.drain(now);
+    }
+
+    /// Says from the next OPEN on whether we have restarted (the R bit of RFC 4724 section 3): from the start of the
+    /// process until [`CoreOutput::Restarted`](crate::CoreOutput::Restarted).
+    pub fn set_restarting(&mut self, now: Instant, restarting: bool) {
+        self.restarting = restarting;
+        let config = self.session_config(&self.settings);
+        self.session.set_config(now, config);
+        self.drain(now);
+    }
+
+    fn session_config(&self, settings: &PeerSettings) -> SessionConfig {
+        let mut config = settings.session(&self.identity);
+        if let Some(restart) = &mut config.graceful_restart {
+            restart.restarted = self.restarting;
+        }
+        config
+    }
+
     /// Ends the session with `notification`; it comes back after its back-off.
     pub fn reset(&mut self, now: Instant, notification: Notification) {
         self.session.reset(now, notification);
         self.drain(now);
-    }
-
-    /// Treats the peer like this from now on: other routes are taken, other times count for the next connection.
-    /// What the session agreed on, and its update group, stay until it ends.
-    pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) {
-        self.session.set_config(now, settings.session(&self.identity));
-        if let Some(established) = &mut self.established {
-            established.importer.set_settings(settings.clone());
-            if settings.limits != self.settings.limits {
-                let limit = ToCore::Limit(established.id, settings.limits);
-                self.outputs.push_back(PeerOutput::Core(limit));
-            }
-        }
-        self.settings = settings;
-        self.drain(now);
-    }
-
-    /// Asks the peer for all its routes of `families` again (RFC 2918); `false` if the session cannot.
-    pub fn request_refresh(&mut self, now: Instant, families: FamilySet) -> bool {
-        let (Some(established), Some(negotiated)) = (&self.established, self.session.negotiated()) else {
-            return false;
-        };
-        let id = established.connection;
-        let connection = self.connections.iter_mut().find(|c| c.id == id);
-        let (Some(connection), true) = (connection, negotiated.route_refresh) else { return false };
-        for family in families.intersection(negotiated.families).iter() {
-            let mut message = Vec::new();
-            RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
-            connection.queue.push_control(message.into());
-        }
-        self.session.queued(now);
-        true
     }
 
     /// A TCP connection is up. `id` is the caller's, never used twice.
@@ -233,7 +269,7 @@ impl Peer {
         while let Some(received) = self.session.receive(now, id, &mut rest) {
             match received {
                 Received::Update(body) => self.update(now, body, &mut batch),
-                Received::RouteRefresh(refresh) => self.refresh(refresh, &mut batch),
+                Received::RouteRefresh(refresh) => self.refresh(now, refresh, &mut batch),
             }
             // A session that comes up or goes down inside the loop must reach the core in order.
             self.drain(now);
@@ -250,12 +286,14 @@ impl Peer {
         match established.importer.update(body, batch) {
             Ok(outcome) => {
                 if let Some(family) = outcome.end_of_rib {
+                    established.complete = established.complete.with(family);
                     self.flush_batch(batch);
                     self.outputs.push_back(PeerOutput::Core(ToCore::EndOfRib(id, family)));
                 }
                 if !outcome.faults.is_empty() {
                     self.report(outcome.faults, body);
                 }
+                self.check_octets(now);
             }
             Err(Fatal { notification, faults }) => {
                 self.flush_batch(batch);
@@ -268,18 +306,6 @@ impl Peer {
     fn report(&mut self, faults: Vec<Fault>, body: &[u8]) {
         let event = PeerEvent::Malformed { faults, body: body.to_vec() };
         self.outputs.push_back(PeerOutput::Event(event));
-    }
-
-    fn refresh(&mut self, refresh: RouteRefresh, batch: &mut Batch) {
-        // The markers of RFC 7313 are not offered and mean nothing without the offer.
-        if refresh.subtype != RouteRefresh::REQUEST {
-            return;
-        }
-        self.flush_batch(batch);
-        if let Some(established) = &self.established {
-            let message = ToCore::Refresh(established.id, refresh.family);
-            self.outputs.push_back(PeerOutput::Core(message));
-        }
     }
 
     fn flush_batch(&mut self, batch: &mut Batch) {
@@ -350,18 +376,21 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.session.next_timeout()
+        let due = [self.session.next_timeout(), self.answer_due(), self.kept_until];
+        due.into_iter().flatten().min()
     }
 
     /// Time has come. `unread`: the socket still holds input, so the hold timer's expiry is put off.
     pub fn handle_timeout(&mut self, now: Instant, unread: bool) {
+        self.end_answers_due(now);
+        self.kept_until.take_if(|until| *until <= now);
         self.session.handle_timeout(now, unread);
         self.drain(now);
     }
 
     /// The next thing to do for the caller.
     pub fn poll(&mut self) -> Option<PeerOutput> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.judge_again())
     }
 
     fn drain(&mut self, now: Instant) {
@@ -374,9 +403,9 @@ impl Peer {
                     }
                 }
                 Output::Close(id) => self.close(id),
-                Output::Established(negotiated) => self.come_up(now, negotiated),
+                Output::Established(negotiated) => self.come_up(negotiated),
                 Output::Down(reason) => {
-                    self.go_down();
+                    self.go_down(now, &reason);
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::Down(reason)));
                 }
                 Output::Failed(reason) => {
@@ -397,8 +426,7 @@ impl Peer {
         self.outputs.push_back(PeerOutput::Close(id));
     }
 
-    fn come_up(&mut self, _now: Instant, negotiated: Box<Negotiated>) {
-        self.go_down();
+    fn come_up(&mut self, negotiated: Box<Negotiated>) {
         let connection = negotiated.connection;
         let Some(local) = self.connections.iter().find(|c| c.id == connection).map(|c| c.local) else {
             return;
@@ -412,22 +440,44 @@ impl Peer {
             asn: negotiated.peer_as,
             families: negotiated.families,
         };
-        let group = self.settings.group_key(&negotiated, &local);
-        let up = SessionUp { limits: self.settings.limits, ..SessionUp::new(PeerUp { info, group }) };
+        let group = self.settings.group_key(&negotiated, &local, self.draining);
+        let theirs = negotiated.restart.as_ref();
+        let up = SessionUp {
+            limits: self.settings.limits,
+            restart: self.settings.restart.zip(theirs).map(|(ours, theirs)| ours.session_restart(theirs)),
+            sends_end_of_rib: negotiated.peer_sends_end_of_rib(),
+            restarted: theirs.is_some_and(|restart| restart.restarted),
+            enhanced_refresh: negotiated.enhanced_refresh,
+            ..SessionUp::new(PeerUp { info, group: group.clone() })
+        };
         let context = negotiated.decode_context();
         let importer =
             Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
-        self.established =
-            Some(Established { id: self.id, connection, importer, written: Written::default() });
+        self.established = Some(Established {
+            id: self.id,
+            connection,
+            importer,
+            local,
+            agreed: self.settings.clone(),
+            group: (group, self.settings.source_kind(negotiated.kind)),
+            complete: FamilySet::EMPTY,
+            answers: Vec::new(),
+            written: Written::default(),
+            restart: negotiated.restart.clone(),
+        });
         self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));
         self.outputs.push_back(PeerOutput::Event(PeerEvent::Established(negotiated)));
     }
 
-    fn go_down(&mut self) {
-        if let Some(established) = self.established.take() {
-            self.counters.add(&established.importer.counters);
-            self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id, None)));
-        }
+    fn go_down(&mut self, now: Instant, reason: &DownReason) {
+        let Some(established) = self.established.take() else { return };
+        self.counters.add(&established.importer.counters);
+        let restart = established.restart.filter(|restart| restart.retains(reason));
+        let retention = self.settings.restart.zip(restart).map(|(ours, theirs)| ours.retention(&theirs));
+        // What the session before it left may be kept for longer.
+        let longest = |kept: &Retention| self.kept_until.max(Some(now + kept.longest()));
+        self.kept_until = retention.as_ref().and_then(longest);
+        self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id, retention)));
     }
 }
 

@@ -24,6 +24,8 @@ pub enum RouterOutput {
     Event(u32, PeerEvent),
     /// The peers that were waited for have sent their tables, or took too long.
     Converged,
+    /// Our restart is over: our peers were told the end of our routes.
+    Restarted,
     /// Two peers say that they are the same router.
     DuplicateRouterId {
         /// The id that they share.
@@ -49,6 +51,8 @@ pub struct Router {
     table: PeerTable,
     slots: BTreeMap<u32, Slot>,
     core: Core,
+    /// What the peers were told of our restart.
+    restarting: bool,
     outputs: VecDeque<RouterOutput>,
     random: u64,
 }
@@ -65,6 +69,7 @@ impl Router {
             table: PeerTable::new(seed),
             slots: BTreeMap::new(),
             core: Core::new(rib, store),
+            restarting: false,
             outputs: VecDeque::new(),
             random: seed,
         }
@@ -76,6 +81,30 @@ impl Router {
         let z = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+
+    /// The router has just been made in the place of one that ended (RFC 4724 section 4.1), see
+    /// [`Core::begin_restart`]. Says [`RouterOutput::Restarted`] when that is over, at `deadline` at the latest.
+    pub fn begin_restart(&mut self, now: Instant, deadline: Instant) {
+        self.with_core(|core| core.begin_restart(now, deadline));
+        self.tell_restart(now);
+    }
+
+    /// Ends all sessions so that peers that know graceful restart keep our routes: the process ends.
+    pub fn stop_for_restart(&mut self, now: Instant) {
+        for slot in self.slots().collect::<Vec<_>>() {
+            self.with_peer(slot, |peer| peer.stop_for_restart(now));
+        }
+    }
+
+    /// Lets the peers' OPENs say whether our restart is still under way.
+    fn tell_restart(&mut self, now: Instant) {
+        let restarting = self.core.is_restarting();
+        if std::mem::replace(&mut self.restarting, restarting) != restarting {
+            for slot in self.slots().collect::<Vec<_>>() {
+                self.with_peer(slot, |peer| peer.set_restarting(now, restarting));
+            }
+        }
     }
 
     /// Adds a peer and starts it; returns its slot, or `None` if the address already has one.
@@ -94,7 +123,11 @@ impl Router {
         let seed = self.draw();
         let peer = Peer::new(id, self.identity, settings, self.store.clone(), seed);
         self.slots.insert(id.slot, Slot { peer, to_core: VecDeque::new(), to_peer: VecDeque::new() });
-        self.with_peer(id.slot, |peer| peer.start(now));
+        let restarting = self.restarting;
+        self.with_peer(id.slot, |peer| {
+            peer.set_restarting(now, restarting);
+            peer.start(now);
+        });
     }
 
     /// Decides on a connection from `remote`; makes the peer if a range takes it.
@@ -169,6 +202,7 @@ impl Router {
                 // The instants are the caller's: nothing is to be learned from them.
                 CoreOutput::Propagated(_) => {}
                 CoreOutput::Converged => self.outputs.push_back(RouterOutput::Converged),
+                CoreOutput::Restarted => self.outputs.push_back(RouterOutput::Restarted),
                 CoreOutput::DuplicateRouterId { router_id, peers } => {
                     self.outputs.push_back(RouterOutput::DuplicateRouterId { router_id, peers });
                 }
@@ -178,6 +212,7 @@ impl Router {
 
     /// Carries one message between the parts; `false` if none waits.
     pub fn step(&mut self, now: Instant) -> bool {
+        self.tell_restart(now);
         let waiting: Vec<(u32, bool)> = self
             .slots
             .iter()
@@ -188,7 +223,7 @@ impl Router {
             })
             .collect();
         if waiting.is_empty() {
-            self.forget_members();
+            self.forget_members(now);
             return false;
         }
         let pick = (self.draw() % waiting.len() as u64) as usize;
@@ -205,16 +240,15 @@ impl Router {
     }
 
     /// Members of ranges that are gone make room for others. Nothing waits for them or for the core.
-    fn forget_members(&mut self) {
-        let table = &mut self.table;
-        self.slots.retain(|_, slot| {
-            let address = slot.peer.settings().address;
-            let stays = table.range_of(address).is_none() || !slot.peer.is_alone();
-            if !stays {
-                table.remove(address, slot.peer.id().generation);
-            }
-            stays
+    fn forget_members(&mut self, now: Instant) {
+        let Router { slots, table, .. } = self;
+        let gone = slots.extract_if(.., |_, slot| {
+            table.range_of(slot.peer.settings().address).is_some() && slot.peer.is_alone()
         });
+        for (slot, member) in gone.collect::<Vec<_>>() {
+            self.table.remove(member.peer.settings().address, member.peer.id().generation);
+            self.with_core(|core| core.forget(now, slot));
+        }
     }
 
     /// Carries messages until none waits.
@@ -249,27 +283,4 @@ impl Router {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tests::rig::{client, identity, rib_config};
-
-    #[test]
-    fn a_member_of_a_range_that_is_gone_makes_room_for_another() {
-        let mut router = Router::new(identity(), rib_config());
-        let range = "10.0.0.0/24".parse().unwrap();
-        router.add_range(RangeSettings { range, max_sessions: 1, template: client(0) });
-        let local = LocalAddresses::new([10, 0, 0, 254].into(), None);
-        let now = Instant::ZERO;
-        let accept = |router: &mut Router, id, host| {
-            router.accept(now, ConnectionId(id), [10, 0, 0, host].into(), local)
-        };
-        let slot = accept(&mut router, 1, 1).unwrap();
-        router.run(now);
-        assert!(router.peer(slot).is_some(), "it has a connection");
-        assert_eq!(accept(&mut router, 2, 2), Err(Stranger::RangeFull(range, 1)));
-        router.with_peer(slot, |peer| peer.disconnected(now, ConnectionId(1)));
-        router.run(now);
-        assert!(router.peer(slot).is_none());
-        assert_eq!(accept(&mut router, 3, 2), Ok(slot));
-    }
-}
+mod tests;

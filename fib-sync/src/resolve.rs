@@ -156,9 +156,11 @@ impl Resolver {
         }
     }
 
-    /// Routes that can be used come first, then the lower metric.
+    /// Routes over links that run come first, then the lower metric. One that refuses packets needs no link.
     fn rank(&self, route: &MirrorRoute) -> (bool, u32) {
-        (self.usable_hop(&route.forwarding).is_none(), route.metric)
+        let is_dead =
+            matches!(route.forwarding, Forwarding::Via(_)) && self.usable_hop(&route.forwarding).is_none();
+        (is_dead, route.metric)
     }
 
     fn usable_hop<'a>(&self, forwarding: &'a Forwarding) -> Option<&'a Hop> {
@@ -328,6 +330,17 @@ mod tests {
         assert_eq!(gateway(&resolver, "192.0.2.1"), Some(("10.0.1.1".into(), 1, 10)));
         assert_eq!(resolver.link_changed(link(1, true, false)), LinkChange::Other);
         assert_eq!(gateway(&resolver, "192.0.2.1"), Some(("10.0.2.1".into(), 2, 20)));
+    }
+
+    #[test]
+    fn a_route_that_refuses_packets_hides_one_of_a_higher_metric() {
+        let mut resolver = resolver();
+        let _ = resolver.route_added(route("192.0.2.0/24", Some("10.0.1.1"), 1, 60), false);
+        let refusing = KernelRoute { forwarding: Forwarding::Other, ..route("192.0.2.0/24", None, 1, 10) };
+        let _ = resolver.route_added(refusing.clone(), false);
+        assert_eq!(gateway(&resolver, "192.0.2.1"), None);
+        let _ = resolver.route_removed(&refusing);
+        assert_eq!(gateway(&resolver, "192.0.2.1"), Some(("10.0.1.1".into(), 1, 60)));
     }
 
     #[test]

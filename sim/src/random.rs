@@ -32,9 +32,23 @@ impl Random {
         self.below(n) == 0
     }
 
+    /// One of `choices`, which are not none.
+    pub fn pick<T: Copy>(&mut self, first: T, others: &[T]) -> T {
+        let at = self.below(1 + others.len());
+        at.checked_sub(1).and_then(|at| others.get(at)).copied().unwrap_or(first)
+    }
+
     /// A time in the range, to the microsecond.
     pub fn time(&mut self, range: &Range<Duration>) -> Duration {
         let span = range.end.saturating_sub(range.start).as_micros() as usize;
         range.start + Duration::from_micros(self.below(span.max(1)) as u64)
+    }
+
+    /// A time up to `longest`, short ones as often as long ones: each factor of two is as likely as any other, down to
+    /// a millisecond.
+    pub fn time_up_to(&mut self, longest: Duration) -> Duration {
+        let halvings = self.below(1 + (longest.as_millis().max(1)).ilog2() as usize) as u32;
+        let bound = longest / 2_u32.pow(halvings.min(31));
+        self.time(&(bound / 2..bound.max(Duration::from_millis(1))))
     }
 }

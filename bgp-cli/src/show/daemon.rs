@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bgp_daemon::api::schema::{Event, EventKind, ReloadReport, Status};
+use bgp_daemon::api::schema::{Drained, Event, EventKind, ReloadReport, Status};
 
 use crate::table::duration;
 
@@ -34,11 +34,24 @@ pub(crate) fn status(status: &Status) -> String {
         let result = reload.error.as_ref().map_or("taken".to_owned(), first_line);
         line("last reload", format!("{} {result}", reload.time));
     }
+    if let Some(draining) = &status.draining {
+        let reason = draining.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        line("draining", format!("since {}{reason}", draining.since));
+    }
     line("ready", if status.ready { "yes" } else { "no" }.to_owned());
     for alarm in &status.alarms {
         line("alarm", alarm.clone());
     }
     out
+}
+
+/// One line.
+pub(crate) fn drained(drained: &Drained) -> String {
+    let what = match drained.draining {
+        Some(_) => "draining: routes go out with GRACEFUL_SHUTDOWN",
+        None => "not draining: routes go out as usual",
+    };
+    format!("{what}, to {} established peers\n", drained.peers)
 }
 
 /// A line for each change.

@@ -53,7 +53,7 @@ fn cells(route: &RouteRow, wide: bool) -> Vec<Cell> {
         or_dash(route.med),
         or_dash(path),
         or_dash(route.since.map(|_| duration(route.age_seconds))),
-        route.flags.join(",").into(),
+        flags(route).into(),
     ];
     if wide {
         let communities = [
@@ -70,6 +70,11 @@ fn cells(route: &RouteRow, wide: bool) -> Vec<Cell> {
         ]);
     }
     cells
+}
+
+fn flags(route: &RouteRow) -> String {
+    let rejected = route.rejected.as_ref().map(|reason| format!("rejected:{reason}"));
+    route.flags.iter().cloned().chain(rejected).collect::<Vec<_>>().join(",")
 }
 
 /// Counts of the kernel's routes.
@@ -103,11 +108,11 @@ pub(crate) fn fib_diff(rows: &[FibDiffRow]) -> Table {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use bgp_daemon::api::schema::{FibFault, FibOperation, Timestamp};
 
-    fn route(prefix: &str) -> RouteRow {
+    pub(in crate::show) fn route(prefix: &str) -> RouteRow {
         RouteRow {
             prefix: prefix.parse().unwrap(),
             next_hop: "10.0.0.12".parse().unwrap(),
@@ -129,6 +134,7 @@ mod tests {
             best: true,
             flags: vec!["reflected".to_owned(), "fib".to_owned()],
             lost_by: None,
+            rejected: None,
         }
     }
 

@@ -13,12 +13,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures::stream;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::control::{Command, ControlError, ControlHandle, PeerAction};
 use super::schema::{
-    Announced, Body, Document, Event, Peer, PeerActionDone, PeerActionRequest, PeerRef, Peers,
-    PrefixesRequest, QueryError, RouteQuery, Topic,
+    Announced, Body, Document, DrainRequest, Drained, Event, Explain, ExplainQuery, Peer, PeerActionDone,
+    PeerActionRequest, PeerRef, Peers, PrefixesRequest, QueryError, RouteQuery, Topic,
 };
 use crate::metrics;
 
@@ -40,9 +41,11 @@ pub(super) fn router(shared: Shared, extra: Router) -> Router {
         .route("/v1/peers/{peer}", get(peer))
         .route("/v1/peers/{peer}/{action}", post(peer_action))
         .route("/v1/routes", get(routes))
+        .route("/v1/explain", get(explain))
         .route("/v1/events", get(events))
         .route("/v1/announce", post(announce))
         .route("/v1/withdraw", post(withdraw))
+        .route("/v1/drain", post(drain))
         .route("/v1/reload", post(reload))
         .route("/v1/config", get(config))
         .route("/metrics", get(metrics_text))
@@ -92,11 +95,7 @@ async fn peer_action(
     body: Bytes,
 ) -> Answer<PeerActionDone> {
     let Path((name, action)) = path.map_err(invalid)?;
-    let request: PeerActionRequest = if body.is_empty() {
-        PeerActionRequest::default()
-    } else {
-        serde_json::from_slice(&body).map_err(invalid)?
-    };
+    let request: PeerActionRequest = optional(&body)?;
     let action = peer_action_of(&action, request)?;
     let done = PeerActionDone { peer: name.clone(), action: action.name().to_owned() };
     let peer = PeerRef::from(name.as_str());
@@ -104,12 +103,29 @@ async fn peer_action(
     Ok(document(&shared, done))
 }
 
+/// The body of a request that may have none.
+fn optional<T: Default + DeserializeOwned>(body: &Bytes) -> Result<T, ControlError> {
+    if body.is_empty() { Ok(T::default()) } else { serde_json::from_slice(body).map_err(invalid) }
+}
+
+/// RFC 9003 section 2: the length is one octet.
+fn check_reason(reason: Option<&str>) -> Result<(), ControlError> {
+    match reason {
+        Some(reason) if reason.len() > 255 => Err(invalid("the reason is over 255 octets (RFC 9003)")),
+        _ => Ok(()),
+    }
+}
+
+async fn drain(State(shared): State<Shared>, body: Bytes) -> Answer<Drained> {
+    let request: DrainRequest = optional(&body)?;
+    check_reason(request.reason.as_deref())?;
+    let drained = shared.control.ask(|reply| Command::Drain { request, reply }).await?;
+    Ok(document(&shared, drained))
+}
+
 fn peer_action_of(action: &str, request: PeerActionRequest) -> Result<PeerAction, ControlError> {
     let PeerActionRequest { reason, direction } = request;
-    // RFC 9003 section 2: the length is one octet.
-    if reason.as_ref().is_some_and(|reason| reason.len() > 255) {
-        return Err(invalid("the reason is over 255 octets (RFC 9003)"));
-    }
+    check_reason(reason.as_deref())?;
     match action {
         "up" => Ok(PeerAction::Up),
         "down" => Ok(PeerAction::Down { reason }),
@@ -129,6 +145,17 @@ async fn routes(
     let query = query.map_err(|wrong: QueryError| invalid(wrong))?;
     let routes = shared.control.ask(|reply| Command::Routes { query, reply }).await?;
     Ok(document(&shared, routes))
+}
+
+async fn explain(
+    State(shared): State<Shared>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Answer<Explain> {
+    let Query(pairs) = query.map_err(invalid)?;
+    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let query = ExplainQuery::from_parameters(pairs).map_err(invalid)?;
+    let explained = shared.control.ask(|reply| Command::Explain { query, reply }).await?;
+    Ok(document(&shared, *explained))
 }
 
 /// Each event as one line of JSON, until the client goes or the daemon stops.

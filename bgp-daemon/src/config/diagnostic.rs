@@ -29,6 +29,8 @@ pub enum Code {
     Value,
     /// A text is no address, network, prefix or endpoint.
     Address,
+    /// A name that nothing has.
+    UnknownName,
     /// Keys contradict each other.
     Conflict,
     /// The key or section does nothing in this daemon or place.
@@ -53,6 +55,7 @@ impl Code {
             Code::UnknownKey => 12,
             Code::Value => 13,
             Code::Address => 14,
+            Code::UnknownName => 15,
             Code::Conflict => 20,
             Code::NotHere => 21,
             Code::Duplicate => 22,

@@ -124,7 +124,10 @@ fn compare(section: &'static str, old: Vec<Entry>, new: Vec<Entry>) -> Vec<Chang
     for (key, after) in new {
         let before = old.remove(key).unwrap_or(Shown::Unset("none"));
         if before != after {
-            let (old, new) = (before.to_string(), after.to_string());
+            let (old, mut new) = (before.to_string(), after.to_string());
+            if old == new && matches!(after, Shown::Policy(_)) {
+                new.push_str(" with other terms");
+            }
             changes.push(Change { section, key, old, new, impact: impact(section, key) });
         }
     }

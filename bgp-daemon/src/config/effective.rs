@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::entries::{Entry, Shown, of_peer, of_sections, of_top};
+use super::filters::of_filter;
 use super::model::{Config, Selector};
 
 impl Config {
@@ -13,6 +14,10 @@ impl Config {
     pub fn effective(&self) -> String {
         let mut out = String::new();
         self.block(&mut out, "", of_top(self));
+        for (title, section, entries) in self.filters.iter().flat_map(|filter| of_filter(filter)) {
+            let _ = writeln!(out, "\n[[{title}]]");
+            self.block(&mut out, &section, entries);
+        }
         for peer in &self.peers {
             let section = format!("peers {}", peer.selector);
             let key = if matches!(peer.selector, Selector::Address(_)) { "address" } else { "range" };
@@ -34,8 +39,9 @@ impl Config {
                 Some(line) => format!("line {line}"),
                 None => "default".to_owned(),
             };
-            let assignment = match shown {
+            let assignment = match &shown {
                 Shown::Value(value) => format!("{key} = {value}"),
+                Shown::Policy(_) => format!("{key} = {shown}"),
                 Shown::Unset(meaning) => format!("# {key}: {meaning}"),
                 Shown::Hidden(_) => format!("# {key}: set, not shown"),
             };

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::model::{Config, PeerConfig, Selector};
+use super::model::{Config, PeerConfig, Policy, Selector};
 use super::secret::Secret;
-use super::values::{LOG_FORMATS, NEXT_HOPS, PER_PEER, POLICIES, word};
+use super::values::{LOG_FORMATS, NEXT_HOPS, PER_PEER, word};
 
 /// What it takes to bring a changed key into effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,17 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("", "hold-time", Impact::Live),
     ("", "connect-retry", Impact::Live),
     ("", "families", Impact::Live),
+    ("", "add-path", Impact::Live),
+    ("", "advertise", Impact::Live),
+    ("", "max-paths", Impact::Live),
+    ("", "graceful-restart", Impact::Live),
+    ("", "restart-time", Impact::Live),
+    ("", "stale-time", Impact::Live),
+    ("", "long-lived-time", Impact::Live),
+    ("", "next-hop", Impact::Live),
+    ("", "max-prefix", Impact::Live),
+    ("", "max-bytes", Impact::Live),
+    ("", "keep-received", Impact::Live),
     ("peers", "client", Impact::SessionReset),
     ("peers", "name", Impact::Live),
     ("peers", "asn", Impact::SessionReset),
@@ -60,9 +71,18 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "password-file", Impact::Live),
     ("peers", "ttl-security", Impact::SessionReset),
     ("peers", "import", Impact::Refresh),
-    ("peers", "export", Impact::SessionReset),
-    ("peers", "next-hop-self", Impact::SessionReset),
+    ("peers", "export", Impact::Refresh),
+    ("peers", "add-path", Impact::SessionReset),
+    ("peers", "advertise", Impact::Refresh),
+    ("peers", "max-paths", Impact::Live),
+    ("peers", "graceful-restart", Impact::SessionReset),
+    ("peers", "restart-time", Impact::SessionReset),
+    ("peers", "stale-time", Impact::Live),
+    ("peers", "long-lived-time", Impact::SessionReset),
+    ("peers", "next-hop", Impact::Refresh),
     ("peers", "max-prefix", Impact::Live),
+    ("peers", "max-bytes", Impact::Live),
+    ("peers", "keep-received", Impact::Refresh),
     ("peers", "extended-message", Impact::SessionReset),
     ("peers", "max-sessions", Impact::Live),
     ("peers", "allowed-prefixes", Impact::Refresh),
@@ -103,6 +123,8 @@ pub(super) enum Shown {
     Value(Value),
     /// No value; the text says what happens then.
     Unset(&'static str),
+    /// What passes; filters of one name may have other terms.
+    Policy(Policy),
     /// A value that is not printed.
     Hidden(Secret),
 }
@@ -112,6 +134,7 @@ impl fmt::Display for Shown {
         match self {
             Shown::Value(value) => value.fmt(f),
             Shown::Unset(meaning) => write!(f, "({meaning})"),
+            Shown::Policy(policy) => Value::String(policy.to_string()).fmt(f),
             Shown::Hidden(_) => f.write_str("(hidden)"),
         }
     }
@@ -120,19 +143,19 @@ impl fmt::Display for Shown {
 /// One key with its value.
 pub(super) type Entry = (&'static str, Shown);
 
-fn text(value: impl fmt::Display) -> Shown {
+pub(super) fn text(value: impl fmt::Display) -> Shown {
     Shown::Value(Value::String(value.to_string()))
 }
 
-fn number(value: impl Into<i64>) -> Shown {
+pub(super) fn number(value: impl Into<i64>) -> Shown {
     Shown::Value(Value::Integer(value.into()))
 }
 
-fn boolean(value: bool) -> Shown {
+pub(super) fn boolean(value: bool) -> Shown {
     Shown::Value(Value::Boolean(value))
 }
 
-fn list<T: fmt::Display>(values: impl IntoIterator<Item = T>) -> Shown {
+pub(super) fn list<T: fmt::Display>(values: impl IntoIterator<Item = T>) -> Shown {
     Shown::Value(Value::Array(values.into_iter().map(|v| Value::String(v.to_string())).collect()))
 }
 
@@ -144,7 +167,7 @@ fn or_unset<T>(value: Option<T>, meaning: &'static str, show: impl Fn(T) -> Show
     value.map_or(Shown::Unset(meaning), show)
 }
 
-fn seconds(time: std::time::Duration) -> Shown {
+pub(super) fn seconds(time: std::time::Duration) -> Shown {
     number(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
 }
 
@@ -165,6 +188,7 @@ pub(super) fn of_top(config: &Config) -> Vec<Entry> {
         ("connect-retry", seconds(config.connect_retry)),
         ("families", list(config.families.iter())),
     ]);
+    entries.extend(config.options.entries());
     entries
 }
 
@@ -184,13 +208,12 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
         ("password", or_unset(password, "no TCP MD5", Shown::Hidden)),
         ("password-file", or_unset(peer.password_file.as_deref(), "none", path)),
         ("ttl-security", or_unset(peer.ttl_security, "off", number)),
-        ("import", text(word(POLICIES, &peer.import))),
-        ("export", text(word(POLICIES, &peer.export))),
-        ("next-hop-self", boolean(peer.next_hop_self)),
-        ("max-prefix", number(peer.max_prefix.unwrap_or(0))),
+        ("import", Shown::Policy(peer.import.clone())),
+        ("export", Shown::Policy(peer.export.clone())),
         ("extended-message", boolean(peer.extended_message)),
         ("allowed-prefixes", list(&peer.allowed_prefixes)),
     ];
+    entries.extend(peer.options.entries());
     if range {
         entries.push(("max-sessions", number(peer.max_sessions)));
     } else {

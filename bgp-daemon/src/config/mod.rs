@@ -19,8 +19,10 @@ mod diagnostic;
 mod diff;
 mod effective;
 mod entries;
+mod filters;
 mod model;
 mod nearest;
+mod options;
 mod parse;
 mod peers;
 mod secret;
@@ -37,6 +39,7 @@ pub use model::{
     Policy, Selector,
 };
 pub use nearest::nearest;
+pub use options::{AddPath, PeerOptions};
 pub use secret::Secret;
 
 impl Config {

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
+use bgp_rib::Filter;
 use ipnetwork::IpNetwork;
 
 use super::diagnostic::Diagnostic;
+use super::options::PeerOptions;
 use super::secret::Secret;
 
 /// Which daemon a configuration is for: sections and defaults differ.
@@ -55,6 +58,10 @@ pub struct Config {
     pub connect_retry: Duration,
     /// The default families of peers.
     pub families: FamilySet,
+    /// How routes are exchanged with peers that do not say otherwise.
+    pub options: PeerOptions,
+    /// The filters that `import` and `export` of peers may name, in the order of the file.
+    pub filters: Vec<Arc<Filter>>,
     /// Peers and clients, in the order of the file.
     pub peers: Vec<PeerConfig>,
     /// What we announce ourselves.
@@ -138,10 +145,8 @@ pub struct PeerConfig {
     pub import: Policy,
     /// What passes to it.
     pub export: Policy,
-    /// Whether we send ourselves as the next hop of every route.
-    pub next_hop_self: bool,
-    /// How many prefixes a family may hold before the session is closed; `None`: any number.
-    pub max_prefix: Option<u32>,
+    /// How routes are exchanged with it.
+    pub options: PeerOptions,
     /// Whether messages over 4096 octets are offered (RFC 8654).
     pub extended_message: bool,
     /// For a range: how many sessions it may have at once.

@@ -8,9 +8,11 @@ use bgp_core::{Asn, Family, FamilySet, RouterId};
 use toml::de::DeTable;
 
 use super::diagnostic::{Code, Diagnostic, Report, Source};
+use super::filters::Names;
 use super::model::{
     Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops, Origins, PerPeer,
 };
+use super::options::PeerOptions;
 use super::section::Section;
 use super::{peers, values};
 
@@ -20,6 +22,7 @@ pub(super) struct Defaults {
     pub(super) hold_time: u16,
     pub(super) connect_retry: Duration,
     pub(super) families: FamilySet,
+    pub(super) options: PeerOptions,
 }
 
 pub(super) fn parse(text: &str, file: &str, daemon: DaemonKind) -> Result<Config, Vec<Diagnostic>> {
@@ -51,7 +54,9 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         hold_time: top.get(report, "hold-time", values::hold_time).unwrap_or(90),
         connect_retry: top.get(report, "connect-retry", values::seconds).unwrap_or(Duration::from_secs(5)),
         families: top.get(report, "families", values::families).unwrap_or_else(both_families),
+        options: PeerOptions::read(&mut top, report, PeerOptions::default()),
     };
+    let mut names = Names::read(&mut top, report, &mut origins);
     let config = Config {
         daemon,
         asn: defaults.asn,
@@ -64,7 +69,9 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         hold_time: defaults.hold_time,
         connect_retry: defaults.connect_retry,
         families: defaults.families,
-        peers: peers::read(&mut top, report, &defaults, daemon, &mut origins),
+        options: defaults.options,
+        peers: peers::read(&mut top, report, &defaults, &mut names, daemon, &mut origins),
+        filters: names.finish(report),
         announce: announce(&mut top, report, &mut origins),
         decision: decision(&mut top, report, &mut origins, daemon),
         api: api(&mut top, report, &mut origins, daemon),
@@ -75,6 +82,9 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         warnings: Vec::new(),
         origins: Origins::new(),
     };
+    let users: Vec<PeerOptions> =
+        config.peers.iter().map(|peer| peer.options).chain([config.options]).collect();
+    PeerOptions::contradictions(&top, report, &users);
     top.finish(report, "", &mut origins);
     Config { origins, ..config }
 }

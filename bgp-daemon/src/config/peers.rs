@@ -7,7 +7,9 @@ use std::path::Path;
 use bgp_core::PeerKind;
 
 use super::diagnostic::{Code, Report};
+use super::filters::Names;
 use super::model::{DaemonKind, Origins, PeerConfig, Policy, Selector};
+use super::options::PeerOptions;
 use super::parse::{Defaults, beside, of_reflector};
 use super::secret::Secret;
 use super::section::Section;
@@ -20,6 +22,7 @@ pub(super) fn read(
     top: &mut Section<'_>,
     report: &mut Report<'_>,
     defaults: &Defaults,
+    names: &mut Names,
     daemon: DaemonKind,
     origins: &mut Origins,
 ) -> Vec<PeerConfig> {
@@ -29,13 +32,15 @@ pub(super) fn read(
     }
     sections.sort_by_key(|section| section.span.start);
     let mut seen = BTreeMap::new();
-    sections.into_iter().filter_map(|section| entry(section, report, defaults, &mut seen, origins)).collect()
+    let read = |section| entry(section, report, defaults, names, &mut seen, origins);
+    sections.into_iter().filter_map(read).collect()
 }
 
 fn entry(
     mut section: Section<'_>,
     report: &mut Report<'_>,
     defaults: &Defaults,
+    names: &mut Names,
     seen: &mut BTreeMap<Selector, usize>,
     origins: &mut Origins,
 ) -> Option<PeerConfig> {
@@ -50,7 +55,7 @@ fn entry(
     let peer = PeerConfig {
         selector: selector.unwrap_or(Selector::Address(IpAddr::from([0; 4]))),
         client,
-        name: section.get(report, "name", name),
+        name: section.get(report, "name", values::name),
         asn,
         kind,
         port: section.get(report, "port", values::port).unwrap_or(179),
@@ -66,20 +71,29 @@ fn entry(
         password: password(&mut section, report, password_file.as_deref()),
         password_file,
         ttl_security: section.get(report, "ttl-security", values::hops),
-        import: section.get(report, "import", values::policy).unwrap_or_else(|| policy.clone()),
-        export: section.get(report, "export", values::policy).unwrap_or(policy),
-        next_hop_self: section.get(report, "next-hop-self", values::boolean).unwrap_or(false),
-        max_prefix: section.get(report, "max-prefix", values::limit).flatten(),
+        import: policy_of(&mut section, report, names, "import").unwrap_or_else(|| policy.clone()),
+        export: policy_of(&mut section, report, names, "export").unwrap_or(policy),
+        options: PeerOptions::read(&mut section, report, defaults.options),
         extended_message: section.get(report, "extended-message", values::boolean).unwrap_or(true),
         max_sessions: section.get(report, "max-sessions", values::count).unwrap_or(1024),
         allowed_prefixes: section.get(report, "allowed-prefixes", values::prefixes).unwrap_or_default(),
     };
     contradictions(&section, report, &peer, defaults);
+    PeerOptions::contradictions(&section, report, &[peer.options]);
     if selector.is_some() {
         repeated(&section, report, &peer, seen);
     }
     section.finish(report, &format!("peers {}", peer.selector), origins);
     selector.map(|_| peer)
+}
+
+fn policy_of(
+    section: &mut Section<'_>,
+    report: &mut Report<'_>,
+    names: &mut Names,
+    key: &'static str,
+) -> Option<Policy> {
+    section.node(key).and_then(|node| names.policy(key, node, report))
 }
 
 fn selector(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Selector> {
@@ -98,16 +112,6 @@ fn selector(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Select
         }
         _ => address.map(Selector::Address).or(range.map(Selector::Range)),
     }
-}
-
-fn name(node: &super::section::Node<'_>, report: &mut Report<'_>) -> Option<String> {
-    let name = values::string(node, report)?;
-    let shown = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| !c.is_control() && c != ' ');
-    if !shown {
-        let message = "a name is 1 to 64 characters without spaces";
-        report.error(Code::Value, node.span(), message, "");
-    }
-    shown.then_some(name)
 }
 
 /// The password, read from its file if it has one. Errors never show it.
@@ -158,6 +162,8 @@ fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerCon
     }
     let message = "`max-sessions` is for a range; an address has one session".to_owned();
     refuse("max-sessions", !range, message, "take it out");
+    let message = "`next-hop` is an address of a family that the session does not have".to_owned();
+    refuse("next-hop", peer.options.next_hop_is_idle(peer.families), message, "add it to `families`");
     if let (Selector::Address(address), Some(source)) = (peer.selector, peer.source_address) {
         let message = format!("{source} and {address} are of different families");
         refuse("source-address", source.is_ipv4() != address.is_ipv4(), message, "");

@@ -1,6 +1,8 @@
 //! From TOML values to the types of the model, one function a type.
 
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,20 +10,23 @@ use std::time::Duration;
 
 use bgp_core::prefix::ParsePrefixError;
 use bgp_core::{Asn, ClusterId, Family, FamilySet, Prefix, RouterId};
+use bgp_rib::filter::Action;
+use bgp_rib::{Advertise, NextHopRule};
 use ipnetwork::IpNetwork;
 use toml::de::DeValue;
 
 use super::diagnostic::{Code, Report};
-use super::model::{LogFormat, NextHops, PerPeer, Policy};
+use super::model::{LogFormat, NextHops, PerPeer};
 use super::nearest::nearest;
+use super::options::AddPath;
 use super::section::{Node, Parser, article};
 
-fn wrong_type(node: &Node<'_>, report: &mut Report<'_>, wanted: &str) {
+pub(super) fn wrong_type(node: &Node<'_>, report: &mut Report<'_>, wanted: &str) {
     let message = format!("expected {wanted}, found {}", article(node.get_ref().type_str()));
     report.error(Code::Type, node.span(), message, "");
 }
 
-fn text<'n>(node: &'n Node<'_>, report: &mut Report<'_>, wanted: &str) -> Option<&'n str> {
+pub(super) fn text<'n>(node: &'n Node<'_>, report: &mut Report<'_>, wanted: &str) -> Option<&'n str> {
     if node.get_ref().as_str().is_none() {
         wrong_type(node, report, wanted);
     }
@@ -31,6 +36,17 @@ fn text<'n>(node: &'n Node<'_>, report: &mut Report<'_>, wanted: &str) -> Option
 /// Any text.
 pub(super) fn string(node: &Node<'_>, report: &mut Report<'_>) -> Option<String> {
     text(node, report, "a string").map(str::to_owned)
+}
+
+/// A name for people, which commands and other keys can use.
+pub(super) fn name(node: &Node<'_>, report: &mut Report<'_>) -> Option<String> {
+    let name = string(node, report)?;
+    let shown = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| !c.is_control() && c != ' ');
+    if !shown {
+        let message = "a name is 1 to 64 characters without spaces";
+        report.error(Code::Value, node.span(), message, "");
+    }
+    shown.then_some(name)
 }
 
 /// A file's path, not empty.
@@ -51,13 +67,18 @@ pub(super) fn boolean(node: &Node<'_>, report: &mut Report<'_>) -> Option<bool> 
     node.get_ref().as_bool()
 }
 
-fn integer(node: &Node<'_>, report: &mut Report<'_>, allowed: RangeInclusive<u32>) -> Option<u32> {
+pub(super) fn integer(node: &Node<'_>, report: &mut Report<'_>, allowed: RangeInclusive<u32>) -> Option<u32> {
+    let allowed = i64::from(*allowed.start())..=i64::from(*allowed.end());
+    whole(node, report, allowed).and_then(|value| u32::try_from(value).ok())
+}
+
+pub(super) fn whole(node: &Node<'_>, report: &mut Report<'_>, allowed: RangeInclusive<i64>) -> Option<i64> {
     let DeValue::Integer(number) = node.get_ref() else {
         wrong_type(node, report, "an integer");
         return None;
     };
     let value = i64::from_str_radix(number.as_str(), number.radix()).ok();
-    let value = value.and_then(|v| u32::try_from(v).ok()).filter(|v| allowed.contains(v));
+    let value = value.filter(|value| allowed.contains(value));
     if value.is_none() {
         let remedy = format!("from {} to {}", allowed.start(), allowed.end());
         report.error(Code::Value, node.span(), format!("{number} is out of range"), remedy);
@@ -106,6 +127,27 @@ pub(super) fn hops(node: &Node<'_>, report: &mut Report<'_>) -> Option<u8> {
 /// A limit of which 0 means «none».
 pub(super) fn limit(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u32>> {
     integer(node, report, 0..=u32::MAX).map(|v| Some(v).filter(|v| *v > 0))
+}
+
+/// As [`limit`], of octets.
+pub(super) fn octets(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u64>> {
+    let value = whole(node, report, 0..=i64::MAX)?;
+    Some(u64::try_from(value).ok().filter(|octets| *octets > 0))
+}
+
+/// How many paths to a destination; 0 means «any number».
+pub(super) fn max_paths(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u16>> {
+    integer(node, report, 0..=65535).map(|v| u16::try_from(v).ok().filter(|v| *v > 0))
+}
+
+/// A restart time: twelve bits (RFC 4724 section 3), and 0 would be no time to restart in.
+pub(super) fn restart_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16> {
+    integer(node, report, 1..=4095).and_then(|v| u16::try_from(v).ok())
+}
+
+/// A long-lived stale time: 24 bits (RFC 9494 section 3); 0 means «off».
+pub(super) fn long_lived_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u32>> {
+    integer(node, report, 0..=0xff_ffff).map(|v| Some(v).filter(|v| *v > 0))
 }
 
 /// A count of at least 1.
@@ -225,8 +267,50 @@ pub(super) fn network(node: &Node<'_>, report: &mut Report<'_>) -> Option<IpNetw
     IpNetwork::new(prefix.address(), prefix.len()).ok()
 }
 
+/// What its own type says of a wrong text is all there is to say.
+pub(super) fn explained<T: FromStr<Err: Display>>(
+    node: &Node<'_>,
+    report: &mut Report<'_>,
+    wanted: &str,
+) -> Option<T> {
+    let text = text(node, report, wanted)?;
+    text.parse().map_err(|error: T::Err| report.error(Code::Value, node.span(), error.to_string(), "")).ok()
+}
+
+/// A list that is not empty.
+pub(super) fn several<T>(node: &Node<'_>, report: &mut Report<'_>, element: Parser<T>) -> Option<Vec<T>> {
+    array(node, report, "a list")?;
+    list(node, report, "a list", element)
+}
+
+/// A list of texts, to be shown.
+pub(super) fn strings<T: Display>(values: impl IntoIterator<Item = T>) -> toml::Value {
+    toml::Value::Array(values.into_iter().map(|value| toml::Value::String(value.to_string())).collect())
+}
+
+/// The nodes of a list that has any.
+pub(super) fn array<'n, 't>(
+    node: &'n Node<'t>,
+    report: &mut Report<'_>,
+    wanted: &str,
+) -> Option<&'n [Node<'t>]> {
+    let Some(array) = node.get_ref().as_array() else {
+        wrong_type(node, report, wanted);
+        return None;
+    };
+    if array.is_empty() {
+        report.error(Code::Value, node.span(), "an empty list matches nothing", "take it out, or fill it");
+    }
+    Some(array.as_ref())
+}
+
 /// Each element by `element`; elements that are wrong are reported and left out.
-fn list<T>(node: &Node<'_>, report: &mut Report<'_>, wanted: &str, element: Parser<T>) -> Option<Vec<T>> {
+pub(super) fn list<T>(
+    node: &Node<'_>,
+    report: &mut Report<'_>,
+    wanted: &str,
+    element: Parser<T>,
+) -> Option<Vec<T>> {
     let Some(array) = node.get_ref().as_array() else {
         wrong_type(node, report, wanted);
         return None;
@@ -250,7 +334,7 @@ pub(super) fn prefixes(node: &Node<'_>, report: &mut Report<'_>) -> Option<Vec<P
     Some(without_repeats(report, found))
 }
 
-fn without_repeats<T: PartialEq + std::fmt::Display>(
+pub(super) fn without_repeats<T: PartialEq + Display>(
     report: &mut Report<'_>,
     found: Vec<(T, Range<usize>)>,
 ) -> Vec<T> {
@@ -279,10 +363,27 @@ pub(super) fn families(node: &Node<'_>, report: &mut Report<'_>) -> Option<Famil
 }
 
 /// The words of a choice and what they mean.
-type Choices<T> = &'static [(&'static str, T)];
+pub(super) type Choices<T> = &'static [(&'static str, T)];
 
-const FAMILIES: Choices<Family> = &[("ipv4", Family::IPV4_UNICAST), ("ipv6", Family::IPV6_UNICAST)];
-pub(super) const POLICIES: Choices<Policy> = &[("accept", Policy::Accept), ("reject", Policy::Reject)];
+pub(super) const FAMILIES: Choices<Family> =
+    &[("ipv4", Family::IPV4_UNICAST), ("ipv6", Family::IPV6_UNICAST)];
+pub(super) const ACTIONS: Choices<Action> = &[("accept", Action::Accept), ("reject", Action::Reject)];
+pub(super) const TERM_ACTIONS: Choices<Option<Action>> =
+    &[("accept", Some(Action::Accept)), ("reject", Some(Action::Reject)), ("next", None)];
+pub(super) const ADD_PATH: Choices<AddPath> =
+    &[("off", AddPath::Off), ("receive", AddPath::Receive), ("send", AddPath::Send), ("both", AddPath::Both)];
+pub(super) const ADVERTISE: Choices<Advertise> = &[
+    ("best", Advertise::Best),
+    ("best-external", Advertise::BestExternal),
+    ("ecmp", Advertise::Ecmp),
+    ("all", Advertise::All),
+];
+pub(super) const NEXT_HOP_RULES: Choices<NextHopRule> = &[
+    ("auto", NextHopRule::Auto),
+    ("self", NextHopRule::Own),
+    ("self-for-external", NextHopRule::OwnForExternal),
+    ("unchanged", NextHopRule::Unchanged),
+];
 pub(super) const LOG_FORMATS: Choices<LogFormat> = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 pub(super) const PER_PEER: Choices<PerPeer> =
     &[("auto", PerPeer::Auto), ("full", PerPeer::Full), ("basic", PerPeer::Basic)];
@@ -293,7 +394,7 @@ pub(super) fn word<T: PartialEq>(choices: Choices<T>, value: &T) -> &'static str
     choices.iter().find(|(_, v)| v == value).map_or("", |(word, _)| *word)
 }
 
-fn choice<T: Clone>(node: &Node<'_>, report: &mut Report<'_>, choices: Choices<T>) -> Option<T> {
+pub(super) fn choice<T: Clone>(node: &Node<'_>, report: &mut Report<'_>, choices: Choices<T>) -> Option<T> {
     let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let words = format!("one of {}", words.join(", "));
     let text = text(node, report, &words)?;
@@ -308,9 +409,48 @@ fn choice<T: Clone>(node: &Node<'_>, report: &mut Report<'_>, choices: Choices<T
     value
 }
 
-/// `accept` or `reject`.
-pub(super) fn policy(node: &Node<'_>, report: &mut Report<'_>) -> Option<Policy> {
-    choice(node, report, POLICIES)
+/// What becomes of a route in the end.
+pub(super) fn action(node: &Node<'_>, report: &mut Report<'_>) -> Option<Action> {
+    choice(node, report, ACTIONS)
+}
+
+/// Which way several paths are offered.
+pub(super) fn add_path(node: &Node<'_>, report: &mut Report<'_>) -> Option<AddPath> {
+    choice(node, report, ADD_PATH)
+}
+
+/// Which paths go out: a word, or how many.
+pub(super) fn advertise(node: &Node<'_>, report: &mut Report<'_>) -> Option<Advertise> {
+    if !matches!(node.get_ref(), DeValue::Integer(_)) {
+        return choice(node, report, ADVERTISE);
+    }
+    let count = integer(node, report, 1..=65535)?;
+    u16::try_from(count).ok().and_then(NonZeroU16::new).map(Advertise::Count)
+}
+
+/// A rule for next hops: a word, an address, or one address of each family.
+pub(super) fn next_hop(node: &Node<'_>, report: &mut Report<'_>) -> Option<NextHopRule> {
+    let addresses = match node.get_ref().as_str() {
+        Some(text) if text.parse::<IpAddr>().is_ok() => vec![(address(node, report)?, node.span())],
+        Some(_) => return choice(node, report, NEXT_HOP_RULES),
+        None => list(node, report, "a rule, an address, or one address of each family", |node, report| {
+            address(node, report).map(|address| (address, node.span()))
+        })?,
+    };
+    let (mut v4, mut v6) = (None, None);
+    for (address, at) in addresses {
+        let before = match address {
+            IpAddr::V4(address) => v4.replace(address).is_some(),
+            IpAddr::V6(address) => v6.replace(address).is_some(),
+        };
+        if before {
+            report.error(Code::Duplicate, at, "a second address of this family", "keep one of each");
+        }
+    }
+    if v4.is_none() && v6.is_none() {
+        report.error(Code::Value, node.span(), "no address is given", "\"auto\" is the default");
+    }
+    (v4.is_some() || v6.is_some()).then_some(NextHopRule::Set { v4, v6 })
 }
 
 /// `text` or `json`.

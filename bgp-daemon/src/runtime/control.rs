@@ -10,7 +10,7 @@ use bgp_core::wire::notification::cease;
 use bgp_core::{Family, Prefix};
 use bgp_rib::table::DestId;
 use bgp_rib::{PeerCounts, PeerId, Rib};
-use bgp_router::Core;
+use bgp_router::{Core, Peer};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -22,8 +22,8 @@ use super::rows;
 use super::status::PeerStatus;
 use super::supervisor::Supervisor;
 use crate::api::schema::{
-    Announced, EffectiveConfig, LastReload, PeerDetail, PeerRef, PeerRow, RefreshDirection, RouteCollector,
-    RouteQuery, RouteTarget, Routes, Scope, Status, TableSize, Timestamp,
+    Announced, DrainRequest, Drained, Draining, EffectiveConfig, LastReload, PeerDetail, PeerRef, PeerRow,
+    RefreshDirection, RouteCollector, RouteQuery, RouteTarget, Routes, Scope, Status, TableSize, Timestamp,
 };
 use crate::api::{Command, ControlError, PeerAction};
 use crate::config::PeerConfig;
@@ -47,6 +47,8 @@ impl Supervisor {
                 answer!(reply, self.peer_action(&peer, action).await)
             }
             Command::Routes { query, reply } => answer!(reply, self.routes(*query).await),
+            Command::Explain { query, reply } => answer!(reply, self.explain(query).await.map(Box::new)),
+            Command::Drain { request, reply } => answer!(reply, self.drain(request).await),
             Command::Reload(reply) => answer!(reply, self.reload().await),
             Command::Announce { prefixes, reply } => {
                 answer!(reply, self.announce_by_command(&prefixes).await)
@@ -115,6 +117,7 @@ impl Supervisor {
             rib_memory_bytes: sizes.memory + self.store.bytes() as u64,
             config_file: self.config_path.as_ref().map(|p| p.display().to_string()),
             last_reload: self.last_reload.clone(),
+            draining: self.draining.clone(),
             ready: readiness.ready,
             alarms: alarms.collect(),
         })
@@ -150,7 +153,7 @@ impl Supervisor {
     }
 
     /// The address that a reference means.
-    fn resolve(&self, peer: &PeerRef) -> Result<IpAddr, ControlError> {
+    pub(super) fn resolve(&self, peer: &PeerRef) -> Result<IpAddr, ControlError> {
         self.peers
             .find(peer)
             .ok_or_else(|| ControlError::NotFound(format!("no peer {peer}; `bgp peers` lists them")))
@@ -197,10 +200,13 @@ impl Supervisor {
     }
 
     async fn refresh(&self, address: IpAddr, direction: RefreshDirection) -> Result<(), ControlError> {
+        let gone = || ControlError::NotFound(format!("peer {address} has just gone"));
         if direction != RefreshDirection::Out {
-            let (reply, asked) = oneshot::channel();
-            self.tell(address, PeerCommand::Refresh(reply)).await?;
-            if !asked.await.unwrap_or(false) {
+            let request = |peer: &mut Peer, clock: Clock| {
+                let families = peer.settings().families;
+                peer.request_refresh(clock.now(), families)
+            };
+            if !self.peers.ask(address, request).await.ok_or_else(gone)? {
                 return Err(ControlError::Refused {
                     message: format!("peer {address} is not established or does not do route refresh"),
                     hint: Some(format!("`bgp peer {address} reset` begins the session anew")),
@@ -208,11 +214,7 @@ impl Supervisor {
             }
         }
         if direction != RefreshDirection::In {
-            let (_, status) = self
-                .peers
-                .status(address)
-                .await
-                .ok_or_else(|| ControlError::NotFound(format!("peer {address} has just gone")))?;
+            let (_, status) = self.peers.status(address).await.ok_or_else(gone)?;
             self.ask_core(move |core, _| core.refresh_out(status.id)).await?;
         }
         Ok(())
@@ -220,6 +222,10 @@ impl Supervisor {
 
     async fn routes(&self, query: RouteQuery) -> Result<Routes, ControlError> {
         let peer = match query.scope() {
+            Scope::Rejected(peer) => {
+                let only = peer.map(|peer| self.resolve(&peer)).transpose()?;
+                return self.rejected(query, only).await;
+            }
             Scope::In(peer) | Scope::Out(peer) => {
                 let address = self.resolve(&peer)?;
                 self.peers.status(address).await.map(|(_, status)| status.id)
@@ -227,6 +233,19 @@ impl Supervisor {
             Scope::Best | Scope::All => None,
         };
         self.ask_core(move |core, clock| collect(core.rib(), &query, peer, &clock)).await
+    }
+
+    /// Has all peers prefer others before we go (RFC 8326 section 3), or takes that back.
+    async fn drain(&mut self, request: DrainRequest) -> Result<Drained, ControlError> {
+        let DrainRequest { undo, reason } = request;
+        if undo && reason.is_some() {
+            return Err(ControlError::Invalid("who stays after all needs no reason".to_owned()));
+        }
+        info!(undo, reason, "draining, as asked by the operator");
+        let since = self.draining.as_ref().map_or_else(|| SystemTime::now().into(), |before| before.since);
+        self.draining = (!undo).then_some(Draining { since, reason });
+        let peers = self.peers.drain(!undo).await;
+        Ok(Drained { draining: self.draining.clone(), peers: peers as u64 })
     }
 
     async fn announce_by_command(&mut self, prefixes: &[Prefix]) -> Result<Announced, ControlError> {
@@ -277,7 +296,7 @@ pub(super) type PeerState = (PeerConfig, PeerStatus, Vec<(Family, PeerCounts)>);
 
 /// The routes that a query asks for; `peer` is the one its scope names.
 fn collect(rib: &Rib, query: &RouteQuery, peer: Option<PeerId>, clock: &Clock) -> Routes {
-    let mut collector = RouteCollector::new(query);
+    let mut collector = RouteCollector::new(query.clone());
     let now = clock.now();
     let mut take = |route: bgp_rib::RouteView<'_>| {
         if !collector.wants(&route.prefix) {
@@ -287,6 +306,7 @@ fn collect(rib: &Rib, query: &RouteQuery, peer: Option<PeerId>, clock: &Clock) -
             let wanted = match query.scope() {
                 Scope::Best => path.best,
                 Scope::All => true,
+                Scope::Rejected(_) => false,
                 Scope::In(_) => Some(path.path.source) == peer,
                 Scope::Out(_) => path.best && peer.is_some_and(|p| rib.advertises(p, &route)),
             };

@@ -254,6 +254,7 @@ impl Run {
                 CoreOutput::Peer(message) => self.send(message),
                 CoreOutput::Propagated(took) => self.propagation.observe(took.as_secs_f64()),
                 CoreOutput::Converged => self.converged = true,
+                CoreOutput::Restarted => {}
                 CoreOutput::DuplicateRouterId { router_id, peers } => {
                     let message = rows::duplicate_router_id(router_id, peers);
                     tracing::error!("{message}");

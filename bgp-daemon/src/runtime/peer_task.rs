@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep_until};
+use tracing::debug;
 
 use super::clock::Clock;
 use super::connection::{Connection, Ready};
@@ -30,8 +31,10 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Connections that may be on their way out at a time; of more the oldest is cut off.
 const CLOSING: usize = 4;
 
+/// Something to do with a peer. It holds up the peer's own work, so it is short.
+pub(crate) type Act = Box<dyn FnOnce(&mut Peer, Clock) + Send>;
+
 /// What the supervisor tells a peer.
-#[derive(Debug)]
 pub(crate) enum PeerCommand {
     /// A connection came in from the peer.
     Incoming(TcpStream, SocketAddr, SocketAddr),
@@ -41,8 +44,8 @@ pub(crate) enum PeerCommand {
     Stop(Notification),
     /// End the session; it comes back.
     Reset(Notification),
-    /// Ask the peer for its routes again; answered with whether the session can.
-    Refresh(oneshot::Sender<bool>),
+    /// Look at the peer or change it.
+    With(Act),
     /// Answer with how it is.
     Status(oneshot::Sender<PeerStatus>),
     /// Treat the peer like this from now on. What the session agreed on stays until it ends.
@@ -57,8 +60,6 @@ pub(crate) struct Reconfigure {
     pub(crate) settings: PeerSettings,
     pub(crate) connect: ConnectOptions,
     pub(crate) name: Option<String>,
-    /// Ask for the routes again, since other ones would be taken.
-    pub(crate) refresh: bool,
 }
 
 type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
@@ -238,14 +239,11 @@ impl PeerTask {
             PeerCommand::Start => self.peer.start(now),
             PeerCommand::Stop(cease) => self.peer.stop(now, cease),
             PeerCommand::Reset(cease) => self.peer.reset(now, cease),
-            PeerCommand::Refresh(answer) => {
-                let families = self.peer.settings().families;
-                let _ = answer.send(self.peer.request_refresh(now, families));
-            }
             PeerCommand::Status(answer) => {
                 let status = PeerStatus::of(&self.peer, &self.history, self.connection(), self.octets);
                 let _ = answer.send(status);
             }
+            PeerCommand::With(act) => act(&mut self.peer, self.clock),
             PeerCommand::Reconfigure(change) => self.reconfigure(*change),
             PeerCommand::Remove(cease) => {
                 self.peer.stop(now, cease);
@@ -277,17 +275,11 @@ impl PeerTask {
     }
 
     fn reconfigure(&mut self, change: Reconfigure) {
-        let now = self.clock.now();
-        let Reconfigure { settings, connect, name, refresh } = change;
+        let Reconfigure { settings, connect, name } = change;
         self.connect = connect;
         self.history.rename(name);
-        self.peer.reconfigure(now, settings);
-        let families = self.peer.settings().families;
-        let established = self.peer.session().state() == State::Established;
-        // Who cannot send its routes again has to begin anew, or old ones would stay.
-        if refresh && established && !self.peer.request_refresh(now, families) {
-            self.peer.reset(now, Notification::cease(cease::CONFIGURATION_CHANGE, "import changed"));
-        }
+        let applied = self.peer.reconfigure(self.clock.now(), settings);
+        debug!(peer = %self.peer.settings().address, ?applied, "other settings");
     }
 
     fn connected(&mut self, result: Result<TcpStream, ConnectError>) {

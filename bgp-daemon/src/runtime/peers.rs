@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::num::NonZeroU8;
 
+use bgp_core::fsm::State;
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
 use bgp_rib::{AttributeStore, PeerId};
@@ -68,6 +69,8 @@ pub(super) struct PeerSet {
     tasks: JoinSet<u32>,
     /// Whose task each is.
     addresses: HashMap<Id, IpAddr>,
+    /// We are about to go: every peer is told, also those that come meanwhile.
+    draining: bool,
 }
 
 /// A peer's task that ended, with the generation of its latest session if it could tell.
@@ -79,7 +82,14 @@ pub(super) struct Ended {
 impl PeerSet {
     pub(super) fn new(shared: Shared) -> PeerSet {
         let table = PeerTable::new(shared.seed);
-        PeerSet { shared, table, running: BTreeMap::new(), tasks: JoinSet::new(), addresses: HashMap::new() }
+        PeerSet {
+            shared,
+            table,
+            running: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            addresses: HashMap::new(),
+            draining: false,
+        }
     }
 
     /// Adds one entry of the configuration.
@@ -113,7 +123,8 @@ impl PeerSet {
         let shared = &self.shared;
         let seed = shared.seed ^ (u64::from(id.slot) << 32 | u64::from(id.generation));
         let settings = settings::peer(config, entry, address);
-        let peer = Peer::new(id, shared.identity, settings, shared.store.clone(), seed);
+        let mut peer = Peer::new(id, shared.identity, settings, shared.store.clone(), seed);
+        peer.set_draining(shared.clock.now(), self.draining);
         let task = PeerTaskConfig {
             peer,
             connect: settings::connect(entry, address)?,
@@ -179,6 +190,37 @@ impl PeerSet {
         running.commands.try_send(command).map_err(|_| Refused::Busy)
     }
 
+    /// Has routes sent with GRACEFUL_SHUTDOWN from now on, or without (RFC 8326); how many peers have a session.
+    pub(super) async fn drain(&mut self, draining: bool) -> usize {
+        self.draining = draining;
+        let mut established = 0;
+        for address in self.addresses() {
+            let tell = move |peer: &mut Peer, clock: Clock| {
+                peer.set_draining(clock.now(), draining);
+                peer.session().state() == State::Established
+            };
+            established += usize::from(self.ask(address, tell).await == Some(true));
+        }
+        established
+    }
+
+    /// Asks a peer something; `None` if there is none with this address.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        address: IpAddr,
+        ask: impl FnOnce(&mut Peer, Clock) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, answer) = oneshot::channel();
+        let act = move |peer: &mut Peer, clock: Clock| drop(sender.send(ask(peer, clock)));
+        self.command(address, PeerCommand::With(Box::new(act))).await.then_some(())?;
+        answer.await.ok()
+    }
+
+    /// The addresses of all peers, in order.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.running.keys().copied().collect()
+    }
+
     /// Tells a peer; `false` if there is none with this address.
     pub(super) async fn command(&self, address: IpAddr, command: PeerCommand) -> bool {
         match self.running.get(&address) {
@@ -209,12 +251,7 @@ impl PeerSet {
     }
 
     /// Treats the peers of an entry differently without ending their sessions.
-    pub(super) async fn reconfigure(
-        &mut self,
-        config: &Config,
-        entry: &PeerConfig,
-        refresh: bool,
-    ) -> Result<(), KeyError> {
+    pub(super) async fn reconfigure(&mut self, config: &Config, entry: &PeerConfig) -> Result<(), KeyError> {
         if let Some(range) = settings::range(config, entry) {
             self.table.set_range(range);
         }
@@ -229,7 +266,6 @@ impl PeerSet {
                 settings: settings::peer(config, entry, address),
                 connect: settings::connect(entry, address)?,
                 name: entry.name.clone(),
-                refresh,
             };
             self.command(address, PeerCommand::Reconfigure(Box::new(change))).await;
             if let Some(running) = self.running.get_mut(&address) {

@@ -113,7 +113,7 @@ impl Supervisor {
         match change.impact() {
             // Its peers were ended.
             impact if impact >= Impact::SessionReset => self.peers.add(config, &change.peer).await,
-            impact => self.peers.reconfigure(config, &change.peer, impact == Impact::Refresh).await,
+            _ => self.peers.reconfigure(config, &change.peer).await,
         }
     }
 }

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use bgp_core::fsm::State;
-use bgp_core::wire::{Attributes, MessageType, attribute_name, code};
-use bgp_core::{Family, Instant, PeerKind, RouterId};
-use bgp_rib::{PathView, PeerCounts, PeerId, RouteView, SourceKind};
+use bgp_core::wire::{Attributes, MessageType, Summary, attribute_name, code};
+use bgp_core::{Family, Instant, PeerKind, Prefix, RouterId};
+use bgp_rib::{Attrs, PathView, PeerCounts, PeerId, RouteView, SourceKind};
+use bgp_router::ReceivedRoute;
 
 use super::clock::Clock;
 use super::status::PeerStatus;
@@ -72,7 +73,7 @@ pub(super) fn peer_detail(row: PeerRow, config: &PeerConfig, status: &PeerStatus
         local_port: status.local.map(|local| local.port()),
         import: config.import.to_string(),
         export: config.export.to_string(),
-        max_prefix: config.max_prefix,
+        max_prefix: config.options.max_prefix,
         capabilities: Capabilities {
             sent: status.offered.iter().map(ToString::to_string).collect(),
             received: negotiated
@@ -144,7 +145,6 @@ pub(super) fn duplicate_router_id(router_id: RouterId, [a, b]: [IpAddr; 2]) -> S
 /// A path's row.
 pub(super) fn route_row(route: &RouteView<'_>, path: &PathView<'_>, clock: &Clock, now: Instant) -> RouteRow {
     let attrs = &path.path.attrs;
-    let block = Attributes::new(attrs.block());
     let local = path.path.source == PeerId::LOCAL;
     let mut flags = Vec::new();
     if path.in_use && !path.best {
@@ -156,28 +156,70 @@ pub(super) fn route_row(route: &RouteView<'_>, path: &PathView<'_>, clock: &Cloc
     if path.source.kind == SourceKind::Client || attrs.summary().cluster_list_len > 0 {
         flags.push("reflected".to_owned());
     }
+    if path.path.is_stale() {
+        flags.push("stale".to_owned());
+    }
+    if path.path.is_long_lived() {
+        flags.push("long-lived".to_owned());
+    }
     let received = path.path.received();
     RouteRow {
-        prefix: route.prefix,
-        next_hop: attrs.next_hop(),
         from: (!local).then_some(path.source.address),
         path_id: path.path.path_id.0,
-        origin: attrs.summary().origin.to_string(),
-        as_path: block.as_path().to_string(),
-        med: attrs.summary().med,
-        local_pref: attrs.summary().local_pref,
-        communities: block.communities().map(|c| c.to_string()).collect(),
-        ext_communities: block.extended_communities().map(|c| c.to_string()).collect(),
-        large_communities: block.large_communities().map(|c| c.to_string()).collect(),
-        originator_id: attrs.summary().originator_id.map(|id| id.to_string()),
-        cluster_list: block.cluster_list().map(|c| c.to_string()).collect(),
-        other: other_attributes(block),
         since: Some(Timestamp::from(clock.wall(received))),
         age_seconds: now.saturating_since(received).as_secs(),
         valid: path.path.is_eligible(),
         best: path.best,
         flags,
         lost_by: path.rule.map(|rule| rule.to_string()),
+        ..set_row(route.prefix, attrs)
+    }
+}
+
+/// The row of a route as it came.
+pub(super) fn received_row(from: IpAddr, route: &ReceivedRoute<'_>) -> RouteRow {
+    RouteRow {
+        from: Some(from),
+        path_id: route.path_id.0,
+        valid: route.taken.is_ok(),
+        rejected: route.taken.err().map(|refusal| refusal.label().to_owned()),
+        ..set_row(route.prefix, route.received)
+    }
+}
+
+fn set_row(prefix: Prefix, attrs: &Attrs) -> RouteRow {
+    attributes_row(prefix, attrs.next_hop(), Attributes::new(attrs.block()), attrs.summary())
+}
+
+/// The row of a destination with attributes, of which nothing else is known.
+pub(super) fn attributes_row(
+    prefix: Prefix,
+    next_hop: IpAddr,
+    block: Attributes<'_>,
+    summary: &Summary,
+) -> RouteRow {
+    RouteRow {
+        prefix,
+        next_hop,
+        from: None,
+        path_id: 0,
+        origin: summary.origin.to_string(),
+        as_path: block.as_path().to_string(),
+        med: summary.med,
+        local_pref: summary.local_pref,
+        communities: block.communities().map(|c| c.to_string()).collect(),
+        ext_communities: block.extended_communities().map(|c| c.to_string()).collect(),
+        large_communities: block.large_communities().map(|c| c.to_string()).collect(),
+        originator_id: summary.originator_id.map(|id| id.to_string()),
+        cluster_list: block.cluster_list().map(|c| c.to_string()).collect(),
+        other: other_attributes(block),
+        since: None,
+        age_seconds: 0,
+        valid: false,
+        best: false,
+        flags: Vec::new(),
+        lost_by: None,
+        rejected: None,
     }
 }
 

@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
-use bgp_core::RouterId;
-use bgp_rib::{DecisionConfig, GroupLimits, NextHopRule, NextHopSource, RibConfig};
-use bgp_router::{Identity, Limits, PeerSettings, RangeSettings};
+use bgp_core::{FamilySet, RouterId};
+use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
+use bgp_router::{AddPath, Identity, Limits, PeerSettings, RangeSettings, RestartSettings};
 
 use crate::config::{Config, DaemonKind, NextHops, PeerConfig, Selector};
 use crate::net::{ConnectOptions, Key, KeyError};
@@ -39,6 +39,7 @@ pub(super) fn rib(config: &Config, identity: &Identity, forwards: bool, seed: u6
 
 /// The peer's part; `address` is its own, for the member of a range too.
 pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr) -> PeerSettings {
+    let options = &peer.options;
     PeerSettings {
         peer_as: Some(peer.asn),
         client: peer.client,
@@ -50,11 +51,25 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr) -> PeerS
         extended_message: peer.extended_message,
         import: peer.import.clone(),
         export: peer.export.clone(),
-        next_hop: if peer.next_hop_self { NextHopRule::OwnForExternal } else { NextHopRule::Auto },
+        next_hop: options.next_hop,
         local_v4: config.next_hop_v4,
         local_v6: config.next_hop_v6,
-        limits: Limits { prefixes: peer.max_prefix, bytes: None },
+        limits: Limits { prefixes: options.max_prefix, bytes: options.max_bytes },
         allowed_prefixes: peer.allowed_prefixes.clone(),
+        restart: options.graceful_restart.then_some(RestartSettings {
+            forwarding: true,
+            restart_time: options.restart_time,
+            stale_time: options.stale_time,
+            notification: true,
+            long_lived: options.long_lived_time,
+        }),
+        add_path: AddPath {
+            receive: if options.add_path.receives() { peer.families } else { FamilySet::EMPTY },
+            send: if options.add_path.sends() { peer.families } else { FamilySet::EMPTY },
+            max_paths: options.max_paths,
+        },
+        advertise: options.advertise,
+        keep_received: options.keep_received,
         ..PeerSettings::new(address)
     }
 }

@@ -16,7 +16,7 @@ use super::clock::Clock;
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
 use super::peers::{PeerSet, Shared};
 use super::settings;
-use crate::api::schema::LastReload;
+use crate::api::schema::{Draining, LastReload};
 use crate::api::{Command, ControlHandle};
 use crate::config::{Config, Selector};
 use crate::log::LogHandle;
@@ -94,6 +94,7 @@ pub(super) struct Supervisor {
     pub(super) identity: Identity,
     pub(super) log: Option<LogHandle>,
     pub(super) last_reload: Option<LastReload>,
+    pub(super) draining: Option<Draining>,
     pub(super) missing: Option<watch::Receiver<Option<&'static str>>>,
     announced: Option<watch::Sender<BTreeSet<Prefix>>>,
     pub(super) file: Option<FileWatch>,
@@ -132,6 +133,7 @@ impl Supervisor {
             missing: options.missing,
             log: options.log,
             last_reload: None,
+            draining: None,
             router_id,
             listener,
             core,

@@ -21,9 +21,10 @@ fn keep_least<K: Ord>(paths: &mut Vec<Path>, key: impl Fn(&Path) -> K) {
 
 /// The best path as RFC 4271 section 9.1.2 words it: step by step, paths are removed from consideration.
 fn naive_best(config: DecisionConfig, peers: &Peers, mut paths: Vec<Path>) -> Option<Path> {
-    let peer = |path: &Path| peers.get(path.source).unwrap().clone();
+    let peer = |path: &Path| peers.source(path.source).unwrap().clone();
     let summary = |path: &Path| *path.attrs.summary();
     keep_least(&mut paths, |path| !path.is_eligible());
+    keep_least(&mut paths, |path| path.is_long_lived() || summary(path).llgr_stale);
     keep_least(&mut paths, |path| Reverse(summary(path).local_pref.unwrap_or(100)));
     keep_least(&mut paths, |path| path.source != PeerId::LOCAL);
     keep_least(&mut paths, |path| summary(path).as_path_len);
@@ -56,13 +57,21 @@ pub(crate) fn naive_rank(config: DecisionConfig, peers: &Peers, mut paths: Vec<P
 
 /// Paths of different sources and identifiers.
 fn any_paths() -> impl Strategy<Value = Vec<Path>> {
-    let one = (0..6_u32, 0..2_u32, any_summary(), 0..3_u8, proptest::option::weighted(0.9, 0..3_u32));
+    let one = (
+        (0..6_u32, 0..2_u32, proptest::bool::weighted(0.1)),
+        any_summary(),
+        0..3_u8,
+        proptest::option::weighted(0.9, 0..3_u32),
+    );
     proptest::collection::vec(one, 0..9).prop_map(|list| {
         let store = AttributeStore::new(1);
         let mut paths: Vec<Path> = Vec::new();
-        for (slot, id, summary, hop, metric) in list {
+        for ((slot, id, long_lived), summary, hop, metric) in list {
             let mut new = path(&store, slot, hop, summary).with_next_hop(NextHopId::ASSUMED, metric);
             new.path_id = PathId(id);
+            if long_lived {
+                new.mark_long_lived();
+            }
             if !paths.iter().any(|other| other.is_from(new.source, new.path_id)) {
                 paths.push(new);
             }
@@ -181,8 +190,13 @@ fn each_rule_decides_when_all_before_it_are_equal() {
         |id: u32, clusters| Summary { originator_id: Some(RouterId(id)), cluster_list_len: clusters, ..base };
     let mut second = at(5, base);
     second.path_id = PathId(2);
+    let mut kept = at(5, Summary { local_pref: Some(101), ..base });
+    kept.mark_long_lived();
     let table = [
         (metric(Some(9)), metric(None), Rule::NextHopUnreachable),
+        (kept.clone(), metric(None), Rule::NextHopUnreachable),
+        (at(5, base), kept, Rule::LongLivedStale),
+        (at(5, base), at(5, Summary { llgr_stale: true, ..base }), Rule::LongLivedStale),
         (at(5, Summary { local_pref: Some(101), ..base }), at(5, base), Rule::LocalPref),
         (at(0, base), at(5, Summary { as_path_len: 0, ..base }), Rule::LocalOrigin),
         (at(5, Summary { as_path_len: 1, ..base }), at(5, base), Rule::AsPathLength),

@@ -6,6 +6,8 @@ use std::num::NonZeroU16;
 use bgp_core::wire::{Attributes, code};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
 
+use crate::attributes::{AttributeSet, NextHopMark};
+use crate::decision::DecisionConfig;
 use crate::filter::Policy;
 use crate::peer::SourceKind;
 
@@ -31,7 +33,7 @@ pub enum Advertise {
     BestExternal,
     /// The best one and those that share the load with it. With ADD-PATH only.
     Ecmp,
-    /// The best ones, so many at most. With ADD-PATH only.
+    /// The best of those that may go, so many at most. With ADD-PATH only.
     Count(NonZeroU16),
     /// All. With ADD-PATH only.
     All,
@@ -99,6 +101,22 @@ pub struct ExportContext {
     pub cluster_id: Option<ClusterId>,
 }
 
+/// Which paths share the load to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadSharing {
+    /// How MULTI_EXIT_DISC is treated.
+    pub decision: DecisionConfig,
+    /// How many at most.
+    pub max: usize,
+}
+
+impl Default for LoadSharing {
+    /// None but the best.
+    fn default() -> LoadSharing {
+        LoadSharing { decision: DecisionConfig::default(), max: 1 }
+    }
+}
+
 /// Whether a route from `source` goes to `target` (RFC 4271 section 9.2, RFC 4456 section 6).
 /// `reflect`: we are a route reflector.
 #[must_use]
@@ -151,6 +169,43 @@ impl GroupKey {
         }
     }
 
+    /// Whether a live session may go from this group to the one with the other key: what it has negotiated is the same.
+    #[must_use]
+    pub fn is_same_session(&self, other: &GroupKey) -> bool {
+        (self.families, self.four_octet_as, self.max_message_len, self.add_path)
+            == (other.families, other.four_octet_as, other.max_message_len, other.add_path)
+            && self.is_external() == other.is_external()
+    }
+
+    fn is_external(&self) -> bool {
+        self.kind == TargetKind::External
+    }
+
+    /// Whether the groups of both keys, of one session, write a route from `source` alike that both send with the same
+    /// attributes. A client is written to like any iBGP peer. `export`, `long_lived` and `draining` decide which
+    /// attributes those are, and `advertise` which routes are sent.
+    #[must_use]
+    pub fn writes_like(
+        &self,
+        other: &GroupKey,
+        family: Family,
+        source: SourceKind,
+        attrs: &AttributeSet,
+    ) -> bool {
+        let next_hop = |key: &GroupKey| key.next_hop_of(family, source, attrs);
+        self.is_external() == other.is_external() && next_hop(self) == next_hop(other)
+    }
+
+    /// Whether what goes out in a family depends on other paths than the best.
+    #[must_use]
+    pub fn looks_beyond_best(&self, family: Family) -> bool {
+        match self.advertise {
+            Advertise::Best => false,
+            Advertise::BestExternal => true,
+            Advertise::Ecmp | Advertise::Count(_) | Advertise::All => self.add_path.contains(family),
+        }
+    }
+
     /// The next hop that goes out with a route that came with `received`; `None` if our own address is needed and
     /// not known, or if `received` is of the other family.
     ///
@@ -172,13 +227,31 @@ impl GroupKey {
             (SourceKind::External, NextHopRule::OwnForExternal) => true,
             _ => self.kind == TargetKind::External,
         };
-        match family {
-            Family::IPV4_UNICAST if own => self.local_v4.map(IpAddr::V4),
-            Family::IPV4_UNICAST => Some(received).filter(IpAddr::is_ipv4),
-            _ if own => self.local_v6.map(IpAddr::V6),
-            _ => Some(received).filter(IpAddr::is_ipv6),
+        if own { self.own_address(family) } else { of_family(family, received) }
+    }
+
+    /// The next hop that goes out with these attributes: as a filter has decided, else as [`GroupKey::next_hop`] says.
+    #[must_use]
+    pub fn next_hop_of(&self, family: Family, source: SourceKind, attrs: &AttributeSet) -> Option<IpAddr> {
+        match attrs.marks().next_hop() {
+            NextHopMark::ByRule => self.next_hop(family, source, attrs.next_hop()),
+            NextHopMark::Unchanged if source != SourceKind::Local => of_family(family, attrs.next_hop()),
+            NextHopMark::Own | NextHopMark::Unchanged => self.own_address(family),
+            NextHopMark::Set => of_family(family, attrs.next_hop()),
         }
     }
+
+    fn own_address(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::IPV4_UNICAST => self.local_v4.map(IpAddr::V4),
+            _ => self.local_v6.map(IpAddr::V6),
+        }
+    }
+}
+
+/// The address, if it is of the family's version of IP.
+fn of_family(family: Family, address: IpAddr) -> Option<IpAddr> {
+    Some(address).filter(|address| address.is_ipv4() == (family == Family::IPV4_UNICAST))
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! An update group: peers that are sent the same bytes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bgp_core::{Family, FamilySet, Instant, V4, V6};
+use bgp_core::{Family, FamilySet, Instant, PathId, V4, V6};
 
 use super::TablesMut;
-use super::export::{ExportContext, GroupKey};
+use super::choice::Choice;
+use super::export::{ExportContext, GroupKey, LoadSharing};
 use super::exporter::{ExportCounters, Exporter};
 use super::flush::{Flush, Side};
+use super::held::Snapshot;
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
-use super::records::Slot;
-use super::resync::Walk;
+use super::resync::{Holds, Walk};
+use super::slots::{Slot, Slots};
+use crate::attributes::Attrs;
 use crate::peer::PeerId;
 use crate::table::DestId;
 
@@ -66,12 +70,35 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) stage: Stage,
-    /// What was asked for again during a walk.
+    /// What was asked for again and has not begun to be sent,
     pub(super) refresh: FamilySet,
+    /// and of that, what is to stand between markers (RFC 7313).
+    pub(super) marked: FamilySet,
     /// Whose End-of-RIB is due,
     pub(super) end_of_rib: FamilySet,
+    /// and whose end of a refresh,
+    pub(super) end_of_refresh: FamilySet,
     /// once the peer has read all that was there at the end of the walk.
-    pub(super) end_of_rib_at: Sequence,
+    pub(super) ends_at: Sequence,
+}
+
+/// The member with this slot, whatever its session.
+pub(super) fn member_in(members: &BTreeMap<PeerId, Member>, slot: u32) -> Option<&Member> {
+    let sessions = PeerId { slot, generation: 0 }..=PeerId { slot, generation: u32::MAX };
+    members.range(sessions).next_back().map(|(_, member)| member)
+}
+
+/// A path that a peer holds, or is about to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentPath<'a> {
+    /// The identifier that it goes out with (RFC 7911); `None` in a family without ADD-PATH.
+    pub path_id: Option<PathId>,
+    /// Who announced it: the peer's session at the time, its slot is what counts.
+    pub source: PeerId,
+    /// The identifier that its source gave it; `None` in a family without ADD-PATH, where it is not kept.
+    pub received: Option<PathId>,
+    /// The attributes that go out, before they are written for the group.
+    pub attrs: &'a Attrs,
 }
 
 /// The group. Its caller feeds it dirty destinations ([`Group::mark`]), flushes it when [`Group::next_flush`] says so,
@@ -87,6 +114,14 @@ pub struct Group {
     pub(super) next_walk: WalkId,
     pub(super) exporter: Exporter,
     pub(super) batch: Batch,
+    /// Whether End-of-RIB has to wait.
+    pub(super) holds_end_of_rib: bool,
+    /// What walks compare with: their destinations are held until no walk does.
+    pub(super) arrived: Vec<Arc<Snapshot>>,
+    /// What peers have left with since the last flush; by the older snapshot that went into it.
+    pub(super) departed: Vec<(Option<Arc<Snapshot>>, Weak<Snapshot>)>,
+    sharing: LoadSharing,
+    choice: Choice,
     due: Option<Instant>,
     resets: VecDeque<PeerId>,
 }
@@ -97,18 +132,30 @@ impl Group {
     pub fn new(key: GroupKey, context: ExportContext, limits: GroupLimits, seed: u64) -> Group {
         Group {
             exporter: Exporter::new(key.clone(), context),
+            v4: Side::new(key.add_path.contains(Family::IPV4_UNICAST)),
+            v6: Side::new(key.add_path.contains(Family::IPV6_UNICAST)),
             key,
             limits,
             members: BTreeMap::new(),
-            v4: Side::default(),
-            v6: Side::default(),
             journal: Journal::default(),
             walks: BTreeMap::new(),
             next_walk: 0,
             batch: Batch::new(seed),
+            holds_end_of_rib: false,
+            arrived: Vec::new(),
+            departed: Vec::new(),
+            sharing: LoadSharing::default(),
+            choice: Choice::default(),
             due: None,
             resets: VecDeque::new(),
         }
+    }
+
+    /// The same group, for [`Advertise::Ecmp`](super::Advertise::Ecmp) with this way to tell which paths share the
+    /// load.
+    #[must_use]
+    pub fn with_load_sharing(self, sharing: LoadSharing) -> Group {
+        Group { sharing, ..self }
     }
 
     /// What its peers have in common.
@@ -132,11 +179,13 @@ impl Group {
     /// (RFC 4724 section 2), then the changes. Peers that join before that flush share what is written for them.
     pub fn join(&mut self, now: Instant, peer: PeerId) {
         self.leave(peer);
-        let end_of_rib = self.key.families;
-        let stage = self.start_walk(None, None, self.key.families, false);
-        let member =
-            Member { stage, refresh: FamilySet::EMPTY, end_of_rib, end_of_rib_at: Sequence::default() };
-        self.members.insert(peer, member);
+        self.admit(now, peer, Member::new(self.key.families), Holds::Nothing);
+    }
+
+    /// Adds a peer at the start of a walk, which waits for the next flush.
+    pub(super) fn admit(&mut self, now: Instant, peer: PeerId, member: Member, holds: Holds) {
+        let stage = self.start_walk(holds, None, self.key.families, false);
+        self.members.insert(peer, Member { stage, ..member });
         self.flush_at(now + TICK);
     }
 
@@ -149,26 +198,29 @@ impl Group {
         }
     }
 
-    /// Sends a family again (RFC 2918); the peer then has something to send. What it was still to be sent it is sent
-    /// too.
-    pub fn refresh(&mut self, peer: PeerId, family: Family) {
+    /// Sends a family again (RFC 2918), between markers if `marked` (RFC 7313 section 4); the peer then has something
+    /// to send. What it was still to be sent it is sent too, first. A family that is asked for while it is sent is sent
+    /// once more.
+    pub fn refresh(&mut self, peer: PeerId, family: Family, marked: bool) {
         if !self.key.families.contains(family) {
             return;
         }
-        let Some(member) = self.members.get_mut(&peer) else { return };
-        match member.stage {
-            Stage::Attached(cursor) => {
-                member.end_of_rib = member.end_of_rib.with(family);
-                let families = FamilySet::EMPTY.with(family);
-                let stage = self.start_walk(None, Some(cursor), families, true);
-                self.set_stage(peer, stage);
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.refresh = member.refresh.with(family);
+            if marked {
+                member.marked = member.marked.with(family);
             }
-            Stage::Walking(..) => member.refresh = member.refresh.with(family),
-            Stage::GivenUp => {}
         }
     }
 
-    /// Notes that the best path of a destination changed, or may have. Families that the group does not serve are
+    /// Has End-of-RIB wait, or not any longer: then peers that have read all else have something to send. What ends
+    /// a refresh never waits.
+    pub fn hold_end_of_rib(&mut self, hold: bool) {
+        self.holds_end_of_rib = hold;
+    }
+
+    /// Notes that the paths to a destination changed, or may have: the best one, or any if the group's key
+    /// [looks beyond it](GroupKey::looks_beyond_best). Families that the group does not serve are
     /// left aside.
     pub fn mark(&mut self, now: Instant, family: Family, dest: DestId) {
         let is_new = match family {
@@ -203,14 +255,19 @@ impl Group {
     /// Turns what is dirty into messages. Then every peer that [`Group::has_pending`] has something to send.
     pub fn flush(&mut self, now: Instant, tables: &mut TablesMut<'_>) {
         self.due = None;
+        self.departed.clear();
         self.tidy_journal();
         let fastest = self.readers().map(|(_, fastest)| fastest);
-        let members = &self.members;
+        // In rising order, as the members are.
+        let slots: Vec<u32> = self.members.keys().map(|peer| peer.slot).collect();
         let mut flush = Flush {
             peers: tables.peers,
-            is_member: |peer: PeerId| members.contains_key(&peer),
+            aggregates: tables.aggregates,
+            is_member: |peer: PeerId| slots.binary_search(&peer.slot).is_ok(),
             exporter: &mut self.exporter,
             batch: &mut self.batch,
+            sharing: self.sharing,
+            choice: &mut self.choice,
             journal: &mut self.journal,
             limit: self.limits.journal,
             fastest,
@@ -226,7 +283,8 @@ impl Group {
         self.detach_slow();
         self.walks.values_mut().for_each(|walk| walk.open = true);
         self.bury(tables);
-        if self.tombstones() > 0 {
+        self.release_unused(tables);
+        if self.tombstones() > 0 || !self.arrived.is_empty() {
             self.flush_at(now + TIDY);
         }
     }
@@ -264,7 +322,7 @@ impl Group {
             })
             .collect();
         for (peer, cursor) in slow {
-            let stage = self.start_walk(Some(cursor), None, self.key.families, true);
+            let stage = self.start_walk(Holds::Before(cursor), None, self.key.families, true);
             self.set_stage(peer, stage);
         }
     }
@@ -273,7 +331,7 @@ impl Group {
     fn oldest_need(&self, member: &Member) -> Option<Sequence> {
         match member.stage {
             Stage::Attached(cursor) => Some(cursor),
-            Stage::Walking(walk, _) => self.walks.get(&walk).and_then(Walk::oldest_need),
+            Stage::Walking(walk, _) => self.walks.get(&walk).and_then(Walk::place),
             Stage::GivenUp => None,
         }
     }
@@ -306,6 +364,8 @@ impl Group {
 
     /// Lets the tables have all destinations' numbers back, before the group is dropped.
     pub fn close(&mut self, tables: &mut TablesMut<'_>) {
+        self.departed.clear();
+        self.arrived.drain(..).for_each(|snapshot| snapshot.release(tables));
         self.v4.records.clear(tables.v4);
         self.v6.records.clear(tables.v6);
     }
@@ -315,20 +375,43 @@ impl Group {
     pub fn advertised(&self, peer: PeerId, family: Family) -> usize {
         match family {
             _ if !self.members.contains_key(&peer) => 0,
-            Family::IPV4_UNICAST => self.v4.records.sent() - self.v4.records.sent_from(peer),
-            _ => self.v6.records.sent() - self.v6.records.sent_from(peer),
+            Family::IPV4_UNICAST => self.v4.records.sent() - self.v4.records.sent_from(peer.slot),
+            _ => self.v6.records.sent() - self.v6.records.sent_from(peer.slot),
         }
     }
 
     /// Whether the peer holds, or is about to be sent, a route to the destination.
     #[must_use]
     pub fn has_sent(&self, peer: PeerId, family: Family, dest: DestId) -> bool {
-        let slot = match family {
-            Family::IPV4_UNICAST => self.v4.records.get(dest),
-            Family::IPV6_UNICAST => self.v6.records.get(dest),
-            _ => return false,
-        };
-        matches!(slot, Slot::Sent(record) if record.source != peer)
+        self.sent_paths(peer, family, dest).next().is_some()
+    }
+
+    /// The paths to the destination that the peer holds, or is about to be sent, by path id.
+    pub fn sent_paths(
+        &self,
+        peer: PeerId,
+        family: Family,
+        dest: DestId,
+    ) -> impl Iterator<Item = SentPath<'_>> {
+        let slots = if self.members.contains_key(&peer) { self.slots(family, dest) } else { None };
+        let add_path = self.key.add_path.contains(family);
+        slots.into_iter().flatten().filter_map(move |(out, slot)| match slot {
+            Slot::Sent(record) if record.source.slot != peer.slot => Some(SentPath {
+                path_id: add_path.then_some(out.id),
+                source: record.source,
+                received: add_path.then_some(out.received),
+                attrs: &record.attrs,
+            }),
+            _ => None,
+        })
+    }
+
+    fn slots(&self, family: Family, dest: DestId) -> Option<Slots<'_>> {
+        match family {
+            Family::IPV4_UNICAST => Some(self.v4.records.slots(dest)),
+            Family::IPV6_UNICAST => Some(self.v6.records.slots(dest)),
+            _ => None,
+        }
     }
 
     /// How far a peer is behind.
@@ -343,7 +426,7 @@ impl Group {
             }
             Stage::Walking(walk, cursor) => {
                 let Some(walk) = self.walks.get(&walk) else { return Lag::default() };
-                let (entries, bytes) = walk.upto.or(walk.since).map_or((0, 0), behind);
+                let (entries, bytes) = walk.upto.or(walk.place()).map_or((0, 0), behind);
                 Lag { entries, bytes: bytes + walk.log.bytes_after(cursor), walking: true }
             }
             Stage::GivenUp => Lag::default(),
@@ -365,7 +448,8 @@ impl Group {
     /// The memory of what was sent last and of what is still to be read, in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.v4.records.memory() + self.v6.records.memory() + self.queued_bytes()
+        let arrived: usize = self.arrived.iter().map(|snapshot| snapshot.memory()).sum();
+        self.v4.records.memory() + self.v6.records.memory() + self.queued_bytes() + arrived
     }
 
     /// What was written so far.
@@ -378,7 +462,11 @@ impl Group {
     #[must_use]
     pub fn has_pending(&self, peer: PeerId) -> bool {
         self.members.get(&peer).is_some_and(|member| match member.stage {
-            Stage::Attached(cursor) => cursor < self.journal.end() || !member.end_of_rib.is_empty(),
+            Stage::Attached(cursor) => {
+                cursor < self.journal.end()
+                    || member.is_owed_an_end(self.holds_end_of_rib)
+                    || !member.refresh.is_empty()
+            }
             Stage::Walking(walk, _) => self.walks.get(&walk).is_some_and(|walk| walk.open),
             Stage::GivenUp => false,
         })

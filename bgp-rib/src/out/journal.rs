@@ -46,7 +46,7 @@ impl Sequence {
     }
 }
 
-/// Which peers of the group an entry is for.
+/// Which peers of the group an entry is for. Whatever session of a peer a route came from, it is the peer's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Audience {
     /// Every peer.
@@ -63,8 +63,8 @@ impl Audience {
     pub fn reaches(self, peer: PeerId) -> bool {
         match self {
             Audience::All => true,
-            Audience::AllBut(source) => source != peer,
-            Audience::Only(one) => one == peer,
+            Audience::AllBut(source) => source.slot != peer.slot,
+            Audience::Only(one) => one.slot == peer.slot,
         }
     }
 }
@@ -264,7 +264,7 @@ mod tests {
         assert!(Audience::AllBut(A).reaches(B));
         assert!(Audience::Only(A).reaches(A));
         assert!(!Audience::Only(A).reaches(B));
-        assert!(Audience::AllBut(A).reaches(PeerId { slot: 1, generation: 2 }));
+        assert!(!Audience::AllBut(A).reaches(PeerId { slot: 1, generation: 2 }), "a later session");
     }
 
     #[test]

@@ -9,18 +9,24 @@
 //! ```
 //!
 //! Peers that would be sent the same bytes share a [`Group`]. It writes each change once; a peer costs a cursor, and
-//! bytes go out as shared slices.
+//! bytes go out as shared slices. A peer whose settings change goes to another group, with what it holds, and a walk of
+//! that one tells it the difference.
 
 mod as_path;
+mod choice;
+mod explain;
 mod export;
 mod exporter;
 mod flush;
 mod group;
+mod held;
 mod journal;
+mod moving;
 mod pack;
 mod records;
 mod resync;
 mod rewrite;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod transmit;
@@ -28,13 +34,15 @@ mod transmit;
 use bgp_core::{V4, V6};
 
 use crate::peer::Peers;
+use crate::rib::Aggregates;
 use crate::table::Table;
 
+pub use explain::{ExportCheck, ExportView, PathExport, SentRoute};
 pub use export::{
-    Advertise, ExportContext, GroupKey, NextHopRule, TargetKind, communities_allow, exportable,
+    Advertise, ExportContext, GroupKey, LoadSharing, NextHopRule, TargetKind, communities_allow, exportable,
 };
 pub use exporter::ExportCounters;
-pub use group::{Group, GroupLimits, Lag};
+pub use group::{Group, GroupLimits, Lag, SentPath};
 pub use journal::{Audience, Sequence};
 
 /// What a group reads when a peer is sent something.
@@ -56,4 +64,6 @@ pub struct TablesMut<'a> {
     pub v6: &'a mut Table<V6>,
     /// The sources of the routes.
     pub peers: &'a Peers,
+    /// What stands for the routes inside it.
+    pub(crate) aggregates: Option<&'a Aggregates>,
 }

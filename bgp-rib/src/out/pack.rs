@@ -5,12 +5,13 @@ use hashbrown::HashTable;
 
 use super::exporter::Exporter;
 use super::journal::Audience;
+use super::slots::Outbound;
 use crate::attributes::Attrs;
 use crate::hash::Seed;
 use crate::peer::{PeerId, Peers};
-use crate::table::{DestId, Table};
+use crate::table::Table;
 
-/// Room for this many destinations stays allocated between two batches.
+/// Room for this many paths stays allocated between two batches.
 const KEPT: usize = 1 << 16;
 
 /// Messages for one audience, at most a chunk of them.
@@ -18,7 +19,7 @@ pub(crate) struct Packed<'a> {
     pub(crate) audience: Audience,
     /// What is announced; `None` for withdrawals.
     pub(crate) route: Option<(&'a Attrs, PeerId)>,
-    pub(crate) dests: &'a [DestId],
+    pub(crate) paths: &'a [Outbound],
     /// Whole messages; none if the sink does not read them.
     pub(crate) messages: &'a [u8],
 }
@@ -31,7 +32,7 @@ pub(crate) trait Sink {
     fn put(&mut self, packed: &Packed<'_>);
 }
 
-/// Announcements with the same attributes from the same source. The destinations are a list through `links`.
+/// Announcements with the same attributes from the same source. The paths are a list through `links`.
 #[derive(Debug)]
 struct Set {
     attrs: Attrs,
@@ -47,9 +48,9 @@ pub(crate) struct Batch {
     seed: Seed,
     index: HashTable<u32>,
     sets: Vec<Set>,
-    links: Vec<(DestId, u32)>,
-    withdrawals: Vec<(Audience, DestId)>,
-    dests: Vec<DestId>,
+    links: Vec<(Outbound, u32)>,
+    withdrawals: Vec<(Audience, Outbound)>,
+    paths: Vec<Outbound>,
 }
 
 impl Batch {
@@ -60,14 +61,14 @@ impl Batch {
             sets: Vec::new(),
             links: Vec::new(),
             withdrawals: Vec::new(),
-            dests: Vec::new(),
+            paths: Vec::new(),
         }
     }
 
     /// Adds an announcement; whether its attributes are new to the batch.
-    pub(crate) fn announce(&mut self, dest: DestId, attrs: &Attrs, source: PeerId) -> bool {
+    pub(crate) fn announce(&mut self, out: Outbound, attrs: &Attrs, source: PeerId) -> bool {
         let link = u32::try_from(self.links.len()).unwrap_or(NONE);
-        self.links.push((dest, NONE));
+        self.links.push((out, NONE));
         let hash = |attrs: &Attrs, source: PeerId| self.seed.hash(&(attrs.id(), source));
         let same = |set: &Set| set.attrs == *attrs && set.source == source;
         // The last one first: destinations of one set come in runs.
@@ -95,8 +96,8 @@ impl Batch {
     }
 
     /// Adds a withdrawal.
-    pub(crate) fn withdraw(&mut self, dest: DestId, audience: Audience) {
-        self.withdrawals.push((audience, dest));
+    pub(crate) fn withdraw(&mut self, out: Outbound, audience: Audience) {
+        self.withdrawals.push((audience, out));
     }
 
     /// Writes all changes, withdrawals first, and empties the batch. `is_reader` tells the peers that a route need
@@ -118,11 +119,11 @@ impl Batch {
             if sink.reads() {
                 exporter.counters.rewrites += 1;
             }
-            collect(&self.links, set.first, &mut self.dests);
-            for dests in self.dests.chunks(exporter.announcements_per_chunk::<F>()) {
-                let messages = if sink.reads() { exporter.announce(table, dests) } else { &[] };
+            collect(&self.links, set.first, &mut self.paths);
+            for paths in self.paths.chunks(exporter.announcements_per_chunk::<F>()) {
+                let messages = if sink.reads() { exporter.announce(table, paths) } else { &[] };
                 let route = Some((&set.attrs, set.source));
-                sink.put(&Packed { audience, route, dests, messages });
+                sink.put(&Packed { audience, route, paths, messages });
             }
         }
         self.clear();
@@ -134,15 +135,15 @@ impl Batch {
         table: &Table<F>,
         sink: &mut impl Sink,
     ) {
-        // Stable: destinations stay in the order in which they came.
+        // Stable: paths stay in the order in which they came.
         self.withdrawals.sort_by_key(|(audience, _)| *audience);
         for lot in self.withdrawals.chunk_by(|a, b| a.0 == b.0) {
             let Some((audience, _)) = lot.first() else { continue };
             for part in lot.chunks(exporter.withdrawals_per_chunk::<F>()) {
-                self.dests.clear();
-                self.dests.extend(part.iter().map(|(_, dest)| *dest));
-                let messages = if sink.reads() { exporter.withdraw(table, &self.dests) } else { &[] };
-                sink.put(&Packed { audience: *audience, route: None, dests: &self.dests, messages });
+                self.paths.clear();
+                self.paths.extend(part.iter().map(|(_, out)| *out));
+                let messages = if sink.reads() { exporter.withdraw(table, &self.paths) } else { &[] };
+                sink.put(&Packed { audience: *audience, route: None, paths: &self.paths, messages });
             }
         }
     }
@@ -154,8 +155,8 @@ impl Batch {
         self.links.shrink_to(KEPT);
         self.withdrawals.clear();
         self.withdrawals.shrink_to(KEPT);
-        self.dests.clear();
-        self.dests.shrink_to(KEPT);
+        self.paths.clear();
+        self.paths.shrink_to(KEPT);
     }
 }
 
@@ -164,11 +165,11 @@ pub(crate) fn all_but(source: PeerId, is_reader: impl Fn(PeerId) -> bool) -> Aud
     if is_reader(source) { Audience::AllBut(source) } else { Audience::All }
 }
 
-fn collect(links: &[(DestId, u32)], first: u32, dests: &mut Vec<DestId>) {
-    dests.clear();
+fn collect(links: &[(Outbound, u32)], first: u32, paths: &mut Vec<Outbound>) {
+    paths.clear();
     let mut next = first;
-    while let Some((dest, after)) = links.get(next as usize) {
-        dests.push(*dest);
+    while let Some((out, after)) = links.get(next as usize) {
+        paths.push(*out);
         next = *after;
     }
 }

@@ -3,80 +3,72 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 
-use bgp_core::AddressFamily;
+use bgp_core::{AddressFamily, PathId, RouterId};
 
 use super::journal::Sequence;
-use crate::attributes::Attrs;
-use crate::peer::PeerId;
+use super::slots::{BLOCK, Outbound, Record, Slot, SlotStore, Slots};
+use crate::peer::{PeerId, Peers, SourceKind};
 use crate::table::{DestId, Table};
 
-/// The route that the peers of the group hold, its source excepted.
-#[derive(Clone, Debug)]
-pub(crate) struct Record {
-    pub(crate) attrs: Attrs,
-    pub(crate) source: PeerId,
-    /// The journal entry that announced it.
-    pub(crate) changed: Sequence,
+/// What is written of a source into its routes. A slot may go to another router between two flushes: then routes that
+/// are the same otherwise go out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    kind: SourceKind,
+    router_id: RouterId,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum Slot {
-    /// The route that was announced last.
-    Sent(Record),
-    /// Nobody is to hold a route. With a number it is a tombstone: the route was withdrawn by that entry, which some
-    /// peer has not read.
-    Unsent(Option<Sequence>),
-}
-
-impl Slot {
-    /// The last change; `None` if nothing is known of the destination.
-    pub(crate) fn changed(&self) -> Option<Sequence> {
-        match self {
-            Slot::Sent(record) => Some(record.changed),
-            Slot::Unsent(changed) => *changed,
-        }
+impl Written {
+    /// Of what has the slot of `source` now.
+    pub(crate) fn of(peers: &Peers, source: PeerId) -> Option<Written> {
+        peers.source(source).map(|info| Written { kind: info.kind, router_id: info.router_id })
     }
 }
 
-/// Slots are kept in blocks of this many, so that growing copies no slot.
-const BLOCK: usize = 1024;
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    sent: usize,
+    written: Option<Written>,
+}
 
-const EMPTY: Slot = Slot::Unsent(None);
-
-/// The slots of one family by destination. A slot that is not empty holds its destination's number in the table.
+/// The slots of one family. One that is not empty holds its destination's number in the table.
 #[derive(Debug)]
 pub(crate) struct Records<F> {
-    blocks: Vec<Box<[Slot]>>,
+    slots: SlotStore,
     sent: usize,
-    by_source: BTreeMap<PeerId, usize>,
+    sources: BTreeMap<PeerId, Source>,
     /// Tombstones, oldest first; some have become routes again since.
-    withdrawn: VecDeque<(Sequence, DestId)>,
+    withdrawn: VecDeque<(Sequence, DestId, PathId)>,
     tombstones: usize,
     family: PhantomData<F>,
 }
 
-impl<F> Default for Records<F> {
-    fn default() -> Records<F> {
+impl<F: AddressFamily> Records<F> {
+    /// Nothing was sent. With `add_path` there are several paths to a destination.
+    pub(crate) fn new(add_path: bool) -> Records<F> {
         Records {
-            blocks: Vec::new(),
+            slots: SlotStore::new(add_path),
             sent: 0,
-            by_source: BTreeMap::new(),
+            sources: BTreeMap::new(),
             withdrawn: VecDeque::new(),
             tombstones: 0,
             family: PhantomData,
         }
     }
-}
 
-impl<F: AddressFamily> Records<F> {
-    pub(crate) fn get(&self, dest: DestId) -> &Slot {
-        let block = self.blocks.get(dest.index() / BLOCK);
-        block.and_then(|slots| slots.get(dest.index() % BLOCK)).unwrap_or(&EMPTY)
+    /// What is known under a path id, and of which path; without ADD-PATH the id makes no difference.
+    pub(crate) fn get(&self, dest: DestId, id: PathId) -> (Outbound, &Slot) {
+        self.slots.get(dest, id)
+    }
+
+    /// All that is known of a destination, by path id.
+    pub(crate) fn slots(&self, dest: DestId) -> Slots<'_> {
+        self.slots.of(dest)
     }
 
     /// One more than the highest destination that may have a slot.
     pub(crate) fn len(&self) -> usize {
-        self.blocks.len() * BLOCK
+        self.slots.len()
     }
 
     /// The routes sent.
@@ -84,9 +76,10 @@ impl<F: AddressFamily> Records<F> {
         self.sent
     }
 
-    /// The routes sent that came from `source`.
-    pub(crate) fn sent_from(&self, source: PeerId) -> usize {
-        self.by_source.get(&source).copied().unwrap_or(0)
+    /// The routes sent that came from this slot.
+    pub(crate) fn sent_from(&self, slot: u32) -> usize {
+        let sessions = PeerId { slot, generation: 0 }..=PeerId { slot, generation: u32::MAX };
+        self.sources.range(sessions).map(|(_, source)| source.sent).sum()
     }
 
     pub(crate) fn tombstones(&self) -> usize {
@@ -95,70 +88,73 @@ impl<F: AddressFamily> Records<F> {
 
     /// The memory it takes, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        self.len() * size_of::<Slot>() + self.withdrawn.capacity() * size_of::<(Sequence, DestId)>()
+        self.slots.memory() + self.withdrawn.capacity() * size_of::<(Sequence, DestId, PathId)>()
     }
 
-    /// Notes a route that was announced by entry `changed`. The table must hold the destination.
-    pub(crate) fn announced(&mut self, dest: DestId, record: Record) {
+    /// Whether a route of `new` would be written as it was written for `old`, the source of a record.
+    pub(crate) fn is_same_source(&self, peers: &Peers, old: PeerId, new: PeerId) -> bool {
+        let written = || self.sources.get(&old).and_then(|source| source.written);
+        old == new || (old.slot == new.slot && written() == Written::of(peers, new))
+    }
+
+    /// Notes a route that was announced by entry `changed`, and what was written of its source. The table must hold
+    /// the destination.
+    pub(crate) fn announced(&mut self, out: Outbound, record: Record, written: Option<Written>) {
         let source = record.source;
-        self.replace(dest, Slot::Sent(record));
+        self.replace(out, Slot::Sent(record));
         self.sent += 1;
-        *self.by_source.entry(source).or_default() += 1;
+        match self.sources.get_mut(&source) {
+            Some(source) => source.sent += 1,
+            None => _ = self.sources.insert(source, Source { sent: 1, written }),
+        }
     }
 
     /// Notes that the route was withdrawn by entry `changed`. The table must hold the destination.
-    pub(crate) fn withdrew(&mut self, dest: DestId, changed: Sequence) {
-        self.replace(dest, Slot::Unsent(Some(changed)));
+    pub(crate) fn withdrew(&mut self, out: Outbound, changed: Sequence) {
+        self.replace(out, Slot::Unsent(Some(changed)));
         self.tombstones += 1;
-        self.withdrawn.push_back((changed, dest));
+        self.withdrawn.push_back((changed, out.dest, out.id));
     }
 
     /// Forgets the tombstones that every peer is past: those older than `oldest_unread`.
     pub(crate) fn bury(&mut self, table: &mut Table<F>, oldest_unread: Sequence) {
-        while let Some((changed, dest)) = self.withdrawn.pop_front_if(|(changed, _)| *changed < oldest_unread)
+        while let Some((changed, dest, id)) =
+            self.withdrawn.pop_front_if(|(changed, ..)| *changed < oldest_unread)
         {
-            if self.is_tombstone(dest, changed) {
-                self.replace(dest, EMPTY);
+            if self.is_tombstone(dest, id, changed) {
+                self.replace(Outbound { dest, id, received: PathId(0) }, Slot::default());
                 table.release(dest);
             }
         }
         if self.withdrawn.len() > 2 * self.tombstones + BLOCK {
             let mut queue = std::mem::take(&mut self.withdrawn);
-            queue.retain(|(changed, dest)| self.is_tombstone(*dest, *changed));
+            queue.retain(|(changed, dest, id)| self.is_tombstone(*dest, *id, *changed));
             self.withdrawn = queue;
         }
     }
 
     /// Forgets everything and lets the table have the destinations' numbers back.
     pub(crate) fn clear(&mut self, table: &mut Table<F>) {
-        for index in 0..self.len() {
-            let dest = DestId::from_index(index);
-            if self.get(dest).changed().is_some() {
-                table.release(dest);
-            }
+        for dest in (0..self.len()).map(DestId::from_index) {
+            self.slots(dest).for_each(|_| table.release(dest));
         }
-        *self = Records::default();
+        *self = Records::new(self.slots.is_add_path());
     }
 
-    fn is_tombstone(&self, dest: DestId, changed: Sequence) -> bool {
-        matches!(self.get(dest), Slot::Unsent(Some(at)) if *at == changed)
+    fn is_tombstone(&self, dest: DestId, id: PathId, changed: Sequence) -> bool {
+        matches!(self.get(dest, id), (_, Slot::Unsent(Some(at))) if *at == changed)
     }
 
-    fn replace(&mut self, dest: DestId, new: Slot) {
-        while self.len() <= dest.index() {
-            self.blocks.push(vec![EMPTY; BLOCK].into());
-        }
-        let block = self.blocks.get_mut(dest.index() / BLOCK);
-        let Some(slot) = block.and_then(|slots| slots.get_mut(dest.index() % BLOCK)) else { return };
-        match std::mem::replace(slot, new) {
+    fn replace(&mut self, out: Outbound, new: Slot) {
+        match self.slots.replace(out, new) {
             Slot::Unsent(None) => {}
             Slot::Unsent(Some(_)) => self.tombstones -= 1,
             Slot::Sent(old) => {
                 self.sent -= 1;
-                if let Some(count) = self.by_source.get_mut(&old.source) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.by_source.remove(&old.source);
+                if let Some(source) = self.sources.get_mut(&old.source) {
+                    source.sent -= 1;
+                    if source.sent == 0 {
+                        self.sources.remove(&old.source);
                     }
                 }
             }
@@ -168,12 +164,12 @@ impl<F: AddressFamily> Records<F> {
 
 #[cfg(test)]
 mod tests {
-    use bgp_core::{Asn, PathId, PeerKind, RouterId, V4};
+    use bgp_core::{Asn, PeerKind, V4};
 
     use super::super::journal::Journal;
     use super::*;
-    use crate::testing::prefix;
-    use crate::{AttributeStore, Decision, DecisionConfig, Path, Peers, Summary};
+    use crate::testing::{info, prefix};
+    use crate::{AttributeStore, Decision, DecisionConfig, Path, Summary};
 
     fn record(store: &AttributeStore, source: PeerId) -> Record {
         let next_hop = [10, 0, 0, 1].into();
@@ -190,36 +186,56 @@ mod tests {
         (table, dest)
     }
 
-    #[test]
-    fn a_slot_is_three_words() {
-        assert_eq!(size_of::<Slot>(), 24);
+    fn out(dest: DestId, id: u32) -> Outbound {
+        Outbound { dest, id: PathId(id), received: PathId(0) }
     }
 
     #[test]
-    fn routes_are_counted_by_their_source() {
+    fn routes_are_counted_by_the_slot_of_their_source() {
         let store = AttributeStore::new(1);
         let (_, dest) = table_with_one_route(&store);
-        let other = PeerId { slot: 1, generation: 1 };
-        let mut records: Records<V4> = Records::default();
-        records.announced(dest, record(&store, PeerId::LOCAL));
-        records.announced(dest, record(&store, other));
-        assert_eq!((records.sent(), records.sent_from(PeerId::LOCAL), records.sent_from(other)), (1, 0, 1));
-        records.withdrew(dest, Sequence::default());
-        assert_eq!((records.sent(), records.sent_from(other), records.tombstones()), (0, 0, 1));
+        let [earlier, later] = [1, 2].map(|generation| PeerId { slot: 1, generation });
+        let mut records: Records<V4> = Records::new(true);
+        records.announced(out(dest, 1), record(&store, PeerId::LOCAL), None);
+        records.announced(out(dest, 1), record(&store, earlier), None);
+        records.announced(out(dest, 2), record(&store, later), None);
+        assert_eq!((records.sent(), records.sent_from(0), records.sent_from(1)), (2, 0, 2));
+        records.withdrew(out(dest, 1), Sequence::default());
+        assert_eq!((records.sent(), records.sent_from(1), records.tombstones()), (1, 1, 1));
     }
 
     #[test]
     fn a_route_that_flaps_does_not_pile_up_tombstones() {
-        let store = AttributeStore::new(1);
-        let (mut table, dest) = table_with_one_route(&store);
-        let mut records: Records<V4> = Records::default();
-        let mut journal = Journal::default();
-        for _ in 0..10 * BLOCK {
-            records.announced(dest, record(&store, PeerId::LOCAL));
-            records.withdrew(dest, journal.skip());
-            records.bury(&mut table, Sequence::default());
+        for add_path in [false, true] {
+            let store = AttributeStore::new(1);
+            let (mut table, dest) = table_with_one_route(&store);
+            let mut records: Records<V4> = Records::new(add_path);
+            let mut journal = Journal::default();
+            for _ in 0..10 * BLOCK {
+                records.announced(out(dest, 1), record(&store, PeerId::LOCAL), None);
+                records.withdrew(out(dest, 1), journal.skip());
+                records.bury(&mut table, Sequence::default());
+            }
+            assert_eq!(records.tombstones(), 1);
+            assert!(records.withdrawn.len() <= BLOCK + 2);
         }
-        assert_eq!(records.tombstones(), 1);
-        assert!(records.withdrawn.len() <= BLOCK + 2);
+    }
+
+    #[test]
+    fn a_later_session_is_the_same_source_if_the_same_is_written_of_it() {
+        let store = AttributeStore::new(1);
+        let (_, dest) = table_with_one_route(&store);
+        let mut peers = Peers::new(Asn(64512), RouterId(1));
+        let [earlier, later] = [1, 2].map(|generation| PeerId { slot: 5, generation });
+        peers.insert(info(5, 1));
+        let mut records: Records<V4> = Records::new(false);
+        let written = Written::of(&peers, earlier);
+        records.announced(Outbound::only(dest), record(&store, earlier), written);
+        assert!(records.is_same_source(&peers, earlier, earlier));
+        peers.insert(info(5, 2));
+        assert!(records.is_same_source(&peers, earlier, later));
+        peers.insert(crate::PeerInfo { router_id: RouterId(7), ..info(5, 2) });
+        assert!(!records.is_same_source(&peers, earlier, later));
+        assert!(!records.is_same_source(&peers, earlier, PeerId { slot: 6, generation: 1 }));
     }
 }

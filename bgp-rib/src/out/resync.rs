@@ -6,17 +6,22 @@
 //! ```
 //! One mechanism for all cases. A peer that *joins* holds nothing: records up to `upto`. One that fell off the journal
 //! holds all changes before `since`: records and tombstones from there. A *refresh* asks for everything again: as
-//! for a join, but up to the peer's own place in the journal. What changes during a walk is announced by the journal,
+//! for a join, but up to the peer's own place in the journal. One that comes from another group holds what that sent:
+//! records that differ from it, and withdrawals of the rest. What changes during a walk is announced by the journal,
 //! which the peer reads from `upto` on, so that nothing is lost and nothing is sent twice.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use bgp_core::{AddressFamily, Family, FamilySet};
+use bgp_core::{AddressFamily, Family, FamilySet, PathId};
 
+use super::export::GroupKey;
 use super::exporter::Exporter;
+use super::held::{Held, HeldSlot, Known, Snapshot, take_dest};
 use super::journal::{Audience, Journal, Sequence};
 use super::pack::{Batch, Packed, Sink};
-use super::records::{Records, Slot};
+use super::records::Records;
+use super::slots::{Outbound, Record, Slot};
 use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
 
@@ -30,11 +35,23 @@ pub(crate) struct Place {
     pub(crate) dest: DestId,
 }
 
+/// What the readers of a walk hold when it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Nothing: they have joined.
+    Nothing,
+    /// All that was sent before the walk's end, and want it again.
+    All,
+    /// What was sent before this.
+    Before(Sequence),
+    /// What their last group has sent them.
+    Other(Held),
+}
+
 /// One walk, by one peer or by several that started together.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    /// The readers hold what was sent before this; `None` if nothing has to be taken back from them.
-    pub(crate) since: Option<Sequence>,
+    pub(crate) holds: Holds,
     /// Where they go on in the journal; `None` before the first window: as late as possible.
     pub(crate) upto: Option<Sequence>,
     pub(crate) families: FamilySet,
@@ -50,15 +67,10 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// A walk from the first record of the first family.
-    pub(crate) fn new(
-        since: Option<Sequence>,
-        upto: Option<Sequence>,
-        families: FamilySet,
-        open: bool,
-    ) -> Walk {
+    pub(crate) fn new(holds: Holds, upto: Option<Sequence>, families: FamilySet, open: bool) -> Walk {
         let next = families.iter().next().map(|family| Place { family, dest: DestId::FIRST });
         Walk {
-            since,
+            holds,
             upto,
             families,
             open,
@@ -77,17 +89,31 @@ impl Walk {
 
     /// The same walk from `place` on: for readers that are left behind.
     pub(crate) fn rest_from(&self, place: Place) -> Walk {
-        Walk { next: Some(place), ..Walk::new(self.since, self.upto, self.families, true) }
+        Walk { next: Some(place), ..Walk::new(self.holds.clone(), self.upto, self.families, true) }
     }
 
-    /// Whether a reader in the state that `since` says, for these families, can still start with this walk.
-    pub(crate) fn can_start(&self, since: Option<Sequence>, families: FamilySet) -> bool {
-        self.upto.is_none() && self.since == since && self.families == families
+    /// Whether a reader that holds this, for these families, can still start with this walk.
+    pub(crate) fn can_start(&self, holds: &Holds, families: FamilySet) -> bool {
+        self.upto.is_none() && self.holds == *holds && self.families == families
     }
 
-    /// The oldest tombstone, by the change that made it, that a reader of this walk still needs.
-    pub(crate) fn oldest_need(&self) -> Option<Sequence> {
-        self.since.or(self.upto)
+    /// What its readers held, how far it goes, and for which families.
+    pub(crate) fn state(&self) -> (Holds, Option<Sequence>, FamilySet) {
+        (self.holds.clone(), self.upto, self.families)
+    }
+
+    /// Whether it tells the difference to this snapshot.
+    pub(crate) fn compares_with(&self, snapshot: &Arc<Snapshot>) -> bool {
+        matches!(&self.holds, Holds::Other(held) if Arc::ptr_eq(&held.snapshot, snapshot))
+    }
+
+    /// The readers have all changes before this, but for what the walk is still to tell them; `None` if it has not
+    /// begun.
+    pub(crate) fn place(&self) -> Option<Sequence> {
+        match self.holds {
+            Holds::Before(since) => Some(since),
+            _ => self.upto,
+        }
     }
 
     /// Forgets the windows whose entries are all dropped.
@@ -132,10 +158,11 @@ impl Sink for Journal {
 
 /// What a window is made from.
 pub(crate) struct Window<'a> {
-    pub(crate) since: Option<Sequence>,
+    pub(crate) key: &'a GroupKey,
+    pub(crate) holds: &'a Holds,
     pub(crate) upto: Sequence,
     pub(crate) from: DestId,
-    /// How many at most.
+    /// How many at most; those of one destination are not parted.
     pub(crate) changes: usize,
     pub(crate) peers: &'a Peers,
     pub(crate) exporter: &'a mut Exporter,
@@ -152,47 +179,87 @@ impl Window<'_> {
         is_reader: impl Fn(PeerId) -> bool,
     ) -> Option<DestId> {
         let (mut changes, mut bytes, mut at) = (0, 0, self.from);
-        let end = DestId::from_index(records.len());
+        let mut held = match self.holds {
+            Holds::Other(held) => held.from(F::FAMILY, at),
+            _ => &[],
+        };
+        let held_end = held.last().map_or(0, |(dest, ..)| dest.index() + 1);
+        let end = DestId::from_index(records.len().max(held_end));
         while at < end && changes < self.changes && bytes < WINDOW_BYTES {
             let dest = at;
             at = at.next();
-            let slot = records.get(dest);
-            if let Some(added) = self.add(dest, slot, &is_reader) {
-                changes += 1;
-                bytes += 1 + usize::from(F::MAX_LEN / 8) + added;
+            let held = take_dest(&mut held, dest);
+            for (out, slot, known) in slots_and_known(records, dest, self.holds, held) {
+                if let Some(added) = self.add::<F>(out, slot, known, &is_reader) {
+                    changes += 1;
+                    bytes += 1 + usize::from(F::MAX_LEN / 8) + added;
+                }
             }
         }
         self.batch.write(self.exporter, table, self.peers, is_reader, self.log);
         (at < end).then_some(at)
     }
 
-    /// Puts a destination into the batch, if its readers need it; returns the bytes of its attributes, if they are
-    /// new to the window.
+    /// Puts one path into the batch, if its readers need it; returns the bytes of its attributes, if
+    /// they are new to the window.
     ///
     /// What changed after `upto` is announced by the journal. It is taken back here all the same: the journal only
-    /// takes back what its own entries tell of, not what a reader holds from before `since`.
-    fn add(&mut self, dest: DestId, slot: &Slot, is_reader: impl Fn(PeerId) -> bool) -> Option<usize> {
-        let changed = slot.changed()?;
-        if self.since.is_some_and(|since| changed < since) {
-            return None;
-        }
+    /// takes back what its own entries tell of, not what a reader holds from before.
+    fn add<F: AddressFamily>(
+        &mut self,
+        out: Outbound,
+        slot: &Slot,
+        known: Known<'_>,
+        is_reader: impl Fn(PeerId) -> bool,
+    ) -> Option<usize> {
         match slot {
             Slot::Sent(record) => {
-                let is_back_at_its_source = self.since.is_some() && is_reader(record.source);
+                let is_back_at_its_source = is_reader(record.source) && known.is_at(record.source);
                 if is_back_at_its_source {
-                    self.batch.withdraw(dest, Audience::Only(record.source));
+                    self.batch.withdraw(out, Audience::Only(record.source));
                 }
-                if changed < self.upto {
-                    let is_new = self.batch.announce(dest, &record.attrs, record.source);
+                if record.changed < self.upto && !(known.is(record) && self.writes_the_same::<F>(record)) {
+                    let is_new = self.batch.announce(out, &record.attrs, record.source);
                     return Some(if is_new { record.attrs.block().len() } else { 0 });
                 }
                 is_back_at_its_source.then_some(0)
             }
             Slot::Unsent(_) => {
-                self.since?;
-                self.batch.withdraw(dest, Audience::All);
+                self.batch.withdraw(out, known.holders(is_reader)?);
                 Some(0)
             }
         }
     }
+
+    /// Whether a route that the readers hold was written for them just as this group would.
+    fn writes_the_same<F: AddressFamily>(&self, record: &Record) -> bool {
+        match self.holds {
+            Holds::Other(held) => held.is_written_the_same(self.key, F::FAMILY, record, self.peers),
+            _ => true,
+        }
+    }
+}
+
+/// The slots of a destination, those that only the readers still know of last, with what they know of each.
+fn slots_and_known<'a, F: AddressFamily>(
+    records: &'a Records<F>,
+    dest: DestId,
+    holds: &'a Holds,
+    held: &'a [HeldSlot],
+) -> impl Iterator<Item = (Outbound, &'a Slot, Known<'a>)> {
+    let known = move |slot: &'a Slot, id: PathId| match holds {
+        Holds::Nothing | Holds::All => Known::Nothing,
+        Holds::Before(since) => Known::of(slot, Some(*since)),
+        Holds::Other(other) => {
+            let old = held.iter().find(|(_, old, _)| *old == id);
+            old.map_or(Known::Nothing, |(.., old)| Known::of(old, other.before))
+        }
+    };
+    let own = records.slots(dest).map(move |(out, slot)| (out, slot, known(slot, out.id)));
+    let is_gone = move |id: PathId| records.slots(dest).all(|(out, _)| out.id != id);
+    let gone = held.iter().filter(move |(_, id, _)| is_gone(*id)).map(move |(_, id, old)| {
+        let (out, slot) = records.get(dest, *id);
+        (out, slot, known(old, *id))
+    });
+    own.chain(gone)
 }

@@ -8,12 +8,8 @@ use bgp_core::{Asn, ClusterId, RouterId};
 
 use super::as_path;
 use super::export::TargetKind;
+use crate::block::{OPTIONAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, flags, put};
 use crate::peer::SourceKind;
-
-const WELL_KNOWN: u8 = 0x40;
-const OPTIONAL: u8 = 0x80;
-const OPTIONAL_TRANSITIVE: u8 = 0xc0;
-const EXTENDED_LENGTH: u8 = 0x10;
 
 /// What a route without LOCAL_PREF gets on its way to iBGP peers.
 const DEFAULT_LOCAL_PREF: u32 = 100;
@@ -31,6 +27,8 @@ pub(crate) struct Rewrite {
     /// NEXT_HOP, for IPv4 routes; those of IPv6 carry it in MP_REACH_NLRI.
     pub(crate) next_hop: Option<Ipv4Addr>,
     pub(crate) four_octet_as: bool,
+    /// MULTI_EXIT_DISC goes to eBGP peers too: a filter has set it.
+    pub(crate) keeps_med: bool,
 }
 
 impl Rewrite {
@@ -52,7 +50,7 @@ impl Rewrite {
             // RFC 7311 section 3.3, RFC 9012 section 11, RFC 8669 section 5: not across the AS's border by default.
             code::AIGP | code::TUNNEL_ENCAPSULATION | code::PREFIX_SID => !self.leaves_as(),
             // One that came from another AS stays in ours (RFC 4271 section 5.1.4).
-            code::MULTI_EXIT_DISC => !self.leaves_as() || self.source == SourceKind::Local,
+            code::MULTI_EXIT_DISC => !self.leaves_as() || self.source == SourceKind::Local || self.keeps_med,
             code::ORIGINATOR_ID | code::CLUSTER_LIST => self.reflects(),
             _ => true,
         }
@@ -214,23 +212,6 @@ impl Rewriter {
     }
 }
 
-/// The flags that an attribute came with, but for the one that says how its length is written.
-fn flags(whole: &[u8]) -> u8 {
-    whole.first().map_or(OPTIONAL_TRANSITIVE, |flags| flags & !EXTENDED_LENGTH)
-}
-
-/// Writes one attribute.
-fn put(out: &mut Vec<u8>, flags: u8, attribute: u8, value: &[u8]) {
-    match u8::try_from(value.len()) {
-        Ok(len) => out.extend_from_slice(&[flags, attribute, len]),
-        Err(_) => {
-            let [high, low] = u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes();
-            out.extend_from_slice(&[flags | EXTENDED_LENGTH, attribute, high, low]);
-        }
-    }
-    out.extend_from_slice(value);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +240,7 @@ mod tests {
             local_as: Asn(64512),
             next_hop: Some(Ipv4Addr::new(10, 0, 0, 1)),
             four_octet_as: true,
+            keeps_med: false,
         }
     }
 
@@ -290,6 +272,13 @@ mod tests {
         }
         let with_med: &[&[u8]] = &[ORIGIN, OWN_PATH, NEXT_HOP, MED, COMMUNITY, UNKNOWN];
         check(SourceKind::Local, TargetKind::External, received, with_med);
+    }
+
+    #[test]
+    fn a_med_that_a_filter_has_set_goes_to_ebgp_peers() {
+        let rule = Rewrite { keeps_med: true, ..rule(SourceKind::External, TargetKind::External) };
+        let sent = [ORIGIN, OWN_PATH, NEXT_HOP, MED].concat();
+        assert_eq!(rewritten(&rule, &[ORIGIN, PATH, MED]), sent);
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bgp_core::wire::encode;
+use bgp_core::wire::{RouteRefresh, encode};
 use bgp_core::{Family, FamilySet};
 use bytes::Bytes;
 
 use super::Tables;
-use super::group::{Group, Member, Stage, WalkId};
+use super::group::{Group, Member, Stage, WalkId, member_in};
 use super::journal::Sequence;
-use super::resync::{Place, Walk, Window};
+use super::resync::{Holds, Place, Walk, Window};
 use crate::peer::PeerId;
 
 impl Group {
@@ -27,7 +27,16 @@ impl Group {
             let Some(member) = self.members.get(&peer) else { break };
             let room = budget - total;
             match member.stage {
-                Stage::Attached(_) => return total + self.read_journal(peer, room, out),
+                Stage::Attached(cursor) if member.may_refresh(cursor, self.holds_end_of_rib) => {
+                    total += self.begin_refresh(peer, cursor, out);
+                }
+                Stage::Attached(_) => {
+                    total += self.read_journal(peer, room, out);
+                    // A refresh may have waited for what came before it.
+                    if self.members.get(&peer).is_none_or(|member| member.refresh.is_empty()) {
+                        break;
+                    }
+                }
                 Stage::Walking(walk, cursor) => match self.read_walk(tables, peer, walk, cursor, room, out) {
                     Some(bytes) => total += bytes,
                     None => break,
@@ -38,14 +47,34 @@ impl Group {
         total
     }
 
+    /// Starts to send again what was asked for, up to the peer's place in the journal. RFC 7313 section 4: the marker
+    /// comes first, but not before the family's End-of-RIB. While that is held the answer is sent without markers.
+    fn begin_refresh(&mut self, peer: PeerId, cursor: Sequence, out: &mut Vec<Bytes>) -> usize {
+        let Some(member) = self.members.get_mut(&peer) else { return 0 };
+        let families = take(&mut member.refresh);
+        let marked = take(&mut member.marked).iter().filter(|family| !member.end_of_rib.contains(*family));
+        let marked: FamilySet = marked.collect();
+        member.end_of_refresh = marked;
+        let stage = self.start_walk(Holds::All, Some(cursor), families, true);
+        self.set_stage(peer, stage);
+        hand_out(out, |message| refresh_markers(message, RouteRefresh::BEGIN, marked))
+    }
+
     fn read_journal(&mut self, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
         let Some(member) = self.members.get_mut(&peer) else { return 0 };
-        let Stage::Attached(cursor) = &mut member.stage else { return 0 };
-        let mut total = self.journal.read(cursor, peer, budget, out);
-        if *cursor >= member.end_of_rib_at {
-            total += end_of_rib(std::mem::replace(&mut member.end_of_rib, FamilySet::EMPTY), out);
+        let Stage::Attached(mut cursor) = member.stage else { return 0 };
+        let mut total = self.journal.read(&mut cursor, peer, budget, out);
+        member.stage = Stage::Attached(cursor);
+        if cursor >= member.ends_at && member.is_owed_an_end(self.holds_end_of_rib) {
+            let refreshed = take(&mut member.end_of_refresh);
+            let complete =
+                if self.holds_end_of_rib { FamilySet::EMPTY } else { take(&mut member.end_of_rib) };
+            total += hand_out(out, |message| {
+                complete.iter().for_each(|family| encode::end_of_rib(message, family));
+                refresh_markers(message, RouteRefresh::END, refreshed);
+            });
         }
-        if *cursor == self.journal.end() && self.journal.bytes() > 0 && !self.is_anyone_behind() {
+        if cursor == self.journal.end() && self.journal.bytes() > 0 && !self.is_anyone_behind() {
             self.tidy_journal();
         }
         total
@@ -94,7 +123,8 @@ impl Group {
         let upto = *walk.upto.get_or_insert(journal_end);
         walk.start_window(place);
         let mut window = Window {
-            since: walk.since,
+            key: &self.key,
+            holds: &walk.holds,
             upto,
             from: place.dest,
             changes: self.limits.window.max(1),
@@ -105,7 +135,7 @@ impl Group {
         };
         let members = &self.members;
         let is_reader =
-            |peer: PeerId| members.get(&peer).is_some_and(|member| member.cursor_in(id).is_some());
+            |peer: PeerId| member_in(members, peer.slot).is_some_and(|member| member.cursor_in(id).is_some());
         let next = match place.family {
             Family::IPV4_UNICAST => window.write(&self.v4.records, tables.v4, is_reader),
             _ => window.write(&self.v6.records, tables.v6, is_reader),
@@ -146,16 +176,13 @@ impl Group {
         let end = self.journal.end();
         // Without families there was no window.
         let reached = self.walks.get(&id).and_then(|walk| walk.upto).unwrap_or(end);
-        let Some(member) = self.members.get_mut(&peer) else { return };
-        member.end_of_rib_at = end;
-        let refresh = std::mem::replace(&mut member.refresh, FamilySet::EMPTY);
-        member.end_of_rib = refresh.iter().fold(member.end_of_rib, FamilySet::with);
-        let stage = if !refresh.is_empty() {
-            self.start_walk(None, Some(reached), refresh, true)
-        } else if self.journal.holds(reached) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.ends_at = end;
+        }
+        let stage = if self.journal.holds(reached) {
             Stage::Attached(reached)
         } else {
-            self.start_walk(Some(reached), None, self.key.families, true)
+            self.start_walk(Holds::Before(reached), None, self.key.families, true)
         };
         self.set_stage(peer, stage);
     }
@@ -163,15 +190,15 @@ impl Group {
     /// Starts a walk, or finds one that is about to start with the same content.
     pub(super) fn start_walk(
         &mut self,
-        since: Option<Sequence>,
+        holds: Holds,
         upto: Option<Sequence>,
         families: FamilySet,
         open: bool,
     ) -> Stage {
-        let shared = self.walks.iter().find(|(_, walk)| upto.is_none() && walk.can_start(since, families));
+        let shared = self.walks.iter().find(|(_, walk)| upto.is_none() && walk.can_start(&holds, families));
         let id = match shared {
             Some((id, _)) => *id,
-            None => self.add_walk(Walk::new(since, upto, families, open)),
+            None => self.add_walk(Walk::new(holds, upto, families, open)),
         };
         self.enter_walk(id)
     }
@@ -212,6 +239,18 @@ impl Group {
 }
 
 impl Member {
+    /// One that holds nothing and is owed End-of-RIB for these families.
+    pub(super) fn new(end_of_rib: FamilySet) -> Member {
+        Member {
+            stage: Stage::Attached(Sequence::default()),
+            refresh: FamilySet::EMPTY,
+            marked: FamilySet::EMPTY,
+            end_of_rib,
+            end_of_refresh: FamilySet::EMPTY,
+            ends_at: Sequence::default(),
+        }
+    }
+
     /// Where the peer is in a walk, if it reads that one.
     fn cursor_in(&self, id: WalkId) -> Option<Sequence> {
         match self.stage {
@@ -219,15 +258,33 @@ impl Member {
             _ => None,
         }
     }
+
+    /// Whether a marker is to be sent at the end of what the peer has still to read.
+    pub(super) fn is_owed_an_end(&self, end_of_rib_is_held: bool) -> bool {
+        !self.end_of_refresh.is_empty() || (!self.end_of_rib.is_empty() && !end_of_rib_is_held)
+    }
+
+    /// Whether a refresh may begin here: it was asked for, and what came before it has ended.
+    fn may_refresh(&self, cursor: Sequence, end_of_rib_is_held: bool) -> bool {
+        !self.refresh.is_empty() && cursor >= self.ends_at && !self.is_owed_an_end(end_of_rib_is_held)
+    }
 }
 
-/// Hands out the End-of-RIB markers of `families`.
-fn end_of_rib(families: FamilySet, out: &mut Vec<Bytes>) -> usize {
-    let mut message = Vec::new();
-    families.iter().for_each(|family| encode::end_of_rib(&mut message, family));
-    let len = message.len();
+fn take(families: &mut FamilySet) -> FamilySet {
+    std::mem::replace(families, FamilySet::EMPTY)
+}
+
+/// Hands out what `write` writes; returns the bytes.
+fn hand_out(out: &mut Vec<Bytes>, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+    let mut messages = Vec::new();
+    write(&mut messages);
+    let len = messages.len();
     if len > 0 {
-        out.push(message.into());
+        out.push(messages.into());
     }
     len
+}
+
+fn refresh_markers(out: &mut Vec<u8>, subtype: u8, families: FamilySet) {
+    families.iter().for_each(|family| RouteRefresh { family, subtype }.encode(out));
 }

@@ -8,7 +8,7 @@ use super::Rib;
 use crate::decision::{Decision, Rule};
 use crate::family::RibFamily;
 use crate::next_hop::NextHops;
-use crate::out::{Group, Lag};
+use crate::out::{Group, Lag, SentPath};
 use crate::path::Path;
 use crate::peer::{PeerId, PeerInfo, Peers};
 use crate::table::DestId;
@@ -62,7 +62,7 @@ impl<'a> RouteView<'a> {
         paths.iter().enumerate().filter_map(move |(place, path)| {
             Some(PathView {
                 path,
-                source: peers.get(path.source)?,
+                source: peers.source(path.source)?,
                 best: place == 0 && path.is_eligible(),
                 in_use: in_use.iter().any(|other| other.is_from(path.source, path.path_id)),
                 rule: decision.explain(paths, place),
@@ -74,8 +74,10 @@ impl<'a> RouteView<'a> {
 /// What a peer has announced and been sent in one family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerCounts {
-    /// The paths that it announced and that were accepted.
+    /// The paths that it announced and that were accepted, stale ones too.
     pub accepted: usize,
+    /// Those of them that it has still to announce again (RFC 4724 section 4.2, RFC 7313 section 4).
+    pub stale: usize,
     /// The bytes of the attributes of all of them, shared or not.
     pub attribute_bytes: usize,
     /// The routes that it has been sent, or is about to be.
@@ -113,28 +115,35 @@ impl Rib {
         self.groups.iter()
     }
 
-    /// The counts of a peer whose session is up.
+    /// The counts of a peer whose session is up, or has ended but left routes that are kept.
     #[must_use]
     pub fn peer_counts(&self, peer: PeerId, family: Family) -> Option<PeerCounts> {
-        self.peers.get(peer)?;
-        let held = match family {
-            Family::IPV4_UNICAST => self.families.v4.held(peer),
-            Family::IPV6_UNICAST => self.families.v6.held(peer),
-            _ => return None,
-        };
+        self.peers.source(peer).filter(|info| info.id == peer)?;
+        let held = self.families.held(peer.slot, family)?;
         Some(PeerCounts {
             accepted: held.paths,
+            stale: held.stale,
             attribute_bytes: held.attribute_bytes,
             advertised: self.groups.of(peer).map_or(0, |group| group.advertised(peer, family)),
             end_of_rib: self.groups.end_of_rib(peer).contains(family),
         })
     }
 
-    /// Whether the peer holds, or is about to be sent, the chosen route of a destination.
+    /// Whether the peer holds, or is about to be sent, a route to a destination.
     #[must_use]
     pub fn advertises(&self, peer: PeerId, route: &RouteView<'_>) -> bool {
         let family = route.prefix.family();
         self.groups.of(peer).is_some_and(|group| group.has_sent(peer, family, route.dest))
+    }
+
+    /// The paths to a destination that the peer holds, or is about to be sent, by path id.
+    pub fn sent_paths<'a>(
+        &'a self,
+        peer: PeerId,
+        route: &RouteView<'_>,
+    ) -> impl Iterator<Item = SentPath<'a>> + use<'a> {
+        let (family, dest) = (route.prefix.family(), route.dest);
+        self.groups.of(peer).into_iter().flat_map(move |group| group.sent_paths(peer, family, dest))
     }
 
     /// How far a peer is behind in taking what it is to be sent.

@@ -116,6 +116,9 @@ enum Op {
     Upsert { number: u8, slot: u32, id: u32, hop: u8, summary: Summary },
     Remove { number: u8, slot: u32, id: u32 },
     PeerDown(u32),
+    Lose(u32),
+    LongLive(u32),
+    Sweep(u32),
     NextHop(u8, Option<u32>),
     Reclaim,
 }
@@ -128,12 +131,23 @@ fn any_op() -> impl Strategy<Value = Op> {
         }),
         3 => key().prop_map(|(number, slot, id)| Op::Remove { number, slot, id }),
         1 => (1..5_u32).prop_map(Op::PeerDown),
+        2 => (1..5_u32).prop_map(Op::Lose),
+        1 => (1..5_u32).prop_map(Op::LongLive),
+        1 => (1..5_u32).prop_map(Op::Sweep),
         2 => (0..3_u8, proptest::option::of(0..3_u32)).prop_map(|(hop, metric)| Op::NextHop(hop, metric)),
         1 => Just(Op::Reclaim),
     ]
 }
 
-type Model = BTreeMap<(u8, u32, u32), (u8, Summary)>;
+type Model = BTreeMap<(u8, u32, u32), (u8, Summary, Mark)>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Fresh,
+    Stale,
+    LongLived,
+}
+
 type Hops = BTreeMap<u8, Option<u32>>;
 
 /// A table with its next hops, driven as the RIB drives it.
@@ -165,13 +179,21 @@ impl Driven {
                 outcome.into_iter().for_each(|outcome| on(hops, outcome));
             }
             Op::PeerDown(slot) => {
-                table.remove_source(0..1, peer(slot), decision, |outcome| on(hops, outcome));
+                table.remove_source(0..1, slot, |_| true, decision, |outcome| on(hops, outcome));
+            }
+            Op::Lose(slot) => drop(table.mark_stale(0..1, slot)),
+            Op::LongLive(slot) => {
+                table.mark_long_lived(0..1, slot, decision, |id, change| changes.push((id, change)));
+            }
+            Op::Sweep(slot) => {
+                table.remove_source(0..1, slot, Path::is_stale, decision, |outcome| on(hops, outcome));
             }
             Op::NextHop(hop, metric) => {
                 let state =
                     metric.map_or(NextHopState::Unreachable, |metric| NextHopState::Reachable { metric });
-                if let Some(id) = hops.set([10, 9, 9, hop].into(), state) {
-                    let metric = state.metric();
+                let address = [10, 9, 9, hop].into();
+                if hops.set(address, state) {
+                    let (id, metric) = (hops.id(address).unwrap(), state.metric());
                     table.set_metric(0..1, id, metric, decision, |id, change| changes.push((id, change)));
                 }
             }
@@ -182,9 +204,14 @@ impl Driven {
 
     fn expected(&self, model: &Model, states: &Hops, number: u8) -> Vec<Path> {
         let of_it = model.iter().filter(|((other, ..), _)| *other == number);
-        let paths = of_it.map(|(&(_, slot, id), &(hop, summary))| {
+        let paths = of_it.map(|(&(_, slot, id), &(hop, summary, mark))| {
             let attrs = attrs(&self.fixture.store, hop, summary);
-            let path = Path::new(peer(slot), PathId(id), attrs, Instant::ZERO);
+            let mut path = Path::new(peer(slot), PathId(id), attrs, Instant::ZERO);
+            match mark {
+                Mark::Fresh => {}
+                Mark::Stale => path.mark_stale(),
+                Mark::LongLived => path.mark_long_lived(),
+            }
             path.with_next_hop(NextHopId::ASSUMED, states.get(&hop).copied().flatten())
         });
         naive_rank(self.config, &self.fixture.peers, paths.collect())
@@ -194,21 +221,33 @@ impl Driven {
 fn apply_to_model(op: &Op, model: &mut Model, states: &mut Hops) {
     match *op {
         Op::Upsert { number, slot, id, hop, summary } => {
-            model.insert((number, slot, id), (hop, summary));
+            model.insert((number, slot, id), (hop, summary, Mark::Fresh));
         }
         Op::Remove { number, slot, id } => {
             model.remove(&(number, slot, id));
         }
         Op::PeerDown(slot) => model.retain(|(_, source, _), _| *source != slot),
+        Op::Lose(slot) => mark(model, slot, Mark::Fresh, Mark::Stale),
+        Op::LongLive(slot) => mark(model, slot, Mark::Stale, Mark::LongLived),
+        Op::Sweep(slot) => model.retain(|(_, source, _), (.., mark)| *source != slot || *mark == Mark::Fresh),
         Op::NextHop(hop, metric) => {
-            if model.values().any(|(used, _)| *used == hop) {
+            if model.values().any(|(used, ..)| *used == hop) {
                 states.insert(hop, metric);
             }
         }
         Op::Reclaim => {}
     }
     // Nobody reports on a next hop that is not in use.
-    states.retain(|hop, _| model.values().any(|(used, _)| used == hop));
+    states.retain(|hop, _| model.values().any(|(used, ..)| used == hop));
+}
+
+fn mark(model: &mut Model, slot: u32, from: Mark, to: Mark) {
+    let of_it = model.iter_mut().filter(|((_, source, _), _)| *source == slot);
+    of_it.filter(|(_, (.., mark))| *mark == from).for_each(|(_, (.., mark))| *mark = to);
+}
+
+fn marks(paths: &[Path]) -> Vec<(bool, bool)> {
+    paths.iter().map(|path| (path.is_stale(), path.is_long_lived())).collect()
 }
 
 fn shown(paths: &[Path]) -> Vec<(PeerId, PathId, usize, Option<u32>)> {
@@ -237,7 +276,8 @@ proptest! {
             for number in 0..4 {
                 let expected = driven.expected(&model, &states, number);
                 let dest = table.lookup(&prefix(number));
-                prop_assert_eq!(shown(dest.map_or(&[], |id| table.paths(id))), shown(&expected));
+                let paths = dest.map_or(&[][..], |id| table.paths(id));
+                prop_assert_eq!((shown(paths), marks(paths)), (shown(&expected), marks(&expected)));
                 let told = changes.iter().filter(|(id, _)| Some(*id) == dest).map(|(_, change)| *change).max();
                 let best_changed = best_of(&before[usize::from(number)]) != best_of(&expected);
                 if best_changed {

@@ -1,7 +1,10 @@
 //! Peers and the core together, with the far ends of the connections played by hand.
 
 mod convergence;
+mod import_policy;
 mod policy;
 mod pressure;
+mod refresh;
+mod restart;
 pub(crate) mod rig;
 mod sessions;

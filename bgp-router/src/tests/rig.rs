@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_core::fsm::{ConnectionId, Direction, Session, SessionConfig, State};
+use bgp_core::wire::capability::{GracefulRestart, LongLived};
 use bgp_core::wire::header::write_keepalive;
 use bgp_core::wire::{
-    AsSegment, DecodeContext, MessageType, Notification, Origin, PathAttribute, SegmentKind, UpdateView,
-    encode, frame,
+    AsSegment, Capability, DecodeContext, MessageType, Notification, Origin, PathAttribute, RouteRefresh,
+    SegmentKind, UpdateView, encode, frame,
 };
 use bgp_core::{
     AddressFamily, Asn, ClusterId, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6,
@@ -66,6 +67,13 @@ pub(crate) struct Side {
     pub(crate) peer: Peer,
     pub(crate) connection: ConnectionId,
     pub(crate) router_id: RouterId,
+    /// What the far end's OPEN has besides, and
+    pub(crate) offers: Vec<Capability>,
+    /// what it lacks.
+    pub(crate) forgets: Option<Capability>,
+    /// What the far end says of its restart in its next OPEN.
+    pub(crate) restart: Option<GracefulRestart>,
+    pub(crate) long_lived: Option<Vec<LongLived>>,
     /// The far end reads nothing.
     pub(crate) stuck: bool,
     /// What the far end has read.
@@ -119,6 +127,10 @@ impl Rig {
             peer,
             connection: ConnectionId(0),
             router_id,
+            offers: Vec::new(),
+            forgets: None,
+            restart: Some(GracefulRestart::default()),
+            long_lived: None,
             stuck: false,
             read: Vec::new(),
             events: Vec::new(),
@@ -146,10 +158,15 @@ impl Rig {
         let config = SessionConfig {
             families: settings.families,
             extended_message: settings.extended_message,
+            graceful_restart: side.restart.clone(),
+            long_lived: side.long_lived.clone(),
             ..SessionConfig::new(settings.peer_as.unwrap(), side.router_id, Some(OUR_AS))
         };
         let mut hello = Vec::new();
-        Session::new(config, 0).our_open().encode(&mut hello);
+        let mut open = Session::new(config, 0).our_open();
+        open.capabilities.extend(side.offers.clone());
+        open.capabilities.retain(|capability| Some(capability) != side.forgets.as_ref());
+        open.encode(&mut hello);
         write_keepalive(&mut hello);
         let local = LocalAddresses::new(OUR_ADDRESS.into(), Some("fd00::fe".parse().unwrap()));
         side.connection = id;
@@ -321,6 +338,12 @@ impl Side {
             }
         }
         markers
+    }
+
+    /// The families that the far end was asked for again.
+    pub(crate) fn asked_again(&self) -> Vec<Family> {
+        let requests = self.messages().into_iter().filter(|(kind, _)| *kind == MessageType::RouteRefresh);
+        requests.map(|(_, body)| RouteRefresh::parse(&body).unwrap().family).collect()
     }
 
     pub(crate) fn notification(&self) -> Option<Notification> {

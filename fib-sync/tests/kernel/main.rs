@@ -16,3 +16,5 @@ mod next_hop;
 mod repair;
 #[cfg(test)]
 mod scale;
+#[cfg(test)]
+mod scripts;

@@ -68,6 +68,8 @@ pub enum Scope {
     In(PeerRef),
     /// What a peer was sent.
     Out(PeerRef),
+    /// What was refused of a peer's routes, or of those of all peers, where they are kept as they came.
+    Rejected(Option<PeerRef>),
 }
 
 /// Which prefixes.
@@ -142,6 +144,9 @@ pub enum QueryError {
     /// A parameter that does not exist.
     #[error("unknown parameter `{0}`")]
     Unknown(String),
+    /// A parameter that has to be there.
+    #[error("the parameter `{0}` is missing")]
+    Missing(&'static str),
     /// A parameter's value.
     #[error("`{value}` is no value for `{parameter}`: {reason}")]
     Value {
@@ -154,7 +159,10 @@ pub enum QueryError {
     },
 }
 
-fn value<T: FromStr<Err: fmt::Display>>(parameter: &'static str, text: &str) -> Result<T, QueryError> {
+pub(super) fn value<T: FromStr<Err: fmt::Display>>(
+    parameter: &'static str,
+    text: &str,
+) -> Result<T, QueryError> {
     let wrong = |e: T::Err| QueryError::Value { parameter, value: text.to_owned(), reason: e.to_string() };
     text.parse().map_err(wrong)
 }
@@ -211,8 +219,16 @@ impl RouteQuery {
                 }
                 "address" => query.target = Some(RouteTarget::Address(value("address", text)?)),
                 "scope" => {
-                    let scopes = [("best", Scope::Best), ("all", Scope::All)];
-                    query.scope = Some(choice("scope", text, &scopes)?);
+                    let scopes =
+                        [("best", Scope::Best), ("all", Scope::All), ("rejected", Scope::Rejected(None))];
+                    let chosen = choice("scope", text, &scopes)?;
+                    query.scope = Some(match (chosen, query.scope) {
+                        (Scope::Rejected(None), Some(Scope::In(peer))) => Scope::Rejected(Some(peer)),
+                        (chosen, _) => chosen,
+                    });
+                }
+                "in" if matches!(query.scope, Some(Scope::Rejected(_))) => {
+                    query.scope = Some(Scope::Rejected(Some(PeerRef::from(text))));
                 }
                 "in" => query.scope = Some(Scope::In(PeerRef::from(text))),
                 "out" => query.scope = Some(Scope::Out(PeerRef::from(text))),
@@ -251,6 +267,10 @@ impl RouteQuery {
             Some(Scope::All) => pairs.push(("scope", "all".to_owned())),
             Some(Scope::In(peer)) => pairs.push(("in", peer.to_string())),
             Some(Scope::Out(peer)) => pairs.push(("out", peer.to_string())),
+            Some(Scope::Rejected(peer)) => {
+                pairs.push(("scope", "rejected".to_owned()));
+                pairs.extend(peer.as_ref().map(|peer| ("in", peer.to_string())));
+            }
             None => {}
         }
         let filters = [
@@ -296,17 +316,17 @@ pub fn percent_encode(text: &str) -> String {
 }
 
 /// Gathers the answer to a query while a table is walked.
-#[derive(Debug)]
-pub struct RouteCollector<'q> {
-    query: &'q RouteQuery,
+#[derive(Clone, Debug)]
+pub struct RouteCollector {
+    query: RouteQuery,
     longest: u8,
     found: Routes,
 }
 
-impl<'q> RouteCollector<'q> {
+impl RouteCollector {
     /// An empty answer to `query`.
     #[must_use]
-    pub fn new(query: &'q RouteQuery) -> RouteCollector<'q> {
+    pub fn new(query: RouteQuery) -> RouteCollector {
         RouteCollector { query, longest: 0, found: Routes::default() }
     }
 
@@ -339,5 +359,31 @@ impl<'q> RouteCollector<'q> {
     #[must_use]
     pub fn finish(self) -> Routes {
         self.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_comes_back_from_its_parameters() {
+        let peer = || PeerRef::from("10.0.0.2");
+        let scopes = [
+            Scope::Best,
+            Scope::All,
+            Scope::In(peer()),
+            Scope::Out(peer()),
+            Scope::Rejected(None),
+            Scope::Rejected(Some(peer())),
+        ];
+        for scope in scopes {
+            let query = RouteQuery { scope: Some(scope), ..RouteQuery::default() };
+            let text = query.to_query_string();
+            let pairs: Vec<(&str, &str)> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
+            assert_eq!(RouteQuery::from_parameters(pairs.iter().copied()).as_ref(), Ok(&query), "{text}");
+            let reversed = RouteQuery::from_parameters(pairs.into_iter().rev());
+            assert_eq!(reversed, Ok(query), "{text} in any order");
+        }
     }
 }

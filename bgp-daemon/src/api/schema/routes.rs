@@ -51,6 +51,8 @@ pub struct RouteRow {
     pub flags: Vec<String>,
     /// The rule by which it lost against the best one.
     pub lost_by: Option<String>,
+    /// Why it was not taken, by the label of `bgp_peer_routes_rejected_total`; `null`: it was.
+    pub rejected: Option<String>,
 }
 
 /// `bgp.routes/v1`.

@@ -53,6 +53,8 @@ pub struct Status {
     pub config_file: Option<String>,
     /// The last reload, if there was one.
     pub last_reload: Option<LastReload>,
+    /// Since when the daemon is about to go; `null`: it stays.
+    pub draining: Option<Draining>,
     /// Whether `/readyz` says yes.
     pub ready: bool,
     /// What an operator should look at, a sentence each.
@@ -72,6 +74,40 @@ pub struct LastReload {
     pub success: bool,
     /// Why not.
     pub error: Option<String>,
+}
+
+/// That the daemon is about to go: its routes go out with GRACEFUL_SHUTDOWN (RFC 8326).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draining {
+    /// Since when.
+    pub since: Timestamp,
+    /// What peers are told when the daemon stops.
+    pub reason: Option<String>,
+}
+
+/// The body of `POST /v1/drain`; may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrainRequest {
+    /// Stay after all.
+    #[serde(default)]
+    pub undo: bool,
+    /// Told to the peers when the daemon stops (RFC 9003), at most 255 octets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `bgp.drain/v1`: what draining, or staying after all, did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drained {
+    /// Since when the daemon is about to go; `null`: it stays.
+    pub draining: Option<Draining>,
+    /// How many established peers are sent their routes anew.
+    pub peers: u64,
+}
+
+impl Body for Drained {
+    const SCHEMA: &'static str = "bgp.drain/v1";
 }
 
 /// `bgp.readiness/v1`.

@@ -1,15 +1,21 @@
 //! Random histories: whatever happened, in the end every peer believes what the tables say.
 
+use std::num::NonZeroU16;
+
 use proptest::prelude::*;
 
 use super::*;
 
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Up(u32),
     Down(u32),
-    Announce(u32, Prefix, u32, Extra),
-    Withdraw(u32, Prefix),
+    /// Its session comes back at once, and its routes stay meanwhile.
+    Restart(u32),
+    /// Another router gets its slot.
+    Replace(u32, u32),
+    Announce(u32, Prefix, u8, u32, Extra),
+    Withdraw(u32, Prefix, u8),
     /// Many prefixes at once, so that the journal overflows.
     Burst(u32, u32),
     Refresh(u32, Family),
@@ -19,11 +25,12 @@ enum Event {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Extra {
+pub(super) enum Extra {
     None,
     NoExport,
     NoAdvertise,
     Huge,
+    Unreachable,
 }
 
 impl Extra {
@@ -34,7 +41,7 @@ impl Extra {
             attribute
         };
         match self {
-            Extra::None => Vec::new(),
+            Extra::None | Extra::Unreachable => Vec::new(),
             Extra::NoExport => community(0xffff_ff01),
             Extra::NoAdvertise => community(0xffff_ff02),
             Extra::Huge => {
@@ -46,23 +53,28 @@ impl Extra {
     }
 }
 
-const SLOTS: u32 = 9;
+pub(super) const SLOTS: u32 = 9;
 
 fn any_prefix() -> impl Strategy<Value = Prefix> {
     prop_oneof![(0..12_u32).prop_map(v4), (0..6_u16).prop_map(v6)]
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
+pub(super) fn any_event() -> impl Strategy<Value = Event> {
+    let id = || prop_oneof![3 => Just(0_u8), 2 => 0..4_u8];
     let slot = || 1..=SLOTS;
     let source = || 0..=SLOTS;
     let extra = prop_oneof![
-        12 => Just(Extra::None), 1 => Just(Extra::NoExport), 1 => Just(Extra::NoAdvertise), 1 => Just(Extra::Huge)
+        12 => Just(Extra::None), 1 => Just(Extra::NoExport), 1 => Just(Extra::NoAdvertise),
+        1 => Just(Extra::Huge), 1 => Just(Extra::Unreachable)
     ];
     prop_oneof![
         2 => slot().prop_map(Event::Up),
         1 => slot().prop_map(Event::Down),
-        10 => (source(), any_prefix(), 0..4_u32, extra).prop_map(|(s, p, n, e)| Event::Announce(s, p, n, e)),
-        5 => (source(), any_prefix()).prop_map(|(s, p)| Event::Withdraw(s, p)),
+        1 => slot().prop_map(Event::Restart),
+        1 => (slot(), 900..903_u32).prop_map(|(s, r)| Event::Replace(s, r)),
+        10 => (source(), any_prefix(), id(), 0..4_u32, extra)
+            .prop_map(|(s, p, i, n, e)| Event::Announce(s, p, i, n, e)),
+        5 => (source(), any_prefix(), id()).prop_map(|(s, p, i)| Event::Withdraw(s, p, i)),
         2 => (source(), 0..4_u32).prop_map(|(s, n)| Event::Burst(s, n)),
         1 => (slot(), prop_oneof![Just(V4::FAMILY), Just(V6::FAMILY)]).prop_map(|(s, f)| Event::Refresh(s, f)),
         5 => Just(Event::Flush),
@@ -72,7 +84,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 impl World {
-    fn happen(&mut self, event: Event) {
+    pub(super) fn happen(&mut self, event: Event) {
         match event {
             Event::Up(slot) => {
                 if self.id(slot).is_none() {
@@ -80,10 +92,16 @@ impl World {
                 }
             }
             Event::Down(slot) => self.down(slot),
-            Event::Announce(slot, prefix, number, extra) => {
-                self.announce_with(slot, prefix, number, &extra.bytes());
+            Event::Restart(slot) => self.restart(slot),
+            Event::Replace(slot, router_id) => {
+                self.down(slot);
+                self.up_as(slot, Some(router_id));
             }
-            Event::Withdraw(slot, prefix) => self.withdraw(slot, prefix),
+            Event::Announce(slot, prefix, id, number, extra) => {
+                let reachable = !matches!(extra, Extra::Unreachable);
+                self.announce_path(slot, prefix, id, number, &extra.bytes(), reachable);
+            }
+            Event::Withdraw(slot, prefix, id) => self.withdraw_path(slot, prefix, id),
             Event::Burst(slot, number) => {
                 for n in 0..12 {
                     self.announce(slot, v4(n), (number + n) % 4);
@@ -100,7 +118,7 @@ impl World {
     }
 
     /// What a daemon does with peers that are too far behind: the session comes up anew.
-    fn reset_given_up(&mut self) -> bool {
+    pub(super) fn reset_given_up(&mut self) -> bool {
         let mut any = false;
         while let Some(peer) = self.groups.iter_mut().find_map(Group::poll_reset) {
             self.down(peer.slot);
@@ -110,7 +128,7 @@ impl World {
         any
     }
 
-    fn check_after_resets(&mut self) {
+    pub(super) fn check_after_resets(&mut self) {
         self.flush();
         while self.reset_given_up() {
             self.flush();
@@ -119,8 +137,26 @@ impl World {
     }
 }
 
+/// Groups of peers that take one path beside groups that take several.
+pub(super) fn keys() -> Vec<GroupKey> {
+    use TargetKind::{Client, External, Internal};
+    let (none, v4, both) = (FamilySet::EMPTY, FamilySet::EMPTY.with(V4::FAMILY), families());
+    let two = NonZeroU16::new(2).unwrap();
+    let groups = [
+        (External, Advertise::Best, none),
+        (External, Advertise::Ecmp, both),
+        (Internal, Advertise::BestExternal, none),
+        (Internal, Advertise::BestExternal, both),
+        (Client, Advertise::Best, none),
+        (Client, Advertise::All, both),
+        (Client, Advertise::Count(two), v4),
+        (Client, Advertise::All, both),
+    ];
+    groups.map(|(kind, advertise, add_path)| GroupKey { advertise, add_path, ..key(kind) }).into()
+}
+
 fn run(limits: GroupLimits, events: Vec<Event>) {
-    let mut world = World::new(&[TargetKind::External, TargetKind::Internal, TargetKind::Client], limits);
+    let mut world = World::with_keys(keys(), limits);
     for event in events {
         world.happen(event);
     }
@@ -128,7 +164,7 @@ fn run(limits: GroupLimits, events: Vec<Event>) {
     for slot in 0..=SLOTS {
         world.down(slot);
         for prefix in world.prefixes() {
-            world.withdraw(slot, prefix);
+            world.withdraw_all(slot, prefix);
         }
     }
     world.check_after_resets();

@@ -221,7 +221,7 @@ fn a_refresh_sends_a_family_again_and_nothing_else() {
     world.take(5, usize::MAX);
     let receiver = world.receiver(5);
     assert_eq!((receiver.announced, receiver.withdrawn), (21 + 20, 0));
-    assert_eq!(receiver.ends, [V4::FAMILY, V6::FAMILY, V4::FAMILY]);
+    assert_eq!(receiver.ends, [V4::FAMILY, V6::FAMILY], "which is for what comes first (RFC 4724)");
 }
 
 #[test]
@@ -260,7 +260,12 @@ fn a_closed_group_lets_the_tables_have_their_destinations_back() {
         world.withdraw(0, v4(number));
     }
     let mut group = world.groups.remove(0);
-    group.close(&mut TablesMut { v4: &mut world.v4, v6: &mut world.v6, peers: &world.peers });
+    group.close(&mut TablesMut {
+        v4: &mut world.v4,
+        v6: &mut world.v6,
+        peers: &world.peers,
+        aggregates: None,
+    });
     world.v4.reclaim(|_| false);
     assert_eq!(world.v4.next_dest(crate::DestId::FIRST), None);
 }

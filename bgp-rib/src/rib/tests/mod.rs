@@ -10,6 +10,12 @@ use crate::out::TargetKind;
 use crate::testing::info;
 use crate::{AttributeStore, NextHopSource, SourceKind};
 
+mod aggregates;
+mod explain;
+mod recursion;
+mod regroup;
+mod restart;
+
 const UP: NextHopState = NextHopState::Reachable { metric: 10 };
 
 fn both() -> FamilySet {
@@ -73,6 +79,7 @@ impl World {
         let group = GroupKey {
             local_v4: Some([10, 0, 0, 99].into()),
             local_v6: Some("fd00::99".parse().unwrap()),
+            long_lived: both(),
             ..GroupKey::new(kind, both())
         };
         self.believed.retain(|peer, _| peer.slot != slot);
@@ -234,7 +241,7 @@ fn what_is_late_from_an_earlier_session_is_ignored() {
     let new = w.up(5);
     assert_eq!(w.rib.route_count(V4::FAMILY), 0);
     w.announce(old, "10.1.0.0/24", "10.0.0.5", 100);
-    w.rib.refresh_requested(old, V4::FAMILY);
+    w.rib.refresh_requested(old, V4::FAMILY, false);
     assert_eq!(w.rib.route_count(V4::FAMILY), 0);
     w.announce(new, "10.1.0.0/24", "10.0.0.5", 100);
     w.withdraw(old, "10.1.0.0/24");
@@ -329,7 +336,7 @@ fn a_refresh_sends_all_again() {
     w.announce(a, "10.1.0.0/24", "10.0.0.5", 100);
     w.settle();
     w.believed.insert(b, Believed::new());
-    w.rib.refresh_requested(b, V4::FAMILY);
+    w.rib.refresh_requested(b, V4::FAMILY, false);
     w.settle();
     assert_eq!(w.believed(b).len(), 1);
 }
@@ -345,7 +352,7 @@ fn counts_follow_what_a_peer_holds_and_is_sent() {
     w.rib.end_of_rib_received(a, V4::FAMILY);
     w.settle();
     let bytes = 2 * w.attrs(address("10.0.0.5"), 120).block().len();
-    let of_a = PeerCounts { accepted: 2, attribute_bytes: bytes, advertised: 0, end_of_rib: true };
+    let of_a = PeerCounts { accepted: 2, stale: 0, attribute_bytes: bytes, advertised: 0, end_of_rib: true };
     assert_eq!(w.rib.peer_counts(a, V4::FAMILY), Some(of_a));
     assert_eq!(w.rib.peer_counts(b, V4::FAMILY).unwrap().advertised, 2);
     assert_eq!(w.rib.groups().count(), 1);
@@ -382,6 +389,9 @@ fn the_longest_match_is_found_and_a_walk_sees_every_route() {
 enum Op {
     Up(u32),
     Down(u32),
+    Lost(u32, bool),
+    Sweep(u32),
+    LongLive(u32),
     Announce(u32, u8, u8, u32),
     Withdraw(u32, u8),
     NextHop(u8, Option<u32>),
@@ -393,6 +403,9 @@ fn any_op() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => slot().prop_map(Op::Up),
         1 => slot().prop_map(Op::Down),
+        1 => (slot(), any::<bool>()).prop_map(|(slot, keep)| Op::Lost(slot, keep)),
+        1 => slot().prop_map(Op::Sweep),
+        1 => slot().prop_map(Op::LongLive),
         8 => (slot(), 0..5_u8, 0..3_u8, 99..102_u32).prop_map(|(s, p, h, l)| Op::Announce(s, p, h, l)),
         3 => (slot(), 0..5_u8).prop_map(|(s, p)| Op::Withdraw(s, p)),
         2 => (0..3_u8, proptest::option::of(0..3_u32)).prop_map(|(hop, metric)| Op::NextHop(hop, metric)),
@@ -406,6 +419,14 @@ fn apply(w: &mut World, told: &mut BTreeMap<String, Vec<String>>, op: Op) {
     match op {
         Op::Up(slot) => drop(w.up(slot)),
         Op::Down(slot) => id(w, slot).into_iter().for_each(|peer| w.down(peer)),
+        Op::Lost(slot, keep) => {
+            if let Some(peer) = id(w, slot) {
+                w.believed.remove(&peer);
+                w.rib.peer_lost(w.now, peer, if keep { both() } else { FamilySet::EMPTY });
+            }
+        }
+        Op::Sweep(slot) => w.rib.sweep_stale(w.now, slot, V4::FAMILY),
+        Op::LongLive(slot) => w.rib.begin_long_lived(w.now, slot, V4::FAMILY),
         Op::Announce(slot, number, hop, pref) => {
             if let Some(peer) = id(w, slot) {
                 w.announce(peer, &prefix(number), &format!("10.9.0.{hop}"), pref);
@@ -438,8 +459,11 @@ fn check(w: &World, told: &BTreeMap<String, Vec<String>>) {
         let to = w.rib.peers().get(*peer).unwrap().kind;
         for prefix in &prefixes {
             let expected = chosen(prefix).filter(|path| {
-                let from = w.rib.peers().get(path.source).unwrap().kind;
-                path.source != *peer && (from, to) != (SourceKind::Internal, SourceKind::Internal)
+                let from = w.rib.peers().source(path.source).unwrap().kind;
+                // None of the peers knows what a long-lived stale route is.
+                !path.is_long_lived()
+                    && path.source.slot != peer.slot
+                    && (from, to) != (SourceKind::Internal, SourceKind::Internal)
             });
             let expected = expected.map(|path| match to {
                 SourceKind::External => address("10.0.0.99"),
@@ -469,6 +493,8 @@ proptest! {
         check(&w, &told);
         let peers: Vec<PeerId> = w.believed.keys().copied().collect();
         peers.into_iter().for_each(|peer| w.down(peer));
+        (1..8).for_each(|slot| w.rib.sweep_stale(w.now, slot, V4::FAMILY));
+        prop_assert!((1..8).all(|slot| w.rib.peers().lost(slot).is_none()));
         apply(&mut w, &mut told, Op::Settle);
         while w.rib.poll_watch().is_some() {}
         prop_assert!(told.is_empty() && w.store.is_empty() && w.rib.next_hops().is_empty());

@@ -1,0 +1,136 @@
+//! Whether a route is taken, and with which attributes.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use bgp_core::wire::Attributes;
+use bgp_core::{PeerKind, Prefix};
+use bgp_rib::{Attrs, Policy};
+
+use super::policy::{ImportPolicy, Passes};
+use super::refusal::Refusal;
+use crate::config::{Identity, LocalAddresses, PeerSettings};
+
+/// The attributes that a route is taken with, or why it is not.
+pub(crate) type Verdict<'a> = Result<Cow<'a, Attrs>, Refusal>;
+
+/// What is known of all routes of a family with the same attributes.
+pub(crate) enum Common {
+    /// None is taken.
+    Refused(Refusal),
+    /// Those that are allowed are taken, with these attributes.
+    Taken(Attrs),
+    /// The policy asks for the prefix.
+    ByPrefix,
+}
+
+/// Whether every route is judged in the same way by both settings, but for how many paths to a destination are taken.
+pub(crate) fn judge_alike(a: &PeerSettings, b: &PeerSettings) -> bool {
+    let sees_source = matches!(b.import, Policy::Filter(_));
+    a.import == b.import
+        && (a.client == b.client || !sees_source)
+        && a.allowed_prefixes == b.allowed_prefixes
+        && (a.local_v4, a.local_v6) == (b.local_v4, b.local_v6)
+}
+
+/// The judge of one session.
+pub(crate) struct Judge {
+    identity: Identity,
+    kind: PeerKind,
+    /// Our addresses on the session's link.
+    local: LocalAddresses,
+    settings: PeerSettings,
+    policy: ImportPolicy,
+}
+
+impl Judge {
+    pub(super) fn new(
+        identity: Identity,
+        kind: PeerKind,
+        local: LocalAddresses,
+        settings: PeerSettings,
+    ) -> Judge {
+        let policy =
+            ImportPolicy::new(settings.import.clone(), settings.source_kind(kind), identity.local_as);
+        Judge { identity, kind, local, settings, policy }
+    }
+
+    /// Judges by other settings from now on.
+    pub(super) fn set_settings(&mut self, settings: PeerSettings) {
+        let source = settings.source_kind(self.kind);
+        self.policy = ImportPolicy::new(settings.import.clone(), source, self.identity.local_as);
+        self.settings = settings;
+    }
+
+    /// Judges one route.
+    pub(crate) fn judge(&mut self, prefix: Prefix, attrs: &Attrs) -> Result<Attrs, Refusal> {
+        let common = self.common(prefix, attrs);
+        self.one(&common, prefix, attrs).map(Cow::into_owned)
+    }
+
+    /// Judges what the prefix has no part in, but for its family.
+    pub(crate) fn common(&mut self, prefix: Prefix, attrs: &Attrs) -> Common {
+        if let Some(refusal) = self.refusal(attrs) {
+            return Common::Refused(refusal);
+        }
+        match self.policy.common(prefix, attrs) {
+            Passes::Yes(attrs) => Common::Taken(attrs),
+            Passes::No => Common::Refused(Refusal::Policy),
+            Passes::ByPrefix => Common::ByPrefix,
+        }
+    }
+
+    /// Judges one route of which the rest is known.
+    pub(crate) fn one<'a>(&mut self, common: &'a Common, prefix: Prefix, attrs: &Attrs) -> Verdict<'a> {
+        match common {
+            Common::Refused(refusal) => Err(*refusal),
+            _ if !self.allowed(prefix) => Err(Refusal::Policy),
+            Common::Taken(attrs) => Ok(Cow::Borrowed(attrs)),
+            Common::ByPrefix => self.policy.one(prefix, attrs).map(Cow::Owned).ok_or(Refusal::Policy),
+        }
+    }
+
+    pub(super) fn settings(&self) -> &PeerSettings {
+        &self.settings
+    }
+
+    /// Lets go of the sets that were made for a batch.
+    pub(super) fn clear(&mut self) {
+        self.policy.clear();
+    }
+
+    fn allowed(&self, prefix: Prefix) -> bool {
+        let allowed = &self.settings.allowed_prefixes;
+        allowed.is_empty() || allowed.iter().any(|a| a.covers(&prefix))
+    }
+
+    fn refusal(&self, attrs: &Attrs) -> Option<Refusal> {
+        if self.settings.import == Policy::Reject {
+            return Some(Refusal::Policy);
+        }
+        if self.is_ours(attrs.next_hop()) {
+            return Some(Refusal::NextHop);
+        }
+        let block = Attributes::new(attrs.block());
+        if block.as_path().contains(self.identity.local_as) {
+            return Some(Refusal::AsLoop);
+        }
+        if self.kind == PeerKind::External {
+            return None;
+        }
+        if attrs.summary().originator_id == Some(self.identity.router_id) {
+            return Some(Refusal::Originator);
+        }
+        let looped = self.identity.cluster_id.is_some_and(|own| block.cluster_list().any(|c| c == own));
+        looped.then_some(Refusal::Cluster)
+    }
+
+    /// Whether we send, or would send, routes with this next hop ourselves.
+    fn is_ours(&self, next_hop: IpAddr) -> bool {
+        let ours = match next_hop {
+            IpAddr::V4(_) => [self.local.v4, self.settings.local_v4].map(|a| a.map(IpAddr::V4)),
+            IpAddr::V6(_) => [self.local.v6, self.settings.local_v6].map(|a| a.map(IpAddr::V6)),
+        };
+        next_hop == self.local.session || ours.contains(&Some(next_hop))
+    }
+}

@@ -1,0 +1,43 @@
+//! Why a route is not taken.
+
+/// Why a route is not taken; a refused route withdraws the one it replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// The import policy, or a prefix outside the allowed ones.
+    Policy,
+    /// Our AS is in the AS_PATH (RFC 4271 section 9.1.2).
+    AsLoop,
+    /// We are the ORIGINATOR_ID (RFC 4456 section 8).
+    Originator,
+    /// Our cluster is in the CLUSTER_LIST (RFC 4456 section 8).
+    Cluster,
+    /// The next hop is our own address (RFC 4271 section 5.1.3).
+    NextHop,
+    /// The peer announces more paths to the destination than are taken of it, and others have lower identifiers.
+    MaxPaths,
+}
+
+impl Refusal {
+    /// All of them, in the order of their counters.
+    pub const ALL: [Refusal; 6] = [
+        Refusal::Policy,
+        Refusal::AsLoop,
+        Refusal::Originator,
+        Refusal::Cluster,
+        Refusal::NextHop,
+        Refusal::MaxPaths,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Refusal::Policy => "policy",
+            Refusal::AsLoop => "as_loop",
+            Refusal::Originator => "originator",
+            Refusal::Cluster => "cluster",
+            Refusal::NextHop => "next_hop",
+            Refusal::MaxPaths => "max_paths",
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Specs drawn from a seed: who peers with whom and how, and what happens to them.
+
+mod events;
+mod policy;
+mod shape;
+
+use std::fmt;
+use std::num::NonZeroU16;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bgp_core::ClusterId;
+use bgp_rib::{Advertise, DecisionConfig, NextHopRule, Policy};
+
+use crate::random::Random;
+use crate::spec::{LinkSpec, RouterSpec, SessionSpec, SideSpec, Spec};
+
+/// The shape of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topology {
+    /// Every speaker with every other, one AS.
+    Mesh,
+    /// Speakers are clients of one reflector.
+    Reflector,
+    /// Speakers are clients of two or three reflectors, in one cluster or in several, which peer with each other.
+    Reflectors,
+    /// Reflectors that are clients of others.
+    Hierarchy,
+    /// Racks, each an AS with a ToR that its speakers peer with; the ToRs peer with one or two spines.
+    AsPerRack,
+    /// Any connected graph of ASes, some of several routers.
+    Graph,
+}
+
+impl Topology {
+    /// All shapes.
+    pub const ALL: [Topology; 6] = [
+        Topology::Mesh,
+        Topology::Reflector,
+        Topology::Reflectors,
+        Topology::Hierarchy,
+        Topology::AsPerRack,
+        Topology::Graph,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Topology::Mesh => "mesh",
+            Topology::Reflector => "reflector",
+            Topology::Reflectors => "reflectors",
+            Topology::Hierarchy => "hierarchy",
+            Topology::AsPerRack => "as-per-rack",
+            Topology::Graph => "graph",
+        }
+    }
+}
+
+impl fmt::Display for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Topology {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Topology, String> {
+        let known = Topology::ALL.into_iter().find(|topology| topology.name() == name);
+        known.ok_or_else(|| {
+            format!("no topology {name}: there are {}", Topology::ALL.map(Topology::name).join(", "))
+        })
+    }
+}
+
+/// Which parts of a spec are drawn at all; the others stay plain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Several paths to a destination (RFC 7911), and which.
+    pub add_path: bool,
+    /// Graceful and long-lived restart (RFC 4724, RFC 9494).
+    pub restart: bool,
+    /// Filters on the way in.
+    pub import: bool,
+    /// Filters on the way out.
+    pub export: bool,
+    /// Next hops other than the usual ones.
+    pub next_hops: bool,
+    /// Next hops that are tracked, lost and found.
+    pub tracking: bool,
+    /// Adj-RIB-In is kept.
+    pub keep_received: bool,
+    /// Sessions are configured anew while they are up.
+    pub configure: bool,
+    /// Routers say that they are about to go (RFC 8326).
+    pub drain: bool,
+    /// Best external routes are advertised.
+    pub best_external: bool,
+}
+
+impl Features {
+    /// What routers can do.
+    pub const ALL: Features = Features {
+        add_path: false,
+        restart: true,
+        import: false,
+        export: true,
+        next_hops: false,
+        tracking: true,
+        keep_received: false,
+        configure: true,
+        drain: false,
+        best_external: false,
+    };
+}
+
+/// The spec of a seed.
+#[must_use]
+pub fn generate(topology: Topology, seed: u64) -> Spec {
+    generate_with(topology, seed, Features::ALL)
+}
+
+/// The same with these features only.
+#[must_use]
+pub fn generate_with(topology: Topology, seed: u64, features: Features) -> Spec {
+    let mut random = Random::new(seed);
+    let features = some_of(features, &mut random);
+    let (mut routers, mut sessions) = shape::draw(topology, &mut random);
+    for router in &mut routers {
+        decide(router, features, &mut random);
+    }
+    for session in &mut sessions {
+        treat(session, &routers, features, &mut random);
+    }
+    let link = LinkSpec {
+        delay: random.time_up_to(Duration::from_secs(1)),
+        piece: random.pick(3000, &[1, 20, 200, 1000, 10_000]),
+        window: random.pick(65_536, &[100, 1000, 8192, 8192]),
+    };
+    let mut spec = Spec { seed: random.draw(), routers, sessions, link, events: Vec::new() };
+    spec.events = events::draw(&spec, features, &mut random);
+    spec
+}
+
+/// A run has some of the features, so that each is also seen without the others.
+fn some_of(all: Features, random: &mut Random) -> Features {
+    let mut keep = |feature: bool| feature && random.one_in(2);
+    Features {
+        add_path: keep(all.add_path),
+        restart: keep(all.restart),
+        import: keep(all.import),
+        export: keep(all.export),
+        next_hops: keep(all.next_hops),
+        tracking: keep(all.tracking),
+        keep_received: keep(all.keep_received),
+        configure: keep(all.configure),
+        drain: keep(all.drain),
+        best_external: keep(all.best_external),
+    }
+}
+
+fn decide(router: &mut RouterSpec, features: Features, random: &mut Random) {
+    router.decision = DecisionConfig { always_compare_med: random.one_in(3), deterministic_med: true };
+    router.multipath = random.pick(1, &[1, 2, 4]);
+    router.tracks_next_hops = features.tracking && random.one_in(2);
+}
+
+fn treat(session: &mut SessionSpec, routers: &[RouterSpec], features: Features, random: &mut Random) {
+    let asn = |end: usize| session.ends.get(end).and_then(|n| routers.get(*n)).map(|router| router.asn);
+    let external = asn(0) != asn(1);
+    // Both ends connect, or one only accepts; never both.
+    let passive = random.below(4);
+    for (end, side) in session.sides.iter_mut().enumerate() {
+        *side = draw_side(side.client, external, features, random);
+        side.passive = passive == end;
+    }
+}
+
+/// How a router may treat a neighbour. `client` stays: a reflector that forgets its clients is another network.
+fn draw_side(client: bool, external: bool, features: Features, random: &mut Random) -> SideSpec {
+    let restart_time = (features.restart && random.one_in(2)).then(|| random.pick(120, &[5, 30, 0]));
+    let long_lived = restart_time.filter(|_| random.one_in(2)).map(|_| random.pick(100, &[10, 1000]));
+    let add_path = [(); 2].map(|()| features.add_path && random.one_in(2));
+    SideSpec {
+        client,
+        extended_message: random.one_in(2),
+        import: if features.import { policy::draw(random) } else { Policy::Accept },
+        export: if features.export { policy::draw(random) } else { Policy::Accept },
+        advertise: draw_advertise(features, add_path[1], random),
+        add_path,
+        next_hop: if features.next_hops { draw_next_hop(external, random) } else { NextHopRule::Auto },
+        restart_time,
+        long_lived,
+        keep_received: features.keep_received && random.one_in(2),
+        ..plain_side()
+    }
+}
+
+fn draw_advertise(features: Features, add_path: bool, random: &mut Random) -> Advertise {
+    let count = NonZeroU16::new(1 + random.below(3) as u16).map_or(Advertise::Best, Advertise::Count);
+    let choice = match random.below(6) {
+        0 | 1 => Advertise::Best,
+        2 => Advertise::BestExternal,
+        3 => Advertise::Ecmp,
+        4 => count,
+        _ => Advertise::All,
+    };
+    match choice {
+        Advertise::BestExternal if !features.best_external => Advertise::Best,
+        Advertise::Ecmp | Advertise::Count(_) | Advertise::All if !add_path => Advertise::Best,
+        choice => choice,
+    }
+}
+
+/// Next hops that the receivers take: not unchanged over eBGP into loops, which other tests look at.
+fn draw_next_hop(external: bool, random: &mut Random) -> NextHopRule {
+    match random.below(5) {
+        0 => NextHopRule::Own,
+        1 => NextHopRule::OwnForExternal,
+        2 if external => NextHopRule::Unchanged,
+        _ => NextHopRule::Auto,
+    }
+}
+
+/// A side with nothing special.
+#[must_use]
+pub fn plain_side() -> SideSpec {
+    SideSpec {
+        client: false,
+        passive: false,
+        extended_message: false,
+        import: Policy::Accept,
+        export: Policy::Accept,
+        advertise: Advertise::Best,
+        add_path: [false; 2],
+        next_hop: NextHopRule::Auto,
+        restart_time: None,
+        long_lived: None,
+        keep_received: false,
+    }
+}
+
+/// A router with nothing special.
+#[must_use]
+pub fn plain_router(asn: u32, cluster: Option<u32>) -> RouterSpec {
+    RouterSpec {
+        asn: bgp_core::Asn(asn),
+        cluster: cluster.map(ClusterId),
+        decision: DecisionConfig::default(),
+        multipath: 1,
+        tracks_next_hops: false,
+    }
+}

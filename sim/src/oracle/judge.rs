@@ -1,0 +1,142 @@
+//! The model as an observer of runs.
+
+use std::collections::BTreeMap;
+
+use super::look::{in_use, look};
+use super::rounds::{Solution, rounds};
+use super::state::{Finding, Origin, RouterState, State, Tables};
+use super::tap::Tap;
+use super::world::World;
+use super::{check, ghosts, multipath};
+use crate::network::Network;
+use crate::observe::{Failure, Observer, Read, Verdict};
+use crate::spec::Spec;
+
+/// How often a run could be compared with the tables of the rounds, and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// The network has just what the rounds come to.
+    pub equal: usize,
+    /// The network has other tables, stable ones too: the rounds found but one of several solutions.
+    pub elsewhere: usize,
+    /// The order of turns decides.
+    pub ambiguous: usize,
+    /// Nothing is stable.
+    pub oscillating: usize,
+}
+
+/// Listens to a run and judges its end.
+#[derive(Debug, Default)]
+pub struct Judge {
+    tap: Tap,
+    /// What the rounds came to at the end.
+    pub comparison: Comparison,
+}
+
+impl Observer for Judge {
+    fn read(&mut self, read: &Read) {
+        self.tap.read(read.connection, read.from, &read.octets);
+    }
+
+    fn end(&mut self, network: &Network, _spec: &Spec) -> Verdict {
+        let world = World::of(network, &self.tap);
+        let state = state_of(network, &world, &self.tap);
+        let mut findings = check(&world, &state);
+        findings.extend(ghosts(&world, &state));
+        findings.extend(check_use(network, &world, &state));
+        if let Some(first) = findings.first() {
+            return Err(Failure { check: first.check, what: text(&findings) });
+        }
+        self.compare(&world, &state);
+        Ok(())
+    }
+}
+
+/// The first few findings, a line each.
+fn text(findings: &[Finding]) -> String {
+    let lines: Vec<String> = findings.iter().take(5).map(ToString::to_string).collect();
+    match findings.len() {
+        0..=5 => lines.join("\n"),
+        more => format!("{}\nand {} more", lines.join("\n"), more - lines.len()),
+    }
+}
+
+/// Everything that the network holds, as far as the model speaks of it.
+#[must_use]
+pub fn state_of(network: &Network, world: &World, tap: &Tap) -> State {
+    let mut state = State::default();
+    for place in 0..world.routers.len() {
+        let tables = network.router(place).map(|router| look(world, place, router)).unwrap_or_default();
+        let fib = network
+            .fib(place)
+            .map(|fib| fib.iter().map(|(prefix, hops)| (*prefix, hops.iter().copied().collect())).collect());
+        state.routers.push(RouterState { tables, fib });
+    }
+    for session in 0..world.sessions.len() {
+        let Some(connection) = network.connection(session) else { continue };
+        for from in 0..2 {
+            if let Some(received) = tap.received(connection.id, from) {
+                state.sent.insert((session, from), received.routes.clone());
+            }
+        }
+    }
+    state
+}
+
+/// Whether routers say of the right paths that they are in use.
+fn check_use(network: &Network, world: &World, state: &State) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (place, held) in state.routers.iter().enumerate() {
+        let Some(router) = network.router(place) else { continue };
+        for (prefix, found) in in_use(world, place, router) {
+            let paths = held.tables.get(&prefix).map(Vec::as_slice).unwrap_or_default();
+            let expected = multipath(world, place, paths).iter().map(|path| path.origin).collect();
+            if found != expected {
+                let what = format!("expected {expected:?}, found {found:?}");
+                let (session, prefix) = (None, Some(prefix));
+                findings.push(Finding { check: "in use", router: place, session, prefix, what });
+            }
+        }
+    }
+    findings
+}
+
+impl Judge {
+    /// What the rounds say too.
+    fn compare(&mut self, world: &World, state: &State) {
+        let counter = match rounds(world) {
+            Solution::Solved(tables) => {
+                let found: Vec<Tables> = state.routers.iter().map(|r| without_ids(&r.tables)).collect();
+                let expected: Vec<Tables> = tables.iter().map(without_ids).collect();
+                if found == expected { &mut self.comparison.equal } else { &mut self.comparison.elsewhere }
+            }
+            Solution::Ambiguous => &mut self.comparison.ambiguous,
+            Solution::Oscillates => &mut self.comparison.oscillating,
+        };
+        *counter += 1;
+    }
+}
+
+/// The model numbers paths in its own way.
+fn without_ids(tables: &Tables) -> Tables {
+    let mut plain: Tables = BTreeMap::new();
+    for (prefix, paths) in tables {
+        let mut paths = paths.clone();
+        for path in &mut paths {
+            if let Origin::Session(_, id) = &mut path.origin {
+                *id = 0;
+            }
+        }
+        paths.sort();
+        plain.insert(*prefix, paths);
+    }
+    plain
+}
+
+/// Whether the model itself says that such a network never comes to rest: then it need not.
+#[must_use]
+pub fn may_oscillate(network: &Network) -> bool {
+    let mut world = World::of(network, &Tap::default());
+    world.assume_up();
+    matches!(rounds(&world), Solution::Oscillates | Solution::Ambiguous)
+}

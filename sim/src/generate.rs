@@ -100,16 +100,16 @@ pub struct Features {
 impl Features {
     /// What routers can do.
     pub const ALL: Features = Features {
-        add_path: false,
+        add_path: true,
         restart: true,
-        import: false,
+        import: true,
         export: true,
-        next_hops: false,
+        next_hops: true,
         tracking: true,
-        keep_received: false,
+        keep_received: true,
         configure: true,
-        drain: false,
-        best_external: false,
+        drain: true,
+        best_external: true,
     };
 }
 

@@ -128,7 +128,7 @@ impl Supervisor {
         self.ask_core(move |core, _| {
             let rib = core.rib();
             let of = |id: PeerId| {
-                let families = rib.peers().get(id).map(|info| info.families).unwrap_or_default();
+                let families = rib.peers().source(id).map(|info| info.families).unwrap_or_default();
                 families.iter().filter_map(|f| Some((f, rib.peer_counts(id, f)?))).collect()
             };
             ids.into_iter().map(of).collect()

@@ -41,9 +41,10 @@ fn peer_type(config: &PeerConfig) -> PeerType {
 pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Family, PeerCounts)]) -> PeerRow {
     let families = counts.iter().map(|(family, counts)| FamilyCounts {
         family: family.to_string(),
-        received: counts.accepted as u64,
+        received: received(status, *family, counts),
         accepted: counts.accepted as u64,
         advertised: counts.advertised as u64,
+        stale: counts.stale as u64,
     });
     let negotiated = status.negotiated.as_ref();
     PeerRow {
@@ -62,6 +63,12 @@ pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Fami
         flaps: status.flaps,
         reason: if negotiated.is_some() { None } else { status.last_error.clone() },
     }
+}
+
+/// How many routes of a family the peer has announced: as far as is known, where refused ones are not kept.
+pub(super) fn received(status: &PeerStatus, family: Family, counts: &PeerCounts) -> u64 {
+    let kept = status.received.map(|[v4, v6]| if family == Family::IPV6_UNICAST { v6 } else { v4 });
+    kept.unwrap_or(counts.accepted) as u64
 }
 
 /// A peer in detail.

@@ -10,6 +10,7 @@ pub struct Setup {
     pub(crate) announcements: Vec<Announcement>,
     pub(crate) announce_file: Option<PathBuf>,
     pub(crate) igp: Vec<(String, String)>,
+    pub(crate) after_restart: bool,
     pub(crate) extra: String,
 }
 
@@ -63,6 +64,7 @@ impl Setup {
             announcements: Vec::new(),
             announce_file: None,
             igp: Vec::new(),
+            after_restart: false,
             extra: String::new(),
         }
     }
@@ -88,6 +90,12 @@ impl Setup {
     /// Routes, as prefix and gateway, by which next hops are resolved. Only BIRD needs to be told; the others ask the kernel.
     pub fn igp(mut self, routes: impl IntoIterator<Item = (String, String)>) -> Setup {
         self.igp.extend(routes);
+        self
+    }
+
+    /// The router is started again, and is told so where it doesn't say it by itself: `bird -R`, `gobgpd -r`.
+    pub fn after_restart(mut self) -> Setup {
+        self.after_restart = true;
         self
     }
 

@@ -2,50 +2,25 @@
 
 #![cfg(test)]
 
-use interop::{Neighbor, Net, Node, Peer, Result, Setup, Software, ensure};
-use std::fs::File;
-use std::process::{Child, Command, Stdio};
+use interop::{Monitor, Neighbor, Net, Node, Peer, Result, Setup, Software, ensure};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const AS: u32 = 64512;
 
-/// Route changes of a node's kernel, as `ip monitor` tells them, until it is dropped.
-struct Monitor {
-    child: Child,
-    log: std::path::PathBuf,
-}
-
-impl Monitor {
-    fn start(node: &Node) -> Monitor {
-        let log = node.dir().join("monitor.txt");
-        let out = File::create(&log).expect("the node's directory is there");
-        let child = Command::new("ip")
-            .args(["-n", node.namespace(), "-o", "monitor", "route"])
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("`ip` is there");
-        Monitor { child, log }
-    }
-
-    /// The routes of protocol bgp that went.
-    fn deleted(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let gone = |line: &&str| line.starts_with("Deleted") && line.contains("proto bgp");
-        text.lines().filter(gone).map(str::to_owned).collect()
-    }
-}
-
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn learned(node: &Node) -> Result<usize> {
     Ok(node.routes()?.iter().filter(|route| route.protocol == "bgp" && route.kind == "unicast").count())
+}
+
+/// How often a daemon has said that its restart is over.
+fn over(daemon: &dyn Peer) -> usize {
+    daemon.log().matches("restart is over").count()
+}
+
+/// The stale routes of all peers and families, as `bgp --json peers` counts them.
+fn stale(shown: &str) -> usize {
+    let counts = shown.split("\"stale\":").skip(1);
+    counts.filter_map(|rest| rest.trim_start().split([',', '\n', '}']).next()?.parse::<usize>().ok()).sum()
 }
 
 fn reflector(rr: &Node) -> Result<Box<dyn Peer>> {
@@ -77,7 +52,8 @@ fn a_reflector_with_fifty_speakers_starts_again_and_no_kernel_loses_a_route() ->
     };
     net.eventually_within(Duration::from_secs(60), "every kernel has every route", || all_have_all(&nodes))?;
 
-    let monitors: Vec<Monitor> = nodes.iter().map(Monitor::start).collect();
+    let monitors = nodes.iter().map(Monitor::start).collect::<Result<Vec<Monitor>>>()?;
+    let restarts_before = over(middle.as_ref());
     middle.stop(Duration::from_secs(10))?;
     let mut middle = reflector(&rr)?;
     net.eventually_within(Duration::from_secs(60), "all are back", || {
@@ -85,17 +61,18 @@ fn a_reflector_with_fifty_speakers_starts_again_and_no_kernel_loses_a_route() ->
         let up = shown.matches("\"established\"").count();
         ensure(up >= SPEAKERS, || format!("{up} sessions"))
     })?;
-    // The End-of-RIB comes ten seconds after the last new session; what was stale would go then.
-    net.eventually_within(Duration::from_secs(60), "the reflector says that it has told everything", || {
-        let ended = speakers.iter_mut().map(|speaker| speaker.command(&["--json", "peers"]));
-        for shown in ended {
-            let shown = shown?;
-            ensure(shown.contains("\"stale\": 0") || shown.contains("\"stale\":0"), || shown.clone())?;
-        }
-        Ok(())
+    // Its End-of-RIB goes out ten seconds after the last new session; what was stale would go then.
+    net.eventually("the reflector has told everything", || {
+        ensure(over(middle.as_ref()) > restarts_before, || "its restart is not over")
     })?;
+    for speaker in &mut speakers {
+        net.eventually("nothing is stale", || {
+            let shown = speaker.command(&["--json", "peers"])?;
+            ensure(stale(&shown) == 0, || shown)
+        })?;
+    }
     all_have_all(&nodes)?;
-    let deleted: Vec<String> = monitors.iter().flat_map(Monitor::deleted).collect();
+    let deleted: Vec<String> = monitors.iter().flat_map(|monitor| monitor.deleted("bgp")).collect();
     ensure(deleted.is_empty(), || format!("{} routes went: {:?}", deleted.len(), deleted.first()))
 }
 

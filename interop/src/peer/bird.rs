@@ -18,15 +18,19 @@ pub(crate) struct Bird {
 
 impl Bird {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<Bird> {
-        Bird::start_with(node, &render(node, setup))
+        Bird::run(node, &render(node, setup), if setup.after_restart { &["-R"] } else { &[] })
     }
 
     pub(crate) fn start_with(node: &Node, config: &str) -> Result<Bird> {
+        Bird::run(node, config, &[])
+    }
+
+    fn run(node: &Node, config: &str, more: &[&str]) -> Result<Bird> {
         let (bird, _) = (installed("bird")?, installed("birdc")?);
         let config = node.write("bird.conf", config)?;
         let control = node.dir().join("bird.ctl").display().to_string();
-        let process =
-            Process::start(node, &bird, &["-f", "-c", &config.display().to_string(), "-s", &control])?;
+        let config = config.display().to_string();
+        let process = Process::start(node, &bird, &[&["-f", "-c", &config, "-s", &control], more].concat())?;
         let mut bird = Bird { process, control };
         crate::wait::until_ready("BIRD answers", || bird.ready())?;
         Ok(bird)
@@ -75,6 +79,14 @@ impl Peer for Bird {
 
     fn kill(&mut self) {
         self.process.kill();
+    }
+
+    fn freeze(&mut self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        self.process.signal("CONT")
     }
 
     fn stop(&mut self, limit: Duration) -> Result<()> {

@@ -88,6 +88,14 @@ impl Peer for Daemon {
         self.process.kill();
     }
 
+    fn freeze(&mut self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        self.process.signal("CONT")
+    }
+
     fn stop(&mut self, limit: Duration) -> Result<()> {
         let status = self.process.terminate(limit)?;
         ensure(status.success(), || format!("{} ended with {status}", self.program.name()))

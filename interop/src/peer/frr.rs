@@ -106,6 +106,14 @@ impl Peer for Frr {
         self.zebra.kill();
     }
 
+    fn freeze(&mut self) -> Result<()> {
+        self.bgpd.signal("STOP")
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        self.bgpd.signal("CONT")
+    }
+
     fn stop(&mut self, limit: Duration) -> Result<()> {
         let status = self.bgpd.terminate(limit)?;
         self.zebra.terminate(limit)?;

@@ -17,7 +17,8 @@ pub(crate) struct GoBgp {
 
 impl GoBgp {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<GoBgp> {
-        let mut gobgp = GoBgp::start_with(node, &render(node, setup))?;
+        let more: &[&str] = if setup.after_restart { &["-r"] } else { &[] };
+        let mut gobgp = GoBgp::run(node, &render(node, setup), more)?;
         for announcement in &setup.announcements {
             gobgp.announce(announcement)?;
         }
@@ -25,10 +26,15 @@ impl GoBgp {
     }
 
     pub(crate) fn start_with(node: &Node, config: &str) -> Result<GoBgp> {
+        GoBgp::run(node, config, &[])
+    }
+
+    fn run(node: &Node, config: &str, more: &[&str]) -> Result<GoBgp> {
         let (gobgpd, _) = (installed("gobgpd")?, installed("gobgp")?);
         let config = node.write("gobgpd.toml", config)?.display().to_string();
         let args = ["-f", &config, "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
-        let mut gobgp = GoBgp { process: Process::start(node, &gobgpd, &args)?, node: node.clone() };
+        let process = Process::start(node, &gobgpd, &[&args[..], more].concat())?;
+        let mut gobgp = GoBgp { process, node: node.clone() };
         crate::wait::until_ready("gobgpd answers", || {
             gobgp.process.check_alive()?;
             gobgp.command(&["global"]).map(drop)
@@ -113,6 +119,14 @@ impl Peer for GoBgp {
 
     fn kill(&mut self) {
         self.process.kill();
+    }
+
+    fn freeze(&mut self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        self.process.signal("CONT")
     }
 
     fn stop(&mut self, limit: Duration) -> Result<()> {

@@ -39,6 +39,16 @@ pub trait Peer {
     fn log(&self) -> String;
     /// Dies at once, with no word to its neighbours.
     fn kill(&mut self);
+    /// Stands still from now on (SIGSTOP): its kernel takes what is sent to it, but nothing is read or answered.
+    ///
+    /// # Errors
+    /// If it has ended.
+    fn freeze(&mut self) -> Result<()>;
+    /// Goes on after [`Peer::freeze`].
+    ///
+    /// # Errors
+    /// If it has ended.
+    fn thaw(&mut self) -> Result<()>;
     /// Is asked to stop (SIGTERM) and does so within `limit`.
     ///
     /// # Errors

@@ -58,7 +58,6 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr, forwardi
         limits: Limits { prefixes: options.max_prefix, bytes: options.max_bytes },
         allowed_prefixes: peer.allowed_prefixes.clone(),
         restart: options.graceful_restart.then_some(RestartSettings {
-            forwarding: true,
             restart_time: options.restart_time,
             stale_time: options.stale_time,
             notification: true,

@@ -48,6 +48,13 @@ pub(crate) enum Command {
     },
     /// Routes: the best ones, or all to a PREFIX or to an address
     Routes(RoutesArgs),
+    /// Why a route is what it is: import, choice, kernel, and the way to a peer
+    Explain {
+        prefix: Prefix,
+        /// Also why this peer, by address or name, is sent it or not
+        #[arg(long, value_name = "PEER")]
+        to: Option<String>,
+    },
     /// Our routes in the kernel and what was done to them (bgp-speaker)
     #[command(infer_subcommands = true)]
     Fib {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bgp_core::Prefix;
 use bgp_daemon::api::schema::{
-    Announced, DrainRequest, Drained, EffectiveConfig, Fib, FibDiff, Peer, PeerActionDone, PeerActionRequest,
-    Peers, PrefixesRequest, RefreshDirection, ReloadReport, Routes, SessionState, Status, Topic,
-    percent_encode,
+    Announced, DrainRequest, Drained, EffectiveConfig, Explain, ExplainQuery, Fib, FibDiff, Peer,
+    PeerActionDone, PeerActionRequest, PeerRef, Peers, PrefixesRequest, RefreshDirection, ReloadReport,
+    Routes, SessionState, Status, Topic, percent_encode,
 };
 use bgp_daemon::config::{Config, DaemonKind, Diagnostic, Severity};
 
@@ -32,6 +32,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
         Command::Peer { peer, history, action: None } => one_peer(&client()?, &output, &peer, history).await,
         Command::Peer { peer, action: Some(action), .. } => act(&client()?, &output, &peer, action).await,
         Command::Routes(which) => routes(&client()?, &output, &which).await,
+        Command::Explain { prefix, to } => explain(&client()?, &output, prefix, to.as_deref()).await,
         Command::Fib { command: None } => {
             output.whole(&client()?.get::<Fib>("/v1/fib").await?, show::fib)?;
             Ok(Exit::Fine)
@@ -86,6 +87,15 @@ async fn one_peer(client: &Client, output: &Output, peer: &str, history: bool) -
         output.whole(&document, |body| show::peer(&body.peer))?;
     }
     Ok(Exit::Fine)
+}
+
+/// With `--to` the exit code tells whether the peer is sent the route.
+async fn explain(client: &Client, output: &Output, prefix: Prefix, to: Option<&str>) -> Outcome {
+    let query = ExplainQuery { prefix, to: to.map(PeerRef::from) };
+    let document = client.get::<Explain>(&format!("/v1/explain?{}", query.to_query_string())).await?;
+    output.whole(&document, show::explain)?;
+    let goes_out = document.body.export.as_ref().is_some_and(|export| export.advertised);
+    Ok(if to.is_none() || goes_out { Exit::Fine } else { Exit::False })
 }
 
 async fn drain(client: &Client, output: &Output, request: DrainRequest, wait: Option<Duration>) -> Outcome {

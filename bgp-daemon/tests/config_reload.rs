@@ -120,19 +120,30 @@ otherwise = "reject"
 name = "pods"
 prefixes = ["pods", "10.96.0.0/12 le 32"]
 families = ["ipv4"]
-communities = ["64512:100", "no-export"]
+communities = ["64512:*", "no-export"]
 extended-communities = ["rt:64512:7"]
 large-communities = ["64512:1:2"]
 next-hops = ["10.0.0.0/24", "10.0.1.1"]
+as-path = ["^64513 .* 64999$"]
+as-path-length = "le 5"
+local-pref = "ge 50 le 200"
+med = 0
 origins = ["igp", "incomplete"]
 sources = ["client", "external"]
 set-local-pref = 200
 set-med = "none"
-remove-communities = ["64512:1"]
+add-to-med = -5
+set-next-hop = "10.0.0.7"
+prepend = { asn = 64513, times = 2 }
+set-large-communities = []
+remove-communities = ["64512:*"]
 add-communities = ["64512:2"]
+add-extended-communities = ["rt:64512:8"]
 action = "accept"
 [[filters.terms]]
 set-med = 0
+prepend = 3
+set-next-hop = "10.0.0.1"
 
 [[peers]]
 address = "10.0.0.2"
@@ -154,7 +165,7 @@ fn filters_and_options_come_back_from_what_is_shown() {
     assert_eq!(config.filters, again.filters);
     assert_eq!(config.peers, again.peers);
     let [filter] = config.filters.as_slice() else { panic!("one filter") };
-    assert_eq!((filter.terms.len(), filter.terms[1].name.as_str()), (2, "2"));
+    assert_eq!((filter.terms().len(), filter.terms()[1].name.as_str()), (2, "2"));
     assert_eq!(config.peers[0].import, Policy::Filter(filter.clone()));
 }
 

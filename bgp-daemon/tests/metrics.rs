@@ -29,6 +29,7 @@ fn snapshot(per_peer: PerPeer) -> MetricsSnapshot {
             received: 14,
             accepted: 13,
             advertised: 2048,
+            stale: 3,
             updates: vec![("received", "announce", 20), ("received", "withdraw", 6)],
         }],
         rejected: vec![("as_loop", 1)],

@@ -52,6 +52,7 @@ fn peer() -> PeerRow {
             received: 14,
             accepted: 14,
             advertised: 2048,
+            stale: 0,
         }],
         flaps: 0,
         reason: None,

@@ -1,17 +1,18 @@
 //! The RIB with the sessions that feed it and are fed by it.
 
 mod convergence;
+mod local;
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
-use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
-use bgp_core::{Asn, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
+use bgp_core::{Asn, Family, FamilySet, Instant, RouterId, V4, V6};
 use bgp_rib::{
-    AttributeStore, Attrs, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig,
-    RibFamily, SourceKind, Watch,
+    AttributeStore, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily,
+    SourceKind, Watch,
 };
 use hashbrown::HashMap;
 
@@ -20,6 +21,8 @@ use crate::message::{Batch, CoreOutput, Retention, RouteChange, SessionUp, ToCor
 use crate::propagation::Propagation;
 use crate::restart::{Due, Restarts};
 use convergence::{Awaited, Restarting};
+
+pub use local::AggregateSettings;
 
 /// Octets of UPDATEs that may be on their way to one peer, between the group's journal and its socket.
 pub const WINDOW: usize = 256 * 1024;
@@ -69,6 +72,8 @@ pub struct Core {
     outputs: VecDeque<CoreOutput>,
     propagation: Propagation,
     restarts: Restarts,
+    /// Ourselves as an aggregate names us (RFC 4271 section 5.1.7).
+    us: (Asn, RouterId),
     /// `None` once the first convergence is told.
     awaited: Option<Awaited>,
     /// `None` unless we have just restarted.
@@ -82,6 +87,7 @@ impl Core {
         let hasher = foldhash::fast::FixedState::with_seed(config.seed);
         let sessions = HashMap::with_hasher(hasher);
         Core {
+            us: (config.export.local_as, config.export.router_id),
             rib: Rib::new(config),
             store,
             sessions,
@@ -335,30 +341,6 @@ impl Core {
         }
     }
 
-    /// Announces a prefix of our own.
-    pub fn announce_local(&mut self, now: Instant, prefix: Prefix) {
-        let attrs = self.local_attributes(prefix);
-        self.rib.announce_local(now, prefix, attrs);
-    }
-
-    /// ORIGIN IGP and an empty AS_PATH. The next hop is ours: each group fills in its own (RFC 4271 section 5.1.3).
-    fn local_attributes(&self, prefix: Prefix) -> Attrs {
-        let mut block = Vec::new();
-        PathAttribute::Origin(Origin::Igp).encode(&mut block);
-        PathAttribute::AsPath(Vec::<AsSegment>::new()).encode(&mut block);
-        let next_hop = match prefix {
-            Prefix::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            Prefix::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        let summary = Summary::of(Attributes::new(&block));
-        self.store.insert(PeerKind::Internal, next_hop, &[&block], summary)
-    }
-
-    /// Withdraws a prefix of our own.
-    pub fn withdraw_local(&mut self, now: Instant, prefix: Prefix) {
-        self.rib.withdraw_local(now, prefix);
-    }
-
     /// The world says whether a next hop can be reached.
     pub fn next_hop_changed(&mut self, now: Instant, next_hop: IpAddr, state: NextHopState) {
         self.rib.next_hop_changed(now, next_hop, state);
@@ -500,7 +482,7 @@ mod tests {
         let info = PeerInfo {
             id: PeerId { slot, generation: 1 },
             kind: SourceKind::Client,
-            address: Ipv4Addr::from(0x0a00_0000 + slot).into(),
+            address: std::net::Ipv4Addr::from(0x0a00_0000 + slot).into(),
             router_id: RouterId(router_id),
             asn: Asn(64512),
             families,

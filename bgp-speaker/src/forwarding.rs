@@ -54,6 +54,8 @@ pub(crate) struct Ends {
     pub(crate) questions: mpsc::Sender<Question>,
     /// For readiness: what is missing, if anything.
     pub(crate) missing: watch::Receiver<Option<&'static str>>,
+    /// Whether routes of an earlier run are in the kernel: packets went on while there was no daemon.
+    pub(crate) adopted: bool,
 }
 
 /// Keeps the kernel's routes as the RIB wants them.
@@ -92,6 +94,7 @@ impl Forwarding {
             ..FibConfig::default()
         };
         let fib = FibSync::open(settings)?;
+        let adopted = fib.stats().routes > 0;
         let (route_sender, routes) = mpsc::channel(QUEUE);
         let (watch_sender, watches) = mpsc::channel(NEXT_HOPS);
         let (next_hops, next_hop_receiver) = mpsc::channel(NEXT_HOPS);
@@ -101,8 +104,13 @@ impl Forwarding {
         let core =
             ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
         let (missing, missing_receiver) = watch::channel(Some(NOT_COMPLETE));
-        let ends =
-            Ends { core, announced: announced_sender, questions: question_sender, missing: missing_receiver };
+        let ends = Ends {
+            core,
+            announced: announced_sender,
+            questions: question_sender,
+            missing: missing_receiver,
+            adopted,
+        };
         let blackhole = config.blackhole;
         let own = BTreeSet::new();
         Ok((Forwarding { fib, channels, blackhole, own, metrics, missing, complete: false }, ends))

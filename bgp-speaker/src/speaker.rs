@@ -59,6 +59,7 @@ impl Speaker {
                 let (forwarding, ends) = Forwarding::open(&fib, FibMetrics::register(&registry)?)?;
                 options.metrics = Some(registry);
                 options.missing = Some(ends.missing);
+                options.forwarding_lost = !ends.adopted;
                 options.forwarding = Some(ends.core);
                 options.announced = Some(ends.announced);
                 options.routes = Some(api::routes(ends.questions));
@@ -78,8 +79,7 @@ impl Speaker {
         &mut self.daemon
     }
 
-    /// Ends every session with a Cease that carries `text` (RFC 9003). Routes stay in the kernel, for the next
-    /// start to adopt.
+    /// Ends every session, as [`Daemon::stop`] does. Routes stay in the kernel, for the next start to adopt.
     pub async fn stop(self, text: &str) {
         // First the kernel's side: the end of the sessions must not reach it as a withdrawal of every route.
         if let Some(Running { task, stop }) = self.forwarding {

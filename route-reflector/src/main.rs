@@ -1,7 +1,7 @@
 //! The dedicated BGP route reflector (RFC 4456).
 //!
 //! ```text
-//!  configuration ─► process::prepare ─► Daemon ─► until SIGTERM ─► Cease to every peer
+//!  configuration ─► process::prepare ─► Daemon ─► until SIGTERM ─► peers keep its routes for the next start
 //! ```
 //! Without a configuration it runs a trial on loopback: `cargo run --release -p route-reflector`.
 

@@ -79,8 +79,10 @@ pub struct Features {
     pub add_path: bool,
     /// Graceful and long-lived restart (RFC 4724, RFC 9494).
     pub restart: bool,
-    /// Filters.
-    pub filters: bool,
+    /// Filters on the way in.
+    pub import: bool,
+    /// Filters on the way out.
+    pub export: bool,
     /// Next hops other than the usual ones.
     pub next_hops: bool,
     /// Next hops that are tracked, lost and found.
@@ -98,15 +100,16 @@ pub struct Features {
 impl Features {
     /// What routers can do.
     pub const ALL: Features = Features {
-        add_path: false,
+        add_path: true,
         restart: true,
-        filters: true,
-        next_hops: false,
+        import: true,
+        export: true,
+        next_hops: true,
         tracking: true,
-        keep_received: false,
+        keep_received: true,
         configure: true,
-        drain: false,
-        best_external: false,
+        drain: true,
+        best_external: true,
     };
 }
 
@@ -144,7 +147,8 @@ fn some_of(all: Features, random: &mut Random) -> Features {
     Features {
         add_path: keep(all.add_path),
         restart: keep(all.restart),
-        filters: keep(all.filters),
+        import: keep(all.import),
+        export: keep(all.export),
         next_hops: keep(all.next_hops),
         tracking: keep(all.tracking),
         keep_received: keep(all.keep_received),
@@ -179,8 +183,8 @@ fn draw_side(client: bool, external: bool, features: Features, random: &mut Rand
     SideSpec {
         client,
         extended_message: random.one_in(2),
-        import: if features.filters { policy::draw(random) } else { Policy::Accept },
-        export: if features.filters { policy::draw(random) } else { Policy::Accept },
+        import: if features.import { policy::draw(random) } else { Policy::Accept },
+        export: if features.export { policy::draw(random) } else { Policy::Accept },
         advertise: draw_advertise(features, add_path[1], random),
         add_path,
         next_hop: if features.next_hops { draw_next_hop(external, random) } else { NextHopRule::Auto },

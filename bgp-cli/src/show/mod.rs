@@ -1,9 +1,11 @@
 //! Tables and texts for people, from the same structs as the JSON.
 
 mod daemon;
+mod explain;
 mod peers;
 mod routes;
 
 pub(crate) use daemon::{drained, event, reload, status};
+pub(crate) use explain::explain;
 pub(crate) use peers::{history, peer, peers};
 pub(crate) use routes::{fib, fib_diff, routes};

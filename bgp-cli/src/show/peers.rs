@@ -96,8 +96,9 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
     line("keepalive", seconds(peer.timers.keepalive_seconds));
     line("next connect", seconds(peer.timers.connect_retry_seconds));
     for family in &row.families {
-        let FamilyCounts { family, received, accepted, advertised } = family;
-        line(family, format!("received {received}, accepted {accepted}, advertised {advertised}"));
+        let FamilyCounts { family, received, accepted, advertised, stale } = family;
+        let stale = if *stale == 0 { String::new() } else { format!(", stale {stale}") };
+        line(family, format!("received {received}, accepted {accepted}{stale}, advertised {advertised}"));
     }
     line("we offer", peer.capabilities.sent.join(", "));
     line("it offers", peer.capabilities.received.join(", "));
@@ -159,6 +160,7 @@ mod tests {
     #[test]
     fn the_peers_table_has_a_line_for_each_peer_and_family() {
         let counts = |family: &str, advertised| FamilyCounts {
+            stale: 0,
             family: family.to_owned(),
             received: 14,
             accepted: 14,

@@ -108,11 +108,11 @@ pub(crate) fn fib_diff(rows: &[FibDiffRow]) -> Table {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use bgp_daemon::api::schema::{FibFault, FibOperation, Timestamp};
 
-    fn route(prefix: &str) -> RouteRow {
+    pub(in crate::show) fn route(prefix: &str) -> RouteRow {
         RouteRow {
             prefix: prefix.parse().unwrap(),
             next_hop: "10.0.0.12".parse().unwrap(),

@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::events::EventBus;
 use super::schema::{
-    Announced, DrainRequest, Drained, EffectiveConfig, PeerDetail, PeerRef, PeerRow, Readiness,
-    RefreshDirection, ReloadReport, RouteQuery, Routes, Status,
+    Announced, DrainRequest, Drained, EffectiveConfig, Explain, ExplainQuery, PeerDetail, PeerRef, PeerRow,
+    Readiness, RefreshDirection, ReloadReport, RouteQuery, Routes, Status,
 };
 use crate::metrics::MetricsSnapshot;
 
@@ -115,6 +115,13 @@ pub enum Command {
         query: Box<RouteQuery>,
         /// The answer.
         reply: Reply<Routes>,
+    },
+    /// Why a route is what it is.
+    Explain {
+        /// Which, and whose view.
+        query: ExplainQuery,
+        /// [`ControlError::NotFound`] if there is none.
+        reply: Reply<Box<Explain>>,
     },
     /// Makes peers prefer others before the daemon goes (RFC 8326), or takes that back.
     Drain {

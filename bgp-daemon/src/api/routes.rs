@@ -18,8 +18,8 @@ use tokio::sync::watch;
 
 use super::control::{Command, ControlError, ControlHandle, PeerAction};
 use super::schema::{
-    Announced, Body, Document, DrainRequest, Drained, Event, Peer, PeerActionDone, PeerActionRequest,
-    PeerRef, Peers, PrefixesRequest, QueryError, RouteQuery, Topic,
+    Announced, Body, Document, DrainRequest, Drained, Event, Explain, ExplainQuery, Peer, PeerActionDone,
+    PeerActionRequest, PeerRef, Peers, PrefixesRequest, QueryError, RouteQuery, Topic,
 };
 use crate::metrics;
 
@@ -41,6 +41,7 @@ pub(super) fn router(shared: Shared, extra: Router) -> Router {
         .route("/v1/peers/{peer}", get(peer))
         .route("/v1/peers/{peer}/{action}", post(peer_action))
         .route("/v1/routes", get(routes))
+        .route("/v1/explain", get(explain))
         .route("/v1/events", get(events))
         .route("/v1/announce", post(announce))
         .route("/v1/withdraw", post(withdraw))
@@ -144,6 +145,17 @@ async fn routes(
     let query = query.map_err(|wrong: QueryError| invalid(wrong))?;
     let routes = shared.control.ask(|reply| Command::Routes { query, reply }).await?;
     Ok(document(&shared, routes))
+}
+
+async fn explain(
+    State(shared): State<Shared>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Answer<Explain> {
+    let Query(pairs) = query.map_err(invalid)?;
+    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let query = ExplainQuery::from_parameters(pairs).map_err(invalid)?;
+    let explained = shared.control.ask(|reply| Command::Explain { query, reply }).await?;
+    Ok(document(&shared, *explained))
 }
 
 /// Each event as one line of JSON, until the client goes or the daemon stops.

@@ -93,7 +93,7 @@ fn policy_of(
     names: &mut Names,
     key: &'static str,
 ) -> Option<Policy> {
-    section.node(key).and_then(|node| names.policy(node, report))
+    section.node(key).and_then(|node| names.policy(key, node, report))
 }
 
 fn selector(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Selector> {

@@ -1,5 +1,6 @@
 //! From TOML values to the types of the model, one function a type.
 
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::ops::{Range, RangeInclusive};
@@ -71,7 +72,7 @@ pub(super) fn integer(node: &Node<'_>, report: &mut Report<'_>, allowed: RangeIn
     whole(node, report, allowed).and_then(|value| u32::try_from(value).ok())
 }
 
-fn whole(node: &Node<'_>, report: &mut Report<'_>, allowed: RangeInclusive<i64>) -> Option<i64> {
+pub(super) fn whole(node: &Node<'_>, report: &mut Report<'_>, allowed: RangeInclusive<i64>) -> Option<i64> {
     let DeValue::Integer(number) = node.get_ref() else {
         wrong_type(node, report, "an integer");
         return None;
@@ -245,11 +246,6 @@ pub(super) fn cluster_id(node: &Node<'_>, report: &mut Report<'_>) -> Option<Clu
 /// A prefix without host bits.
 pub(super) fn prefix(node: &Node<'_>, report: &mut Report<'_>) -> Option<Prefix> {
     let text = text(node, report, "a prefix, as in \"10.244.0.0/26\"")?;
-    prefix_of(text, node, report)
-}
-
-/// The prefix that `text`, a part of `node`, is.
-pub(super) fn prefix_of(text: &str, node: &Node<'_>, report: &mut Report<'_>) -> Option<Prefix> {
     let wrong = match text.parse() {
         Ok(prefix) => return Some(prefix),
         Err(wrong) => wrong,
@@ -269,6 +265,27 @@ pub(super) fn prefix_of(text: &str, node: &Node<'_>, report: &mut Report<'_>) ->
 pub(super) fn network(node: &Node<'_>, report: &mut Report<'_>) -> Option<IpNetwork> {
     let prefix = prefix(node, report)?;
     IpNetwork::new(prefix.address(), prefix.len()).ok()
+}
+
+/// What its own type says of a wrong text is all there is to say.
+pub(super) fn explained<T: FromStr<Err: Display>>(
+    node: &Node<'_>,
+    report: &mut Report<'_>,
+    wanted: &str,
+) -> Option<T> {
+    let text = text(node, report, wanted)?;
+    text.parse().map_err(|error: T::Err| report.error(Code::Value, node.span(), error.to_string(), "")).ok()
+}
+
+/// A list that is not empty.
+pub(super) fn several<T>(node: &Node<'_>, report: &mut Report<'_>, element: Parser<T>) -> Option<Vec<T>> {
+    array(node, report, "a list")?;
+    list(node, report, "a list", element)
+}
+
+/// A list of texts, to be shown.
+pub(super) fn strings<T: Display>(values: impl IntoIterator<Item = T>) -> toml::Value {
+    toml::Value::Array(values.into_iter().map(|value| toml::Value::String(value.to_string())).collect())
 }
 
 /// The nodes of a list that has any.
@@ -317,7 +334,7 @@ pub(super) fn prefixes(node: &Node<'_>, report: &mut Report<'_>) -> Option<Vec<P
     Some(without_repeats(report, found))
 }
 
-pub(super) fn without_repeats<T: PartialEq + std::fmt::Display>(
+pub(super) fn without_repeats<T: PartialEq + Display>(
     report: &mut Report<'_>,
     found: Vec<(T, Range<usize>)>,
 ) -> Vec<T> {

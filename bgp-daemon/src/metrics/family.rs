@@ -172,6 +172,7 @@ fn detailed(out: &mut Families, peer: &PeerMetrics) {
     }
     for family in &peer.families {
         routes(out, &address, family.family, "received", family.received);
+        routes(out, &address, family.family, "stale", family.stale);
         for (direction, kind, count) in &family.updates {
             let labels = [
                 ("peer", address.as_str()),

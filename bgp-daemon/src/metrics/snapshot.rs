@@ -88,6 +88,8 @@ pub struct FamilyMetrics {
     pub accepted: u64,
     /// Routes we have announced to it.
     pub advertised: u64,
+    /// Those accepted that it has still to announce again after a restart.
+    pub stale: u64,
     /// Announcements and withdrawals since the start, by direction and kind.
     pub updates: Vec<(&'static str, &'static str, u64)>,
 }

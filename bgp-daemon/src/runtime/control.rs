@@ -47,6 +47,7 @@ impl Supervisor {
                 answer!(reply, self.peer_action(&peer, action).await)
             }
             Command::Routes { query, reply } => answer!(reply, self.routes(*query).await),
+            Command::Explain { query, reply } => answer!(reply, self.explain(query).await.map(Box::new)),
             Command::Drain { request, reply } => answer!(reply, self.drain(request).await),
             Command::Reload(reply) => answer!(reply, self.reload().await),
             Command::Announce { prefixes, reply } => {
@@ -127,7 +128,7 @@ impl Supervisor {
         self.ask_core(move |core, _| {
             let rib = core.rib();
             let of = |id: PeerId| {
-                let families = rib.peers().get(id).map(|info| info.families).unwrap_or_default();
+                let families = rib.peers().source(id).map(|info| info.families).unwrap_or_default();
                 families.iter().filter_map(|f| Some((f, rib.peer_counts(id, f)?))).collect()
             };
             ids.into_iter().map(of).collect()
@@ -152,7 +153,7 @@ impl Supervisor {
     }
 
     /// The address that a reference means.
-    fn resolve(&self, peer: &PeerRef) -> Result<IpAddr, ControlError> {
+    pub(super) fn resolve(&self, peer: &PeerRef) -> Result<IpAddr, ControlError> {
         self.peers
             .find(peer)
             .ok_or_else(|| ControlError::NotFound(format!("no peer {peer}; `bgp peers` lists them")))

@@ -8,6 +8,7 @@ use bgp_rib::{AttributeStore, FibChange, NextHopState, RibConfig, Watch};
 use bgp_router::{Core, CoreOutput, ToCore, ToPeer};
 use prometheus::Histogram;
 use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
 use super::clock::Clock;
@@ -107,6 +108,7 @@ impl CoreThread {
         forwarding: Option<ForwardingCore>,
         watchers: EventBus,
         propagation: Histogram,
+        restarted: oneshot::Sender<()>,
     ) -> std::io::Result<(CoreThread, mpsc::Sender<CoreRequest>)> {
         let (requests, inbox) = mpsc::channel(INBOX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -119,6 +121,7 @@ impl CoreThread {
             converged: false,
             watchers,
             propagation,
+            restarted: Some(restarted),
         };
         let thread =
             std::thread::Builder::new().name("rib".into()).spawn(move || runtime.block_on(run.run()))?;
@@ -145,6 +148,8 @@ struct Run {
     watchers: EventBus,
     /// How long routes take from the read to the end of the write.
     propagation: Histogram,
+    /// Who is told, once, that our restart is over.
+    restarted: Option<oneshot::Sender<()>>,
 }
 
 enum Wake {
@@ -254,7 +259,10 @@ impl Run {
                 CoreOutput::Peer(message) => self.send(message),
                 CoreOutput::Propagated(took) => self.propagation.observe(took.as_secs_f64()),
                 CoreOutput::Converged => self.converged = true,
-                CoreOutput::Restarted => {}
+                CoreOutput::Restarted => {
+                    // Nobody to tell: the daemon is stopping.
+                    let _ = self.restarted.take().map(|restarted| restarted.send(()));
+                }
                 CoreOutput::DuplicateRouterId { router_id, peers } => {
                     let message = rows::duplicate_router_id(router_id, peers);
                     tracing::error!("{message}");
@@ -318,9 +326,16 @@ mod tests {
         let forwarding = ForwardingCore { routes, watches, next_hops };
         let (store, clock) = (AttributeStore::new(1), Clock::start());
         let propagation = crate::metrics::propagation(&prometheus::Registry::new()).unwrap();
-        let (_thread, requests) =
-            CoreThread::spawn(config(), store, clock, Some(forwarding), EventBus::default(), propagation)
-                .unwrap();
+        let (_thread, requests) = CoreThread::spawn(
+            config(),
+            store,
+            clock,
+            Some(forwarding),
+            EventBus::default(),
+            propagation,
+            oneshot::channel().0,
+        )
+        .unwrap();
         let act = async |act: Act| requests.send(CoreRequest::With(act)).await.unwrap();
         // Each is looked at before the next is sent, since the answer comes over the same inbox.
         let pending = async || {

@@ -47,7 +47,9 @@ impl Daemon {
         &self.control
     }
 
-    /// Ends every session with a Cease that carries `text` (RFC 9003), and waits for the end of all tasks.
+    /// Ends every session and waits for the end of all tasks. A peer that knows graceful restart is told nothing, so that
+    /// it keeps our routes for the next run (RFC 4724 section 4.2); others get a Cease that carries `text` (RFC 9003).
+    /// After `bgp drain` all get one, with the reason given there.
     pub async fn stop(mut self, text: &str) {
         self.stop.send_replace(Some(text.to_owned()));
         self.stop_api.send_replace(true);

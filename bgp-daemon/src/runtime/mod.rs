@@ -20,6 +20,7 @@ mod connection;
 mod control;
 mod core_thread;
 mod daemon;
+mod explain;
 mod history;
 mod peer_task;
 mod peers;

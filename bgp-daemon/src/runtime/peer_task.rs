@@ -51,7 +51,16 @@ pub(crate) enum PeerCommand {
     /// Treat the peer like this from now on. What the session agreed on stays until it ends.
     Reconfigure(Box<Reconfigure>),
     /// End the session and the task.
-    Remove(Notification),
+    Remove(Farewell),
+}
+
+/// What a peer is told at the end.
+#[derive(Clone, Debug)]
+pub(crate) enum Farewell {
+    /// That it is over.
+    Cease(Notification),
+    /// Nothing if it knows graceful restart, so that it keeps our routes until the next run of this daemon; else this.
+    Restart(Notification),
 }
 
 /// The settings of a peer that change without ending its session.
@@ -159,7 +168,8 @@ impl PeerTask {
         let over = self.removed
             || (self.dynamic
                 && self.used
-                && matches!(self.peer.session().state(), State::Idle | State::Active));
+                && matches!(self.peer.session().state(), State::Idle | State::Active)
+                && !self.peer.may_have_left_routes());
         over && self.connections.is_empty() && self.backlog.is_empty()
     }
 
@@ -245,8 +255,12 @@ impl PeerTask {
             }
             PeerCommand::With(act) => act(&mut self.peer, self.clock),
             PeerCommand::Reconfigure(change) => self.reconfigure(*change),
-            PeerCommand::Remove(cease) => {
-                self.peer.stop(now, cease);
+            PeerCommand::Remove(farewell) => {
+                let waits = self.peer.session().negotiated().is_some_and(|session| session.restart.is_some());
+                match farewell {
+                    Farewell::Restart(_) if waits => self.peer.stop_for_restart(now),
+                    Farewell::Restart(cease) | Farewell::Cease(cease) => self.peer.stop(now, cease),
+                }
                 self.connecting = None;
                 self.removed = true;
             }

@@ -16,7 +16,7 @@ use tracing::{error, info};
 use super::clock::Clock;
 use super::core_thread::CoreRequest;
 use super::history::History;
-use super::peer_task::{PeerCommand, PeerTask, PeerTaskConfig, Reconfigure};
+use super::peer_task::{Farewell, PeerCommand, PeerTask, PeerTaskConfig, Reconfigure};
 use super::settings;
 use super::status::PeerStatus;
 use crate::api::EventBus;
@@ -71,6 +71,10 @@ pub(super) struct PeerSet {
     addresses: HashMap<Id, IpAddr>,
     /// We are about to go: every peer is told, also those that come meanwhile.
     draining: bool,
+    /// Our own restart is not over: OPENs say so (the R bit of RFC 4724).
+    restarting: bool,
+    /// The first sessions say that forwarding went on while we restarted (the F bit).
+    forwarding: bool,
 }
 
 /// A peer's task that ended, with the generation of its latest session if it could tell.
@@ -80,7 +84,8 @@ pub(super) struct Ended {
 }
 
 impl PeerSet {
-    pub(super) fn new(shared: Shared) -> PeerSet {
+    /// No peers yet. `forwarding`: we went on forwarding while we restarted.
+    pub(super) fn new(shared: Shared, forwarding: bool) -> PeerSet {
         let table = PeerTable::new(shared.seed);
         PeerSet {
             shared,
@@ -89,6 +94,8 @@ impl PeerSet {
             tasks: JoinSet::new(),
             addresses: HashMap::new(),
             draining: false,
+            restarting: true,
+            forwarding,
         }
     }
 
@@ -122,9 +129,10 @@ impl PeerSet {
     ) -> Result<(), KeyError> {
         let shared = &self.shared;
         let seed = shared.seed ^ (u64::from(id.slot) << 32 | u64::from(id.generation));
-        let settings = settings::peer(config, entry, address);
+        let settings = settings::peer(config, entry, address, self.forwarding);
         let mut peer = Peer::new(id, shared.identity, settings, shared.store.clone(), seed);
         peer.set_draining(shared.clock.now(), self.draining);
+        peer.set_restarting(shared.clock.now(), self.restarting);
         let task = PeerTaskConfig {
             peer,
             connect: settings::connect(entry, address)?,
@@ -204,6 +212,26 @@ impl PeerSet {
         established
     }
 
+    /// Whether our own restart is not over yet.
+    pub(super) fn is_restarting(&self) -> bool {
+        self.restarting
+    }
+
+    /// Our restart is over: later sessions do not speak of it, and we forward.
+    pub(super) async fn restarted(&mut self) {
+        self.restarting = false;
+        self.forwarding = true;
+        for running in self.running.values() {
+            let act = |peer: &mut Peer, clock: Clock| {
+                peer.set_restarting(clock.now(), false);
+                let mut settings = peer.settings().clone();
+                settings.restart.iter_mut().for_each(|restart| restart.forwarding = true);
+                peer.reconfigure(clock.now(), settings);
+            };
+            let _ = running.commands.send(PeerCommand::With(Box::new(act))).await;
+        }
+    }
+
     /// Asks a peer something; `None` if there is none with this address.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
@@ -263,7 +291,7 @@ impl PeerSet {
             .collect();
         for address in members {
             let change = Reconfigure {
-                settings: settings::peer(config, entry, address),
+                settings: settings::peer(config, entry, address, self.forwarding),
                 connect: settings::connect(entry, address)?,
                 name: entry.name.clone(),
             };
@@ -312,7 +340,7 @@ impl PeerSet {
     async fn end(&mut self, addresses: Vec<IpAddr>, notification: &Notification) {
         for address in &addresses {
             info!(peer = %address, "removed");
-            self.command(*address, PeerCommand::Remove(notification.clone())).await;
+            self.command(*address, PeerCommand::Remove(Farewell::Cease(notification.clone()))).await;
         }
         while addresses.iter().any(|a| self.running.contains_key(a)) {
             let ended = self.ended().await;
@@ -321,10 +349,9 @@ impl PeerSet {
     }
 
     /// Ends all peers and waits for them.
-    pub(super) async fn shutdown(&mut self, text: &str) {
-        let notification = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, text);
+    pub(super) async fn shutdown(&mut self, farewell: Farewell) {
         for running in self.running.values() {
-            let _ = running.commands.send(PeerCommand::Remove(notification.clone())).await;
+            let _ = running.commands.send(PeerCommand::Remove(farewell.clone())).await;
         }
         while !self.tasks.is_empty() {
             let ended = self.ended().await;

@@ -78,10 +78,8 @@ fn step(peer: &Peer, from: Option<Cursor>, collector: &mut RouteCollector) -> Op
     for route in kept.iter(from).take(STEP) {
         seen += 1;
         last = Some(route.cursor());
-        if let Err(refusal) = route.taken
-            && collector.wants(&route.prefix)
-        {
-            collector.push(rows::refused_row(address, &route, refusal));
+        if route.taken.is_err() && collector.wants(&route.prefix) {
+            collector.push(rows::received_row(address, &route));
         }
     }
     Some(last.filter(|_| seen == STEP))

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use bgp_core::fsm::State;
-use bgp_core::wire::{Attributes, MessageType, attribute_name, code};
+use bgp_core::wire::{Attributes, MessageType, Summary, attribute_name, code};
 use bgp_core::{Family, Instant, PeerKind, Prefix, RouterId};
 use bgp_rib::{Attrs, PathView, PeerCounts, PeerId, RouteView, SourceKind};
-use bgp_router::{ReceivedRoute, Refusal};
+use bgp_router::ReceivedRoute;
 
 use super::clock::Clock;
 use super::status::PeerStatus;
@@ -41,9 +41,10 @@ fn peer_type(config: &PeerConfig) -> PeerType {
 pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Family, PeerCounts)]) -> PeerRow {
     let families = counts.iter().map(|(family, counts)| FamilyCounts {
         family: family.to_string(),
-        received: counts.accepted as u64,
+        received: received(status, *family, counts),
         accepted: counts.accepted as u64,
         advertised: counts.advertised as u64,
+        stale: counts.stale as u64,
     });
     let negotiated = status.negotiated.as_ref();
     PeerRow {
@@ -62,6 +63,12 @@ pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Fami
         flaps: status.flaps,
         reason: if negotiated.is_some() { None } else { status.last_error.clone() },
     }
+}
+
+/// How many routes of a family the peer has announced: as far as is known, where refused ones are not kept.
+pub(super) fn received(status: &PeerStatus, family: Family, counts: &PeerCounts) -> u64 {
+    let kept = status.received.map(|[v4, v6]| if family == Family::IPV6_UNICAST { v6 } else { v4 });
+    kept.unwrap_or(counts.accepted) as u64
 }
 
 /// A peer in detail.
@@ -172,27 +179,35 @@ pub(super) fn route_row(route: &RouteView<'_>, path: &PathView<'_>, clock: &Cloc
         best: path.best,
         flags,
         lost_by: path.rule.map(|rule| rule.to_string()),
-        ..attributes_row(route.prefix, attrs)
+        ..set_row(route.prefix, attrs)
     }
 }
 
-/// The row of a route that was not taken.
-pub(super) fn refused_row(from: IpAddr, route: &ReceivedRoute<'_>, refusal: Refusal) -> RouteRow {
+/// The row of a route as it came.
+pub(super) fn received_row(from: IpAddr, route: &ReceivedRoute<'_>) -> RouteRow {
     RouteRow {
         from: Some(from),
         path_id: route.path_id.0,
-        rejected: Some(refusal.label().to_owned()),
-        ..attributes_row(route.prefix, route.received)
+        valid: route.taken.is_ok(),
+        rejected: route.taken.err().map(|refusal| refusal.label().to_owned()),
+        ..set_row(route.prefix, route.received)
     }
 }
 
+fn set_row(prefix: Prefix, attrs: &Attrs) -> RouteRow {
+    attributes_row(prefix, attrs.next_hop(), Attributes::new(attrs.block()), attrs.summary())
+}
+
 /// The row of a destination with attributes, of which nothing else is known.
-fn attributes_row(prefix: Prefix, attrs: &Attrs) -> RouteRow {
-    let block = Attributes::new(attrs.block());
-    let summary = attrs.summary();
+pub(super) fn attributes_row(
+    prefix: Prefix,
+    next_hop: IpAddr,
+    block: Attributes<'_>,
+    summary: &Summary,
+) -> RouteRow {
     RouteRow {
         prefix,
-        next_hop: attrs.next_hop(),
+        next_hop,
         from: None,
         path_id: 0,
         origin: summary.origin.to_string(),

@@ -60,9 +60,10 @@ fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> Pee
         let total = |of: &[u64; 2]| of.get(index).copied().unwrap_or(0);
         FamilyMetrics {
             family: if index == 0 { "ipv4" } else { "ipv6" },
-            received: counts.accepted as u64,
+            received: rows::received(status, *family, counts),
             accepted: counts.accepted as u64,
             advertised: counts.advertised as u64,
+            stale: counts.stale as u64,
             updates: vec![
                 ("received", "announce", total(&status.import.announced)),
                 ("received", "withdraw", total(&status.import.withdrawn)),

@@ -37,8 +37,9 @@ pub(super) fn rib(config: &Config, identity: &Identity, forwards: bool, seed: u6
     }
 }
 
-/// The peer's part; `address` is its own, for the member of a range too.
-pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr) -> PeerSettings {
+/// The peer's part; `address` is its own, for the member of a range too. `forwarding`: we went on forwarding while we
+/// restarted.
+pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr, forwarding: bool) -> PeerSettings {
     let options = &peer.options;
     PeerSettings {
         peer_as: Some(peer.asn),
@@ -57,10 +58,12 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr) -> PeerS
         limits: Limits { prefixes: options.max_prefix, bytes: options.max_bytes },
         allowed_prefixes: peer.allowed_prefixes.clone(),
         restart: options.graceful_restart.then_some(RestartSettings {
+            forwarding: true,
             restart_time: options.restart_time,
             stale_time: options.stale_time,
             notification: true,
             long_lived: options.long_lived_time,
+            forwarding,
         }),
         add_path: AddPath {
             receive: if options.add_path.receives() { peer.families } else { FamilySet::EMPTY },
@@ -77,7 +80,7 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr) -> PeerS
 pub(super) fn range(config: &Config, entry: &PeerConfig) -> Option<RangeSettings> {
     let Selector::Range(network) = entry.selector else { return None };
     let range = bgp_core::Prefix::new(network.network(), network.prefix())?;
-    let template = peer(config, entry, network.network());
+    let template = peer(config, entry, network.network(), true);
     Some(RangeSettings { range, max_sessions: entry.max_sessions, template })
 }
 

@@ -49,6 +49,8 @@ pub struct PeerStatus {
     pub counters: Counters,
     /// Routes and faults received, over all sessions.
     pub import: ImportCounters,
+    /// Routes kept as they came, IPv4 and IPv6; `None`: they are not kept.
+    pub received: Option<[usize; 2]>,
     /// How often an established session was lost.
     pub flaps: u64,
     /// How often sessions ended, by reason.
@@ -81,6 +83,7 @@ impl PeerStatus {
             updates_sent: peer.updates_sent(),
             counters: *peer.session().counters(),
             import: peer.import_counters(),
+            received: peer.adj_rib_in().map(bgp_router::AdjRibIn::len),
             flaps: history.flaps,
             downs: history.downs.iter().map(|(label, count)| (*label, *count)).collect(),
             last_error: history.last_error.clone(),

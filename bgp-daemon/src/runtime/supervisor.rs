@@ -5,15 +5,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bgp_core::wire::Notification;
+use bgp_core::wire::notification::cease;
 use bgp_core::{Prefix, RouterId};
 use bgp_rib::AttributeStore;
 use bgp_router::Identity;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
 use super::announce::{Announcements, Delta, Source};
 use super::clock::Clock;
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
+use super::peer_task::Farewell;
 use super::peers::{PeerSet, Shared};
 use super::settings;
 use crate::api::schema::{Draining, LastReload};
@@ -22,7 +25,8 @@ use crate::config::{Config, Selector};
 use crate::log::LogHandle;
 use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 
-/// After the start, routes that an earlier run left in the kernel wait at most so long for peers that do not come.
+/// After the start, routes that an earlier run left, in the kernel and with peers, wait at most so long for peers that do
+/// not come (the Selection_Deferral_Timer of RFC 4724 section 4.1).
 const DEFERRAL: Duration = Duration::from_secs(90);
 
 /// Refusals of one source that are logged at once, and the time after which one more is.
@@ -73,6 +77,9 @@ pub struct Options {
     pub metrics: Option<prometheus::Registry>,
     /// A sentence, while the embedder is not ready: `/readyz` says no and tells it.
     pub missing: Option<watch::Receiver<Option<&'static str>>>,
+    /// Whether packets are not forwarded as an earlier run would have it: its routes are not in the kernel any more. A
+    /// reflector off the data path has nothing to lose.
+    pub forwarding_lost: bool,
     /// Lets a reload change the log level.
     pub log: Option<LogHandle>,
     /// Seeds everything that is drawn; `None` takes it from the system.
@@ -100,6 +107,8 @@ pub(super) struct Supervisor {
     pub(super) file: Option<FileWatch>,
     limiter: Limiter,
     commands: mpsc::Receiver<Command>,
+    /// Told that our own restart is over.
+    restarted: oneshot::Receiver<()>,
     thread: CoreThread,
 }
 
@@ -119,12 +128,20 @@ impl Supervisor {
         let rib = settings::rib(&config, &identity, options.forwarding.is_some(), seed);
         let watchers = control.events().clone();
         let propagation = crate::metrics::propagation(&options.metrics.unwrap_or_default())?;
-        let (thread, core) =
-            CoreThread::spawn(rib, store.clone(), clock, options.forwarding, watchers.clone(), propagation)
-                .map_err(StartError::Thread)?;
+        let (restarted_sender, restarted) = oneshot::channel();
+        let (thread, core) = CoreThread::spawn(
+            rib,
+            store.clone(),
+            clock,
+            options.forwarding,
+            watchers.clone(),
+            propagation,
+            restarted_sender,
+        )
+        .map_err(StartError::Thread)?;
         let shared = Shared { identity, store: store.clone(), clock, core: core.clone(), watchers, seed };
         let mut supervisor = Supervisor {
-            peers: PeerSet::new(shared),
+            peers: PeerSet::new(shared, !options.forwarding_lost),
             announcements: Announcements::default(),
             file: config.announce.file.as_ref().map(FileWatch::new).transpose()?,
             limiter: Limiter::new(REFUSAL_BURST, REFUSAL_INTERVAL),
@@ -142,6 +159,7 @@ impl Supervisor {
             control,
             identity,
             commands,
+            restarted,
             thread,
             config,
         };
@@ -151,6 +169,10 @@ impl Supervisor {
 
     async fn begin(&mut self) -> Result<(), StartError> {
         self.set_keys(&self.config)?;
+        let restart = |core: &mut bgp_router::Core, clock: Clock| {
+            core.begin_restart(clock.now(), clock.now() + DEFERRAL);
+        };
+        let _ = self.core.send(CoreRequest::With(Box::new(restart))).await;
         let prefixes = self.config.announce.prefixes.iter().copied().collect();
         self.announce(Source::Config, |set| *set = prefixes).await;
         let config = self.config.clone();
@@ -201,7 +223,8 @@ impl Supervisor {
         delta
     }
 
-    /// Runs until told to stop; ends every session with `stop`'s text.
+    /// Runs until told to stop. Then peers that know graceful restart are told nothing, so that they keep our routes for
+    /// the next run; all others, and all if we were drained, are told why.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<Option<String>>) {
         let mut beat = tokio::time::interval(Duration::from_secs(1));
         loop {
@@ -212,6 +235,7 @@ impl Supervisor {
                 Some(command) = self.commands.recv() => self.command(command).await,
                 inbound = accept(self.listener.as_ref()) => self.incoming(inbound).await,
                 ended = self.peers.ended() => self.peers.forget(ended).await,
+                _ = &mut self.restarted, if self.peers.is_restarting() => self.peers.restarted().await,
                 told = next_announced(&mut self.file) => match told {
                     Ok(prefixes) => {
                         let delta = self.announce(Source::File, |set| set.clone_from(&prefixes)).await;
@@ -223,7 +247,12 @@ impl Supervisor {
         }
         let text = stop.borrow().clone();
         let text = text.unwrap_or_default();
-        self.peers.shutdown(&text).await;
+        let cease = |text: &str| Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, text);
+        let farewell = match &self.draining {
+            Some(drained) => Farewell::Cease(cease(drained.reason.as_ref().unwrap_or(&text))),
+            None => Farewell::Restart(cease(&text)),
+        };
+        self.peers.shutdown(farewell).await;
         // The core ends when nobody can reach it any more.
         let Supervisor { thread, core, peers, .. } = self;
         drop((core, peers));

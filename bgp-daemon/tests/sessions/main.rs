@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod filters;
+mod going;
 mod peers;
 mod reload;
 mod support;

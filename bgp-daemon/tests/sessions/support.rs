@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bgp_core::fsm::{Session, SessionConfig};
+use bgp_core::wire::capability::GracefulRestart;
 use bgp_core::wire::header::write_keepalive;
 use bgp_core::wire::{
     AsSegment, DecodeContext, MessageType, Notification, Origin, PathAttribute, UpdateView,
@@ -170,7 +171,11 @@ impl Node {
         soon(what, next).await;
     }
 
+    /// Waits for the session, which may be up already.
     pub(crate) async fn sees_up(&mut self, peer: IpAddr) {
+        if self.row(peer).await.is_some_and(|row| row.state == SessionState::Established) {
+            return;
+        }
         let up = |kind: &EventKind| matches!(kind, EventKind::Peer { address, to: SessionState::Established, .. } if *address == peer);
         self.event("a session that comes up", up).await;
     }
@@ -217,7 +222,13 @@ impl Raw {
 
     /// Sends an OPEN and a KEEPALIVE, and reads those of the daemon.
     pub(crate) async fn establish(&mut self, id: u8) {
+        self.establish_with(id, None).await;
+    }
+
+    /// The same with an offer to keep the daemon's routes over its restart.
+    pub(crate) async fn establish_with(&mut self, id: u8, graceful_restart: Option<GracefulRestart>) {
         let config = SessionConfig::new(Asn(64512), RouterId(0x0a00_0000 + u32::from(id)), None);
+        let config = SessionConfig { graceful_restart, ..config };
         let mut hello = Vec::new();
         Session::new(config, 0).our_open().encode(&mut hello);
         write_keepalive(&mut hello);
@@ -272,6 +283,22 @@ impl Raw {
         let next_hop = [10, 9, 9, 9].into();
         encode::announce::<V4>(&mut out, 4096, &block, next_hop, prefixes.map(|p| (None, p))).unwrap();
         soon("room for the routes", self.stream.write_all(&out)).await.unwrap();
+    }
+
+    /// The path attributes of the next UPDATE that announces IPv4 prefixes, and these.
+    pub(crate) async fn hears_update(&mut self) -> (Vec<u8>, Vec<Prefix>) {
+        let context = DecodeContext::new(PeerKind::Internal, FamilySet::EMPTY.with(V4::FAMILY));
+        loop {
+            let (kind, body) = self.message().await.expect("the session goes on");
+            if kind != MessageType::Update {
+                continue;
+            }
+            let update = UpdateView::parse(&body, &context).unwrap();
+            let prefixes: Vec<Prefix> = update.announced().map(|(_, prefix)| prefix.into()).collect();
+            if !prefixes.is_empty() {
+                return (body.clone(), prefixes);
+            }
+        }
     }
 
     /// Reads until so many prefixes were announced.

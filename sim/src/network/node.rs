@@ -78,7 +78,8 @@ impl Network {
         let mut router = Router::new(identity, rib);
         let restarts = peers.iter().any(|settings| settings.restart.is_some());
         for settings in peers {
-            router.add_peer(now, settings);
+            let slot = router.add_peer(now, settings).unwrap_or_default();
+            router.with_peer(slot, |peer| peer.set_draining(now, node.draining));
         }
         if restarts {
             router.begin_restart(now, now + DEFERRAL);

@@ -1,6 +1,7 @@
 //! The JSON of the control API, as types that both ends share. Within `/v1` there are only additions.
 
 mod events;
+mod explain;
 mod peers;
 mod query;
 mod routes;
@@ -11,6 +12,7 @@ mod time;
 use serde::{Deserialize, Serialize};
 
 pub use events::{EVENT_SCHEMA, Event, EventKind, Topic};
+pub use explain::{CheckRow, Explain, ExplainQuery, ExportPathRow, ExportRow, ImportRow, TermRow};
 pub use peers::{
     Capabilities, FamilyCounts, MessageCount, Peer, PeerActionDone, PeerActionRequest, PeerDetail, PeerRow,
     PeerType, Peers, SessionState, Timers, Transition, Treated,

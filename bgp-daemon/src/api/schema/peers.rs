@@ -91,6 +91,8 @@ pub struct FamilyCounts {
     pub accepted: u64,
     /// Routes we have announced to it.
     pub advertised: u64,
+    /// Those accepted that it has still to announce again after a restart.
+    pub stale: u64,
 }
 
 /// A peer in brief.
@@ -119,7 +121,7 @@ pub struct PeerRow {
     pub router_id: Option<String>,
     /// Our address on the session.
     pub local_address: Option<IpAddr>,
-    /// The negotiated families; empty while not established.
+    /// The negotiated families; empty while not established, unless its routes are kept for it to come back.
     pub families: Vec<FamilyCounts>,
     /// How often it left Established.
     pub flaps: u64,

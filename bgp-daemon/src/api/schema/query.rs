@@ -144,6 +144,9 @@ pub enum QueryError {
     /// A parameter that does not exist.
     #[error("unknown parameter `{0}`")]
     Unknown(String),
+    /// A parameter that has to be there.
+    #[error("the parameter `{0}` is missing")]
+    Missing(&'static str),
     /// A parameter's value.
     #[error("`{value}` is no value for `{parameter}`: {reason}")]
     Value {
@@ -156,7 +159,10 @@ pub enum QueryError {
     },
 }
 
-fn value<T: FromStr<Err: fmt::Display>>(parameter: &'static str, text: &str) -> Result<T, QueryError> {
+pub(super) fn value<T: FromStr<Err: fmt::Display>>(
+    parameter: &'static str,
+    text: &str,
+) -> Result<T, QueryError> {
     let wrong = |e: T::Err| QueryError::Value { parameter, value: text.to_owned(), reason: e.to_string() };
     text.parse().map_err(wrong)
 }

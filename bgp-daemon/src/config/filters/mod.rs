@@ -1,5 +1,7 @@
 //! `[[prefix-lists]]` and `[[filters]]`: read before the peers, whose `import` and `export` name them.
 
+mod edits;
+mod matches;
 mod prefixes;
 mod term;
 
@@ -7,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bgp_rib::Policy;
-use bgp_rib::filter::{Action, Filter, PrefixRange, Term};
+use bgp_rib::filter::{Action, Edit, Filter, PrefixRange, Term};
 
 use super::diagnostic::{Code, Report};
 use super::entries::{Entry, text};
@@ -85,20 +87,27 @@ impl Names {
         }
         let otherwise = section.get(report, "otherwise", values::action).unwrap_or(Action::Reject);
         section.finish(report, &origin(&called, None), origins);
-        if name.is_some() {
-            let value = Arc::new(Filter { name: called.clone(), terms, otherwise });
-            self.filters.push(Named { name: called, value, at, used: false });
+        match Filter::new(called.clone(), terms, otherwise) {
+            Ok(filter) if name.is_some() => {
+                self.filters.push(Named { name: called, value: Arc::new(filter), at, used: false });
+            }
+            Ok(_) => {}
+            Err(error) => report.error(Code::Value, at, error.to_string(), "make two filters of it"),
         }
     }
 
-    /// `accept`, `reject`, or the name of a filter.
-    pub(super) fn policy(&mut self, node: &Node<'_>, report: &mut Report<'_>) -> Option<Policy> {
+    /// What `key`, which is `import` or `export`, says: `accept`, `reject`, or the name of a filter.
+    pub(super) fn policy(&mut self, key: &str, node: &Node<'_>, report: &mut Report<'_>) -> Option<Policy> {
         let called = values::text(node, report, "\"accept\", \"reject\" or a filter's name")?;
         if let Some((_, policy)) = POLICIES.iter().find(|(word, _)| *word == called) {
             return Some(policy.clone());
         }
         if let Some(found) = self.filters.iter_mut().find(|filter| filter.name == called) {
             found.used = true;
+            if let (true, Some(edit)) = (key == "import", for_export(&found.value)) {
+                let message = format!("`{called}` is no filter for `import`: it has a term to {edit}");
+                report.error(Code::Conflict, node.span(), message, "that is known on the way out only");
+            }
             return Some(Policy::Filter(Arc::clone(&found.value)));
         }
         let known =
@@ -128,6 +137,11 @@ impl Names {
         };
         self.filters.into_iter().map(keep).collect()
     }
+}
+
+/// What a filter changes that can only be changed on the way out.
+fn for_export(filter: &Filter) -> Option<&Edit> {
+    filter.terms().iter().flat_map(|term| &term.edits).find(|edit| edit.is_for_export())
 }
 
 fn section_span(name: &Option<(String, Range<usize>)>) -> Range<usize> {
@@ -168,10 +182,10 @@ fn origin(filter: &str, term: Option<&str>) -> String {
 
 /// A filter as sections: their titles, what their keys' origins stand under, and their keys.
 pub(super) fn of_filter(filter: &Filter) -> Vec<(&'static str, String, Vec<Entry>)> {
-    let head = vec![("name", text(&filter.name)), ("otherwise", text(word(ACTIONS, &filter.otherwise)))];
-    let mut sections = vec![("filters", origin(&filter.name, None), head)];
-    for term in &filter.terms {
-        sections.push(("filters.terms", origin(&filter.name, Some(&term.name)), term::entries(term)));
+    let head = vec![("name", text(filter.name())), ("otherwise", text(word(ACTIONS, &filter.otherwise())))];
+    let mut sections = vec![("filters", origin(filter.name(), None), head)];
+    for term in filter.terms() {
+        sections.push(("filters.terms", origin(filter.name(), Some(&term.name)), term::entries(term)));
     }
     sections
 }

@@ -354,6 +354,17 @@ impl Core {
         self.store.insert(PeerKind::Internal, next_hop, &[&block], summary)
     }
 
+    /// From now on these are the aggregates: each prefix is announced while some other destination inside it has a route,
+    /// with `true` in the place of those routes (RFC 4271 section 9.2.2.2).
+    pub fn set_aggregates(&mut self, now: Instant, aggregates: impl IntoIterator<Item = (Prefix, bool)>) {
+        let aggregate = |(prefix, summary_only)| {
+            let attrs = self.local_attributes(prefix);
+            bgp_rib::Aggregate { prefix, summary_only, attrs }
+        };
+        let aggregates = aggregates.into_iter().map(aggregate).collect();
+        self.rib.set_aggregates(now, aggregates);
+    }
+
     /// Withdraws a prefix of our own.
     pub fn withdraw_local(&mut self, now: Instant, prefix: Prefix) {
         self.rib.withdraw_local(now, prefix);

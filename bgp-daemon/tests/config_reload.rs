@@ -145,6 +145,10 @@ set-med = 0
 prepend = 3
 set-next-hop = "10.0.0.1"
 
+[[aggregates]]
+prefix = "10.244.0.0/16"
+summary-only = true
+
 [[peers]]
 address = "10.0.0.2"
 import = "from-nodes"
@@ -167,6 +171,27 @@ fn filters_and_options_come_back_from_what_is_shown() {
     let [filter] = config.filters.as_slice() else { panic!("one filter") };
     assert_eq!((filter.terms().len(), filter.terms()[1].name.as_str()), (2, "2"));
     assert_eq!(config.peers[0].import, Policy::Filter(filter.clone()));
+}
+
+#[test]
+fn other_aggregates_count_at_once() {
+    let aggregate = "[[aggregates]]\nprefix = \"10.244.0.0/16\"\n";
+    let changes = changes(SMALLEST, &format!("{SMALLEST}{aggregate}"));
+    let told: Vec<String> = changes.global.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["aggregates.prefix: [] -> [10.244.0.0/16] (live)"]);
+}
+
+#[test]
+fn the_examples_of_filters_are_taken_without_a_word() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/filters.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let examples: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let config = reflector(example);
+        assert!(config.warnings.is_empty(), "{}", config.warnings[0]);
+    }
 }
 
 #[test]

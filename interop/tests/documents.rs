@@ -58,6 +58,11 @@ fn the_reference_shows_good_configurations() -> Result<()> {
 }
 
 #[test]
+fn the_page_on_filters_shows_good_configurations() -> Result<()> {
+    check_blocks("docs/filters.md")
+}
+
+#[test]
 fn the_manifests_hold_good_configurations() -> Result<()> {
     let reflector = config_map("deploy/kubernetes/route-reflector.yaml", "route-reflector")?;
     check(Program::RouteReflector, "manifest-reflector", &reflector)?;

@@ -177,9 +177,9 @@ fn treat(session: &mut SessionSpec, routers: &[RouterSpec], features: Features, 
 
 /// How a router may treat a neighbour. `client` stays: a reflector that forgets its clients is another network.
 fn draw_side(client: bool, external: bool, features: Features, random: &mut Random) -> SideSpec {
-    let restart_time = (features.restart && random.one_in(2)).then(|| random.pick(120, &[5, 30, 0]));
-    let long_lived = restart_time.filter(|_| random.one_in(2)).map(|_| random.pick(100, &[10, 1000]));
-    let add_path = [(); 2].map(|()| features.add_path && random.one_in(2));
+    let restart_time = (features.restart && !random.one_in(3)).then(|| random.pick(120, &[0, 1, 5, 30]));
+    let long_lived = restart_time.filter(|_| !random.one_in(3)).map(|_| random.pick(100, &[10, 1000]));
+    let add_path = [(); 2].map(|()| features.add_path && !random.one_in(4));
     SideSpec {
         client,
         extended_message: random.one_in(2),
@@ -198,10 +198,10 @@ fn draw_side(client: bool, external: bool, features: Features, random: &mut Rand
 fn draw_advertise(features: Features, add_path: bool, random: &mut Random) -> Advertise {
     let count = NonZeroU16::new(1 + random.below(3) as u16).map_or(Advertise::Best, Advertise::Count);
     let choice = match random.below(6) {
-        0 | 1 => Advertise::Best,
-        2 => Advertise::BestExternal,
-        3 => Advertise::Ecmp,
-        4 => count,
+        0 => Advertise::Best,
+        1 => Advertise::BestExternal,
+        2 => Advertise::Ecmp,
+        3 => count,
         _ => Advertise::All,
     };
     match choice {

@@ -87,6 +87,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
         changes.global.extend(compare(section, before, entries));
     }
     changes.global.retain(|c| (c.section, c.key) != ("announce", "prefixes"));
+    aggregates(old, new, &mut changes);
     peers(old, new, &mut changes);
     let only_in = |a: &Config, b: &Config| {
         a.announce.prefixes.iter().filter(|p| !b.announce.prefixes.contains(p)).copied().collect()
@@ -94,6 +95,19 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     changes.announced = only_in(new, old);
     changes.withdrawn = only_in(old, new);
     changes
+}
+
+/// All aggregates as one value: which of them change does not matter to anybody.
+fn aggregates(old: &Config, new: &Config, changes: &mut Changes) {
+    if old.aggregates != new.aggregates {
+        let shown = |config: &Config| {
+            let texts: Vec<String> = config.aggregates.iter().map(ToString::to_string).collect();
+            format!("[{}]", texts.join(", "))
+        };
+        let impact = impact("aggregates", "prefix");
+        let (old, new) = (shown(old), shown(new));
+        changes.global.push(Change { section: "aggregates", key: "prefix", old, new, impact });
+    }
 }
 
 fn peers(old: &Config, new: &Config, changes: &mut Changes) {

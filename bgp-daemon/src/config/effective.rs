@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::entries::{Entry, Shown, of_peer, of_sections, of_top};
+use super::entries::{Entry, Shown, of_aggregate, of_peer, of_sections, of_top};
 use super::filters::of_filter;
 use super::model::{Config, Selector};
 
@@ -24,6 +24,10 @@ impl Config {
             let selector = Shown::Value(toml::Value::String(peer.selector.to_string()));
             let _ = writeln!(out, "\n[[{}]]", if peer.client { "clients" } else { "peers" });
             self.block(&mut out, &section, [vec![(key, selector)], of_peer(peer)].concat());
+        }
+        for aggregate in &self.aggregates {
+            let _ = writeln!(out, "\n[[aggregates]]");
+            self.block(&mut out, &format!("aggregates {}", aggregate.prefix), of_aggregate(aggregate));
         }
         for (name, entries) in of_sections(self) {
             let _ = writeln!(out, "\n[{name}]");

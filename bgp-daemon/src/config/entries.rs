@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::model::{Config, PeerConfig, Policy, Selector};
+use super::model::{Aggregate, Config, PeerConfig, Policy, Selector};
 use super::secret::Secret;
 use super::values::{LOG_FORMATS, NEXT_HOPS, PER_PEER, word};
 
@@ -86,6 +86,8 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "extended-message", Impact::SessionReset),
     ("peers", "max-sessions", Impact::Live),
     ("peers", "allowed-prefixes", Impact::Refresh),
+    ("aggregates", "prefix", Impact::Live),
+    ("aggregates", "summary-only", Impact::Live),
     ("announce", "prefixes", Impact::Live),
     ("announce", "file", Impact::Live),
     ("decision", "always-compare-med", Impact::Restart),
@@ -221,6 +223,11 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
         entries.push(("source-address", or_unset(peer.source_address, "as the kernel chooses", text)));
     }
     entries
+}
+
+/// The keys of an aggregate.
+pub(super) fn of_aggregate(aggregate: &Aggregate) -> Vec<Entry> {
+    vec![("prefix", text(aggregate.prefix)), ("summary-only", boolean(aggregate.summary_only))]
 }
 
 /// The sections that exist once, with their keys.

@@ -35,8 +35,8 @@ pub use diagnostic::{Code, Diagnostic, Location, Severity};
 pub use diff::{Change, Changes, PeerChange, diff};
 pub use entries::{Impact, reload_table};
 pub use model::{
-    Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops, PeerConfig, PerPeer,
-    Policy, Selector,
+    Aggregate, Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops,
+    PeerConfig, PerPeer, Policy, Selector,
 };
 pub use nearest::nearest;
 pub use options::{AddPath, PeerOptions};

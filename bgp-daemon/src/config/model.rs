@@ -66,6 +66,8 @@ pub struct Config {
     pub peers: Vec<PeerConfig>,
     /// What we announce ourselves.
     pub announce: Announce,
+    /// What we announce in the place of, or beside, what is inside it.
+    pub aggregates: Vec<Aggregate>,
     /// The decision process.
     pub decision: Decision,
     /// The control API.
@@ -162,6 +164,21 @@ pub struct Announce {
     pub prefixes: Vec<Prefix>,
     /// A watched file with one prefix a line.
     pub file: Option<PathBuf>,
+}
+
+/// One of `[[aggregates]]`: announced while there is a route inside it (RFC 4271 section 9.2.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aggregate {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// Whether what is inside it is not announced.
+    pub summary_only: bool,
+}
+
+impl std::fmt::Display for Aggregate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.prefix, if self.summary_only { " summary-only" } else { "" })
+    }
 }
 
 /// `[decision]`.

@@ -10,7 +10,8 @@ use toml::de::DeTable;
 use super::diagnostic::{Code, Diagnostic, Report, Source};
 use super::filters::Names;
 use super::model::{
-    Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops, Origins, PerPeer,
+    Aggregate, Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops, Origins,
+    PerPeer,
 };
 use super::options::PeerOptions;
 use super::section::Section;
@@ -73,6 +74,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         peers: peers::read(&mut top, report, &defaults, &mut names, daemon, &mut origins),
         filters: names.finish(report),
         announce: announce(&mut top, report, &mut origins),
+        aggregates: aggregates(&mut top, report, &mut origins),
         decision: decision(&mut top, report, &mut origins, daemon),
         api: api(&mut top, report, &mut origins, daemon),
         log: log(&mut top, report, &mut origins),
@@ -128,6 +130,29 @@ fn announce(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origin
     let file = file.map(|path| beside(report.source.file, path));
     section.finish(report, "announce", origins);
     Announce { prefixes, file }
+}
+
+fn aggregates(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins) -> Vec<Aggregate> {
+    let mut found: Vec<Aggregate> = Vec::new();
+    for mut section in top.sections(report, "aggregates", "[[aggregates]]") {
+        let prefix = section.get(report, "prefix", values::prefix);
+        let summary_only = section.get(report, "summary-only", values::boolean).unwrap_or(false);
+        if section.key_span("prefix").is_none() {
+            let message = "an entry of [[aggregates]] needs a `prefix`";
+            let remedy = "add `prefix = \"10.244.0.0/16\"`";
+            report.error(Code::Missing, section.span.clone(), message, remedy);
+        }
+        let at = section.span_of("prefix");
+        let owner = prefix.map(|prefix| format!("aggregates {prefix}")).unwrap_or_default();
+        section.finish(report, &owner, origins);
+        let Some(prefix) = prefix else { continue };
+        if found.iter().any(|other| other.prefix == prefix) {
+            report.error(Code::Duplicate, at, format!("{prefix} is aggregated twice"), "take one out");
+        } else {
+            found.push(Aggregate { prefix, summary_only });
+        }
+    }
+    found
 }
 
 /// A path as seen from the configuration file that names it.

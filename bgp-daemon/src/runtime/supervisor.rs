@@ -175,6 +175,7 @@ impl Supervisor {
         let _ = self.core.send(CoreRequest::With(Box::new(restart))).await;
         let prefixes = self.config.announce.prefixes.iter().copied().collect();
         self.announce(Source::Config, |set| *set = prefixes).await;
+        self.set_aggregates().await;
         let config = self.config.clone();
         for entry in &config.peers {
             self.peers.add(&config, entry).await.map_err(|e| StartError::Key(entry.selector, e))?;
@@ -185,6 +186,15 @@ impl Supervisor {
         };
         let _ = self.core.send(CoreRequest::With(Box::new(wait))).await;
         Ok(())
+    }
+
+    /// Tells the RIB which aggregates there are.
+    pub(super) async fn set_aggregates(&self) {
+        let aggregates: Vec<(Prefix, bool)> =
+            self.config.aggregates.iter().map(|a| (a.prefix, a.summary_only)).collect();
+        let set =
+            move |core: &mut bgp_router::Core, clock: Clock| core.set_aggregates(clock.now(), aggregates);
+        let _ = self.core.send(CoreRequest::With(Box::new(set))).await;
     }
 
     /// Gives the listener the keys of all entries of `config`.

@@ -12,7 +12,7 @@ const RANGE: &str = "[[clients]]\nrange = \"NET.0/28\"\n";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn routes_pass_between_clients_and_go_with_their_session() {
     let place = Place::new();
-    let mut reflector = place.start_reflector(RANGE).await;
+    let mut reflector = place.start_reflector(&format!("{RANGE}graceful-restart = false\n")).await;
     let announce = "[announce]\nprefixes = [\"10.2.0.0/24\", \"10.2.1.0/24\"]\n";
     let first = place.start_client(2, announce).await;
     let mut second = place.start_client(3, "").await;

@@ -3,9 +3,12 @@
 #![cfg(test)]
 
 use interop::{
-    Neighbor, Net, Node, Peer, Result, Setup, Software, ensure, flaps, holds_for, messages, reload,
+    Announcement, Neighbor, Net, Node, Peer, Result, SeenRoute, Setup, Software, ensure, expect_routes,
+    flaps, holds_for, messages, reload,
 };
 use std::time::Duration;
+
+interop::with_every_router!(sees_one_prefix_instead_of_those_inside_it);
 
 const AS: u32 = 64512;
 const PREFIX: &str = "10.42.1.0/26";
@@ -19,7 +22,7 @@ fn client(node: &Node) -> Neighbor {
 
 /// BIRD with a session to the reflector, which announces the prefix with this MED.
 fn announcing(node: &Node, rr: &Node, med: u32) -> Result<Box<dyn Peer>> {
-    let announcement = interop::Announcement::new(PREFIX).med(med);
+    let announcement = Announcement::new(PREFIX).med(med);
     Software::Bird.start(node, &Setup::new(AS).neighbor(Neighbor::new(rr.v4(), AS)).announce(announcement))
 }
 
@@ -154,4 +157,39 @@ fn a_changed_import_filter_asks_for_what_was_not_kept() -> Result<()> {
     // Twice, for two families.
     let asked = asked_when_an_import_filter_changes("")?;
     ensure(asked == 4, || format!("{asked} requests"))
+}
+
+const AGGREGATE: &str = r#"
+[[aggregates]]
+prefix = "10.42.0.0/16"
+summary-only = true
+[[aggregates]]
+prefix = "fd00:42::/32"
+"#;
+
+fn sees_one_prefix_instead_of_those_inside_it(router: Software) -> Result<()> {
+    let net = Net::new()?;
+    let (rr, a, b) = (net.node("rr")?, net.node("a")?, net.node("b")?);
+    let setup = Setup::new(AS).neighbor(client(&a)).neighbor(client(&b));
+    let mut middle = Software::RouteReflector.start(&rr, &setup.extra(AGGREGATE))?;
+    let up = Neighbor::new(rr.v4(), AS);
+    let mut peer = router.start(&a, &Setup::new(AS).neighbor(up.clone()))?;
+    let (v4, v6) = (Announcement::new(PREFIX).med(1), Announcement::new("fd00:42:1::/64").med(1));
+    let setup = Setup::new(AS).neighbor(up).announce(v4.clone()).announce(v6.clone());
+    let mut bird = Software::Bird.start(&b, &setup)?;
+    let inside = |announcement: &Announcement, next_hop| {
+        announcement.seen_internally(next_hop).reflected(b.v4(), rr.v4())
+    };
+    let aggregates = [
+        SeenRoute::internal("10.42.0.0/16", rr.v4()),
+        SeenRoute::internal("fd00:42::/32", rr.v6()),
+        inside(&v6, b.v6()),
+    ];
+    expect_routes(&net, peer.as_mut(), &aggregates)?;
+    reload(&rr, middle.as_mut(), replace("summary-only = true", "summary-only = false"))?;
+    let all = [&aggregates[..], &[inside(&v4, b.v4())]].concat();
+    expect_routes(&net, peer.as_mut(), &all)?;
+    no_flaps(middle.as_mut())?;
+    bird.kill();
+    expect_routes(&net, peer.as_mut(), &[])
 }

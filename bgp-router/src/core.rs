@@ -10,6 +10,7 @@ use std::time::Duration;
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
 use bgp_core::{Asn, Family, FamilySet, Instant, RouterId, V4, V6};
+use bgp_rib::fault::{Fault, planted};
 use bgp_rib::{
     AttributeStore, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily,
     SourceKind, Watch,
@@ -223,7 +224,7 @@ impl Core {
             return;
         }
         self.rib.end_of_rib_received(peer, family);
-        if self.restarts.end_of_rib(peer.slot, family) {
+        if self.restarts.end_of_rib(peer.slot, family) && !planted(Fault::StaleKeptAfterEndOfRib) {
             self.rib.sweep_stale(now, peer.slot, family);
         }
         self.check_awaited(now);
@@ -243,6 +244,9 @@ impl Core {
     /// What the timers of peers that went, or send all again, ask for.
     fn act_on_restarts(&mut self, now: Instant) {
         for (slot, family, due) in self.restarts.take_due(now) {
+            if planted(Fault::StaleKeptPastRestartTime) {
+                continue;
+            }
             match due {
                 Due::Sweep => self.rib.sweep_stale(now, slot, family),
                 Due::LongLived => self.rib.begin_long_lived(now, slot, family),
@@ -322,7 +326,7 @@ impl Core {
         let Some(session) = self.session(peer) else { return };
         session.octets = session.octets.saturating_sub(octets);
         session.sends = session.sends.saturating_sub(sends);
-        if std::mem::take(&mut session.waiting) {
+        if std::mem::take(&mut session.waiting) && !planted(Fault::WakeupLost) {
             self.transmit(peer);
         }
     }

@@ -152,7 +152,9 @@ impl Network {
 
     /// What the two agreed on when the session came up changes with the next one: it is reset then, and only then.
     fn configure(&mut self, session: usize, end: usize, side: SideSpec) {
-        let Some(place) = self.lines.get_mut(session).and_then(|line| line.sides.get_mut(end)) else { return };
+        let Some(place) = self.lines.get_mut(session).and_then(|line| line.sides.get_mut(end)) else {
+            return;
+        };
         *place = side;
         let Some(settings) = self.settings(session, end) else { return };
         self.operate(session, end, |peer, now| {

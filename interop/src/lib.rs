@@ -47,6 +47,7 @@ mod recording;
 mod replay;
 mod seen;
 mod setup;
+mod told;
 mod wait;
 
 pub use compare::expect_routes;
@@ -62,4 +63,5 @@ pub use recording::{Attribute, Recording, Table};
 pub use replay::{Cast, Comparison, Report, replay};
 pub use seen::SeenRoute;
 pub use setup::{Announcement, Neighbor, Policy, Setup};
+pub use told::{flaps, messages, reload, stale};
 pub use wait::{ensure, holds_for};

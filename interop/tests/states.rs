@@ -1,8 +1,8 @@
 //! The states a route can be in, with each router: several paths, kept over restarts, asked for again, filtered anew.
 
 use interop::{
-    Announcement, Neighbor, Net, Node, Peer, Result, SeenRoute, Setup, Software, ensure, expect_routes,
-    holds_for,
+    Announcement, Monitor, Neighbor, Net, Node, Peer, Result, SeenRoute, Setup, Software, ensure,
+    expect_routes, flaps, holds_for, reload,
 };
 use std::time::Duration;
 
@@ -52,10 +52,10 @@ fn established(net: &Net, peer: &mut dyn Peer, neighbor: &Node) -> Result<()> {
     net.eventually(&what, || ensure(peer.is_established(neighbor.v4())?, || "not established"))
 }
 
-fn flaps(peer: &mut dyn Peer) -> Result<usize> {
-    let shown = peer.command(&["--json", "peers"])?;
-    let flaps = shown.split("\"flaps\":").skip(1);
-    Ok(flaps.filter_map(|rest| rest.trim_start().split([',', '\n', '}']).next()?.parse::<usize>().ok()).sum())
+/// No session of a daemon has ended.
+fn no_flaps(daemon: &mut dyn Peer) -> Result<()> {
+    let flaps = flaps(daemon)?;
+    ensure(flaps == 0, || format!("{flaps} flaps"))
 }
 
 fn takes_all_paths_and_gives_all_paths(router: Software) -> Result<()> {
@@ -135,10 +135,13 @@ fn comes_back_without_what_it_no_longer_announces(router: Software) -> Result<()
     let mut peer = router.start(&a, &announcing(up.clone(), &[PREFIX, "10.42.2.0/26"]))?;
     let mut other = Software::Bird.start(&b, &announcing(Neighbor::new(rr.v4(), AS), &[]))?;
     net.eventually("the routes arrive", || has(other.as_mut(), "10.42.2.0/26", &[&a]))?;
+    let monitor = Monitor::start(&b)?;
     peer.kill();
-    let _peer = router.start(&a, &announcing(up, &[PREFIX]))?;
+    let _peer = router.start(&a, &announcing(up, &[PREFIX]).after_restart())?;
     net.eventually("what is not announced again goes", || has(other.as_mut(), "10.42.2.0/26", &[]))?;
-    net.eventually("what is announced again stays", || has(other.as_mut(), PREFIX, &[&a]))
+    net.eventually("what is announced again stays", || has(other.as_mut(), PREFIX, &[&a]))?;
+    let gone = monitor.deleted("bird");
+    ensure(!gone.iter().any(|line| line.contains(PREFIX)), || format!("it has not stayed: {gone:?}"))
 }
 
 fn leaves_long_lived_stale_routes_behind(router: Software) -> Result<()> {
@@ -175,15 +178,7 @@ fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {
         has(middle.as_mut(), PREFIX, &[&a])?;
         has(peer.as_mut(), "10.42.2.0/26", &[&b])
     })?;
-    let flaps = flaps(middle.as_mut())?;
-    ensure(flaps == 0, || format!("{flaps} flaps"))
-}
-
-/// The reflector reads `config.toml` again after `change`.
-fn reload(rr: &Node, middle: &mut dyn Peer, change: impl FnOnce(&str) -> String) -> Result<()> {
-    let config = std::fs::read_to_string(rr.dir().join("config.toml")).expect("the harness wrote it");
-    rr.write("config.toml", &change(&config))?;
-    middle.command(&["reload"]).map(drop)
+    no_flaps(middle.as_mut())
 }
 
 const FILTERS: &str = r#"
@@ -230,8 +225,7 @@ fn sees_a_changed_filter_without_a_flap(router: Software) -> Result<()> {
     expect_routes(&net, other.as_mut(), &[SeenRoute { local_pref: Some(300), ..preferred }])?;
     reload(&rr, middle.as_mut(), |config| config.replacen("export = \"mark\"", "export = \"reject\"", 1))?;
     expect_routes(&net, peer.as_mut(), &[])?;
-    let flaps = flaps(middle.as_mut())?;
-    ensure(flaps == 0, || format!("{flaps} flaps"))
+    no_flaps(middle.as_mut())
 }
 
 fn sees_that_the_reflector_is_about_to_go(router: Software) -> Result<()> {

@@ -1,0 +1,63 @@
+//! What this project's daemons tell of themselves in JSON, beyond what every router does.
+
+use crate::{Error, Node, Peer, Result};
+use serde_json::Value;
+use std::net::IpAddr;
+
+/// How often sessions of a daemon that were established have ended, all together.
+///
+/// # Errors
+/// If the daemon does not answer.
+pub fn flaps(daemon: &mut dyn Peer) -> Result<u64> {
+    let peers = ask(daemon, &["peers"])?;
+    Ok(rows(&peers, "peers").map(|peer| number(peer, "flaps")).sum())
+}
+
+/// How many stale routes a daemon holds, of all peers and families.
+///
+/// # Errors
+/// If the daemon does not answer.
+pub fn stale(daemon: &mut dyn Peer) -> Result<u64> {
+    let peers = ask(daemon, &["peers"])?;
+    let families = rows(&peers, "peers").flat_map(|peer| rows(peer, "families"));
+    Ok(families.map(|family| number(family, "stale")).sum())
+}
+
+/// How many messages of a kind (`update`, `route_refresh`, …) a daemon has `sent` to a neighbour, or `received`.
+///
+/// # Errors
+/// If the daemon does not answer, or does not know the neighbour.
+pub fn messages(daemon: &mut dyn Peer, neighbor: IpAddr, direction: &str, kind: &str) -> Result<u64> {
+    let shown = ask(daemon, &["peer", &neighbor.to_string()])?;
+    let word = |row: &Value, key: &str, word: &str| row.get(key).and_then(Value::as_str) == Some(word);
+    let counts = shown.get("peer").into_iter().flat_map(|peer| rows(peer, "messages"));
+    let wanted = counts.filter(|row| word(row, "direction", direction) && word(row, "type", kind));
+    Ok(wanted.map(|row| number(row, "count")).sum())
+}
+
+/// The daemon of a node reads its configuration again after `change`.
+///
+/// # Errors
+/// If it refuses it.
+pub fn reload(node: &Node, daemon: &mut dyn Peer, change: impl FnOnce(&str) -> String) -> Result<()> {
+    let path = node.dir().join("config.toml");
+    let config =
+        std::fs::read_to_string(&path).map_err(Error::io(format!("cannot read {}", path.display())))?;
+    let changed = change(&config);
+    crate::ensure(changed != config, || "nothing is changed")?;
+    node.write("config.toml", &changed)?;
+    daemon.command(&["reload"]).map(drop)
+}
+
+fn ask(daemon: &mut dyn Peer, args: &[&str]) -> Result<Value> {
+    let text = daemon.command(&[&["--json"], args].concat())?;
+    serde_json::from_str(&text).map_err(|_| Error::parse("bgp --json", text))
+}
+
+fn rows<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or_default()
+}

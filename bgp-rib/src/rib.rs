@@ -236,7 +236,7 @@ impl Rib {
     /// paths is the same, it does not tell clients from other iBGP peers.
     fn mark_all_of<F: RibFamily>(&mut self, now: Instant, slot: u32) {
         for dest in F::rib(&self.families).dests_of(slot) {
-            self.groups.mark(now, F::FAMILY, dest, Change::Best);
+            self.groups.mark_any(now, F::FAMILY, dest);
         }
     }
 

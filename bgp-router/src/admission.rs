@@ -13,7 +13,8 @@ use crate::config::PeerSettings;
 pub struct RangeSettings {
     /// Addresses in this prefix are accepted.
     pub range: Prefix,
-    /// At most so many at a time; further ones are refused.
+    /// At most so many at a time; further ones are refused. A member that is gone counts for as long as routes of it may
+    /// be kept ([`Peer::may_have_left_routes`](crate::Peer::may_have_left_routes)).
     pub max_sessions: u32,
     /// How each is treated; its `address` is replaced by the peer's own.
     pub template: PeerSettings,

@@ -1,25 +1,30 @@
 //! The RIB with the sessions that feed it and are fed by it.
 
 mod convergence;
+mod limits;
+mod local;
+mod retention;
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
-use bgp_core::wire::{AsSegment, Attributes, Notification, Origin, PathAttribute, Summary};
-use bgp_core::{Asn, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6};
+use bgp_core::{Asn, FamilySet, Instant, RouterId, V4, V6};
 use bgp_rib::{
-    AttributeStore, Attrs, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig,
-    RibFamily, SourceKind, Watch,
+    AttributeStore, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily,
+    SourceKind, Watch,
 };
 use hashbrown::HashMap;
 
 use crate::config::{Limits, RestartSettings};
-use crate::message::{Batch, CoreOutput, Retention, RouteChange, SessionUp, ToCore, ToPeer};
+use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
 use crate::propagation::Propagation;
-use crate::restart::{Due, Restarts};
+use crate::restart::Restarts;
 use convergence::{Awaited, Restarting};
+
+pub use local::AggregateSettings;
 
 /// Octets of UPDATEs that may be on their way to one peer, between the group's journal and its socket.
 pub const WINDOW: usize = 256 * 1024;
@@ -69,6 +74,8 @@ pub struct Core {
     outputs: VecDeque<CoreOutput>,
     propagation: Propagation,
     restarts: Restarts,
+    /// Ourselves as an aggregate names us (RFC 4271 section 5.1.7).
+    us: (Asn, RouterId),
     /// `None` once the first convergence is told.
     awaited: Option<Awaited>,
     /// `None` unless we have just restarted.
@@ -82,6 +89,7 @@ impl Core {
         let hasher = foldhash::fast::FixedState::with_seed(config.seed);
         let sessions = HashMap::with_hasher(hasher);
         Core {
+            us: (config.export.local_as, config.export.router_id),
             rib: Rib::new(config),
             store,
             sessions,
@@ -195,55 +203,6 @@ impl Core {
         duplicates
     }
 
-    fn down(&mut self, now: Instant, peer: PeerId, retention: Option<&Retention>) {
-        if self.session(peer).is_none() {
-            // Said again of a session that has ended, nothing is to be kept of it any longer.
-            if retention.is_none() && !self.sessions.contains_key(&peer.slot) {
-                self.drop_stale(now, peer.slot);
-            }
-            return;
-        }
-        self.sessions.remove(&peer.slot);
-        self.propagation.forget(peer);
-        let kept = self.restarts.lost(now, peer.slot, retention);
-        self.rib.peer_lost(now, peer, kept.families);
-        kept.long_lived.iter().for_each(|family| self.rib.begin_long_lived(now, peer.slot, family));
-        self.restarts.retain(peer.slot, self.rib.stale_families(peer.slot));
-        self.check_awaited(now);
-    }
-
-    fn end_of_rib(&mut self, now: Instant, peer: PeerId, family: Family) {
-        if self.session(peer).is_none() {
-            return;
-        }
-        self.rib.end_of_rib_received(peer, family);
-        if self.restarts.end_of_rib(peer.slot, family) {
-            self.rib.sweep_stale(now, peer.slot, family);
-        }
-        self.check_awaited(now);
-    }
-
-    /// A refresh that is marked before the End-of-RIB that is due is not heeded (RFC 7313 section 4).
-    fn refresh_begins(&mut self, now: Instant, peer: PeerId, family: Family) {
-        let Some(session) = self.session(peer) else { return };
-        let (until, sends_end_of_rib) = (now + session.stale_time, session.sends_end_of_rib);
-        let Some(counts) = self.rib.peer_counts(peer, family) else { return };
-        if counts.end_of_rib || !sends_end_of_rib {
-            self.restarts.refresh_begins(peer.slot, family, until);
-            self.rib.mark_stale(peer, family);
-        }
-    }
-
-    /// What the timers of peers that went, or send all again, ask for.
-    fn act_on_restarts(&mut self, now: Instant) {
-        for (slot, family, due) in self.restarts.take_due(now) {
-            match due {
-                Due::Sweep => self.rib.sweep_stale(now, slot, family),
-                Due::LongLived => self.rib.begin_long_lived(now, slot, family),
-            }
-        }
-    }
-
     /// A session that would have to be negotiated anew for a change is.
     fn regroup(&mut self, now: Instant, peer: PeerId, (group, kind): (GroupKey, SourceKind)) {
         if self.session(peer).is_some() && !self.rib.regroup(now, peer, group, kind) {
@@ -264,34 +223,6 @@ impl Core {
             self.propagation.begin(now, received);
         }
         self.enforce_limits(now, peer);
-    }
-
-    /// Ends the session of a peer that makes us hold more than it may. Nothing of it stays.
-    fn enforce_limits(&mut self, now: Instant, peer: PeerId) {
-        let Some(limits) = self.session(peer).map(|session| session.limits) else { return };
-        if let Some(notification) = self.too_much(peer, limits) {
-            self.down(now, peer, None);
-            self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
-        }
-    }
-
-    /// What to say to a peer that holds more than `limits`.
-    fn too_much(&self, peer: PeerId, limits: Limits) -> Option<Notification> {
-        let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
-        let held = families.map(|family| self.rib.peer_counts(peer, family).unwrap_or_default());
-        if let Some(max) = limits.prefixes
-            && let Some((family, _)) = families.iter().zip(held).find(|(_, c)| c.accepted > max as usize)
-        {
-            // RFC 4486 section 4: the family and the limit.
-            let mut data = family.afi.to_be_bytes().to_vec();
-            data.push(family.safi);
-            data.extend(max.to_be_bytes());
-            return Some(Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data));
-        }
-        let bytes: usize = held.iter().map(|counts| counts.attribute_bytes).sum();
-        let is_over = limits.bytes.is_some_and(|max| u64::try_from(bytes).is_ok_and(|bytes| bytes > max));
-        let text = "the attributes of your routes take more octets than allowed";
-        is_over.then(|| Notification::cease(cease::OUT_OF_RESOURCES, text))
     }
 
     fn apply<F: RibFamily>(
@@ -335,41 +266,6 @@ impl Core {
         }
     }
 
-    /// Announces a prefix of our own.
-    pub fn announce_local(&mut self, now: Instant, prefix: Prefix) {
-        let attrs = self.local_attributes(prefix);
-        self.rib.announce_local(now, prefix, attrs);
-    }
-
-    /// ORIGIN IGP and an empty AS_PATH. The next hop is ours: each group fills in its own (RFC 4271 section 5.1.3).
-    fn local_attributes(&self, prefix: Prefix) -> Attrs {
-        let mut block = Vec::new();
-        PathAttribute::Origin(Origin::Igp).encode(&mut block);
-        PathAttribute::AsPath(Vec::<AsSegment>::new()).encode(&mut block);
-        let next_hop = match prefix {
-            Prefix::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            Prefix::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        let summary = Summary::of(Attributes::new(&block));
-        self.store.insert(PeerKind::Internal, next_hop, &[&block], summary)
-    }
-
-    /// From now on these are the aggregates: each prefix is announced while some other destination inside it has a route,
-    /// with `true` in the place of those routes (RFC 4271 section 9.2.2.2).
-    pub fn set_aggregates(&mut self, now: Instant, aggregates: impl IntoIterator<Item = (Prefix, bool)>) {
-        let aggregate = |(prefix, summary_only)| {
-            let attrs = self.local_attributes(prefix);
-            bgp_rib::Aggregate { prefix, summary_only, attrs }
-        };
-        let aggregates = aggregates.into_iter().map(aggregate).collect();
-        self.rib.set_aggregates(now, aggregates);
-    }
-
-    /// Withdraws a prefix of our own.
-    pub fn withdraw_local(&mut self, now: Instant, prefix: Prefix) {
-        self.rib.withdraw_local(now, prefix);
-    }
-
     /// The world says whether a next hop can be reached.
     pub fn next_hop_changed(&mut self, now: Instant, next_hop: IpAddr, state: NextHopState) {
         self.rib.next_hop_changed(now, next_hop, state);
@@ -386,24 +282,6 @@ impl Core {
     #[must_use]
     pub fn has_watches(&self) -> bool {
         self.rib.has_watches()
-    }
-
-    /// The peer in this slot is gone for good: it is not waited for. A session that it left behind ends, and nothing that
-    /// was kept for it stays.
-    pub fn forget(&mut self, now: Instant, slot: u32) {
-        if let Some(id) = self.sessions.get(&slot).map(|session| session.id) {
-            self.down(now, id, None);
-        }
-        self.drop_stale(now, slot);
-        self.await_no_more(slot);
-        self.check_awaited(now);
-    }
-
-    /// The routes that a session which ended has left go now.
-    fn drop_stale(&mut self, now: Instant, slot: u32) {
-        self.restarts.forget(slot);
-        let left = self.rib.stale_families(slot);
-        left.iter().for_each(|family| self.rib.sweep_stale(now, slot, family));
     }
 
     /// When [`Core::handle_timeout`] is due.
@@ -486,7 +364,7 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use bgp_core::{Asn, ClusterId};
+    use bgp_core::{Asn, ClusterId, Family};
     use bgp_rib::{DecisionConfig, ExportContext, GroupLimits, NextHopSource, PeerInfo, PeerUp, TargetKind};
 
     use super::*;
@@ -511,7 +389,7 @@ mod tests {
         let info = PeerInfo {
             id: PeerId { slot, generation: 1 },
             kind: SourceKind::Client,
-            address: Ipv4Addr::from(0x0a00_0000 + slot).into(),
+            address: std::net::Ipv4Addr::from(0x0a00_0000 + slot).into(),
             router_id: RouterId(router_id),
             asn: Asn(64512),
             families,

@@ -96,7 +96,7 @@ pub use crate::admission::{Admission, PeerTable, RangeSettings, Stranger};
 pub use bgp_rib::Policy;
 
 pub use crate::config::{AddPath, Identity, Limits, LocalAddresses, PeerSettings, RestartSettings};
-pub use crate::core::Core;
+pub use crate::core::{AggregateSettings, Core};
 pub use crate::import::{Fatal, ImportCounters, Refusal};
 pub use crate::message::{
     Batch, CoreOutput, Retention, RouteChange, SessionRestart, SessionUp, ToCore, ToPeer,

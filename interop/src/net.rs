@@ -119,6 +119,30 @@ impl Node {
         IpAddr::V6(Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, self.number.into()))
     }
 
+    /// A pod behind the node, as a CNI plugin would set it up; its namespace. Make the nodes first: it takes a number, too.
+    ///
+    /// # Errors
+    /// If the kernel refuses a namespace or a veth pair.
+    pub fn pod(&self, address: &str) -> Result<String> {
+        const GATEWAY: &str = "169.254.1.1";
+        let pod = self._net.add_namespace(&format!("pod{}", self.number))?;
+        let (ns, node) = (pod.as_str(), self.namespace.as_str());
+        run("ip", &["-n", ns, "link", "add", "eth0", "type", "veth", "peer", "name", "pod0", "netns", node])?;
+        self.ip_batch(&format!(
+            "link set pod0 up\naddress add {GATEWAY}/32 dev pod0\nroute add {address}/32 dev pod0 proto static\n"
+        ))?;
+        run_with_input(
+            "ip",
+            &["-n", ns, "-batch", "-"],
+            &format!(
+                "link set lo up\nlink set eth0 up\naddress add {address}/32 dev eth0\n\
+                 route add {GATEWAY}/32 dev eth0\nroute add default via {GATEWAY}\n"
+            ),
+        )?;
+        self.run(&["sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])?;
+        Ok(pod)
+    }
+
     /// Runs a command inside the namespace; its standard output.
     ///
     /// # Errors

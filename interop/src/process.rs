@@ -58,9 +58,14 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Sends a signal, by its name: `STOP`, `CONT`, `TERM`.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        crate::command::run("kill", &[&format!("-{name}"), &self.child.id().to_string()]).map(drop)
+    }
+
     /// SIGTERM, and waits at most `limit` for the end.
     pub(crate) fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
-        crate::command::run("kill", &["-TERM", &self.child.id().to_string()])?;
+        self.signal("TERM")?;
         let end = Instant::now() + limit;
         loop {
             match self.child.try_wait().map_err(Error::io(format!("cannot wait for {}", self.name)))? {

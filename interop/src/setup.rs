@@ -10,6 +10,7 @@ pub struct Setup {
     pub(crate) announcements: Vec<Announcement>,
     pub(crate) announce_file: Option<PathBuf>,
     pub(crate) igp: Vec<(String, String)>,
+    pub(crate) after_restart: bool,
     pub(crate) extra: String,
 }
 
@@ -22,6 +23,10 @@ pub struct Neighbor {
     pub(crate) password: Option<String>,
     pub(crate) policy: Policy,
     pub(crate) max_prefix: Option<u32>,
+    pub(crate) add_path: bool,
+    pub(crate) restart_time: Option<u16>,
+    pub(crate) long_lived_time: Option<u32>,
+    pub(crate) extra: String,
 }
 
 /// One neighbour, or all of a range (ranges only for this project's daemons).
@@ -59,6 +64,7 @@ impl Setup {
             announcements: Vec::new(),
             announce_file: None,
             igp: Vec::new(),
+            after_restart: false,
             extra: String::new(),
         }
     }
@@ -87,6 +93,12 @@ impl Setup {
         self
     }
 
+    /// The router is started again, and is told so where it doesn't say it by itself: `bird -R`, `gobgpd -r`.
+    pub fn after_restart(mut self) -> Setup {
+        self.after_restart = true;
+        self
+    }
+
     /// Text appended to the configuration of one of this project's daemons: its tables.
     pub fn extra(mut self, toml: &str) -> Setup {
         self.extra.push_str(toml);
@@ -104,6 +116,10 @@ impl Neighbor {
             password: None,
             policy: Policy::Accept,
             max_prefix: None,
+            add_path: false,
+            restart_time: None,
+            long_lived_time: None,
+            extra: String::new(),
         }
     }
 
@@ -133,6 +149,30 @@ impl Neighbor {
     /// The session ends when more prefixes than this arrive.
     pub fn max_prefix(mut self, limit: u32) -> Neighbor {
         self.max_prefix = Some(limit);
+        self
+    }
+
+    /// Offers to send all paths and to take several (RFC 7911).
+    pub fn add_path(mut self) -> Neighbor {
+        self.add_path = true;
+        self
+    }
+
+    /// Graceful restart with this restart time in seconds (RFC 4724); without this call it is off.
+    pub fn restart(mut self, seconds: u16) -> Neighbor {
+        self.restart_time = Some(seconds);
+        self
+    }
+
+    /// Long-lived graceful restart for so many seconds after that (RFC 9494).
+    pub fn long_lived(mut self, seconds: u32) -> Neighbor {
+        self.long_lived_time = Some(seconds);
+        self
+    }
+
+    /// Keys added to the neighbour's table in the configuration of one of this project's daemons.
+    pub fn extra(mut self, toml: &str) -> Neighbor {
+        self.extra.push_str(toml);
         self
     }
 

@@ -79,8 +79,10 @@ pub struct Features {
     pub add_path: bool,
     /// Graceful and long-lived restart (RFC 4724, RFC 9494).
     pub restart: bool,
-    /// Filters.
-    pub filters: bool,
+    /// Filters on the way in.
+    pub import: bool,
+    /// Filters on the way out.
+    pub export: bool,
     /// Next hops other than the usual ones.
     pub next_hops: bool,
     /// Next hops that are tracked, lost and found.
@@ -98,15 +100,16 @@ pub struct Features {
 impl Features {
     /// What routers can do.
     pub const ALL: Features = Features {
-        add_path: false,
+        add_path: true,
         restart: true,
-        filters: true,
-        next_hops: false,
+        import: true,
+        export: true,
+        next_hops: true,
         tracking: true,
-        keep_received: false,
+        keep_received: true,
         configure: true,
-        drain: false,
-        best_external: false,
+        drain: true,
+        best_external: true,
     };
 }
 
@@ -144,7 +147,8 @@ fn some_of(all: Features, random: &mut Random) -> Features {
     Features {
         add_path: keep(all.add_path),
         restart: keep(all.restart),
-        filters: keep(all.filters),
+        import: keep(all.import),
+        export: keep(all.export),
         next_hops: keep(all.next_hops),
         tracking: keep(all.tracking),
         keep_received: keep(all.keep_received),
@@ -173,14 +177,14 @@ fn treat(session: &mut SessionSpec, routers: &[RouterSpec], features: Features, 
 
 /// How a router may treat a neighbour. `client` stays: a reflector that forgets its clients is another network.
 fn draw_side(client: bool, external: bool, features: Features, random: &mut Random) -> SideSpec {
-    let restart_time = (features.restart && random.one_in(2)).then(|| random.pick(120, &[5, 30, 0]));
-    let long_lived = restart_time.filter(|_| random.one_in(2)).map(|_| random.pick(100, &[10, 1000]));
-    let add_path = [(); 2].map(|()| features.add_path && random.one_in(2));
+    let restart_time = (features.restart && !random.one_in(3)).then(|| random.pick(120, &[0, 1, 5, 30]));
+    let long_lived = restart_time.filter(|_| !random.one_in(3)).map(|_| random.pick(100, &[10, 1000]));
+    let add_path = [(); 2].map(|()| features.add_path && !random.one_in(4));
     SideSpec {
         client,
         extended_message: random.one_in(2),
-        import: if features.filters { policy::draw(random) } else { Policy::Accept },
-        export: if features.filters { policy::draw(random) } else { Policy::Accept },
+        import: if features.import { policy::draw(random) } else { Policy::Accept },
+        export: if features.export { policy::draw(random) } else { Policy::Accept },
         advertise: draw_advertise(features, add_path[1], random),
         add_path,
         next_hop: if features.next_hops { draw_next_hop(external, random) } else { NextHopRule::Auto },
@@ -194,10 +198,10 @@ fn draw_side(client: bool, external: bool, features: Features, random: &mut Rand
 fn draw_advertise(features: Features, add_path: bool, random: &mut Random) -> Advertise {
     let count = NonZeroU16::new(1 + random.below(3) as u16).map_or(Advertise::Best, Advertise::Count);
     let choice = match random.below(6) {
-        0 | 1 => Advertise::Best,
-        2 => Advertise::BestExternal,
-        3 => Advertise::Ecmp,
-        4 => count,
+        0 => Advertise::Best,
+        1 => Advertise::BestExternal,
+        2 => Advertise::Ecmp,
+        3 => count,
         _ => Advertise::All,
     };
     match choice {

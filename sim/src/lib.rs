@@ -19,6 +19,7 @@
 pub mod check;
 pub mod generate;
 mod hostile;
+pub mod invariants;
 pub mod kernel;
 mod link;
 pub mod network;

@@ -1,10 +1,10 @@
 //! A spec as a Rust test, ready to paste.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use bgp_core::wire::{Community, Origin};
-use bgp_core::{Family, FamilySet, Prefix};
+use bgp_core::{Family, FamilySet};
 use bgp_rib::filter::{Change, Edit, Match, PrefixRange, Term};
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy};
 
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use bgp_core::wire::{Community, Origin};
 use bgp_core::{Family, FamilySet};
-use bgp_rib::filter::{Action, Edit, Match, PrefixRange, Term};
+use bgp_rib::filter::{Action, Change, Edit, Match, PrefixRange, Term};
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy, SourceKind};
 use sim::check::check;
 use sim::generate::{plain_router, plain_side};
@@ -74,8 +74,9 @@ fn time(time: Duration) -> String {
     }
 }
 
-fn prefix(prefix: &Prefix) -> String {
-    format!("\"{prefix}\".parse().unwrap()")
+/// What is the same again when it is parsed.
+fn parsed(value: &impl Display) -> String {
+    format!("\"{value}\".parse().unwrap()")
 }
 
 fn show_router(router: &RouterSpec) -> String {
@@ -138,9 +139,8 @@ fn show_advertise(advertise: Advertise) -> String {
 fn show_next_hop(rule: NextHopRule) -> String {
     match rule {
         NextHopRule::Set { v4, v6 } => {
-            let v4 = v4.map(|address| format!("\"{address}\".parse().unwrap()"));
-            let v6 = v6.map(|address| format!("\"{address}\".parse().unwrap()"));
-            format!("NextHopRule::Set {{ v4: {}, v6: {} }}", option(v4), option(v6))
+            let [v4, v6] = [option(v4.as_ref().map(parsed)), option(v6.as_ref().map(parsed))];
+            format!("NextHopRule::Set {{ v4: {v4}, v6: {v6} }}")
         }
         other => format!("NextHopRule::{other:?}"),
     }
@@ -181,8 +181,8 @@ fn show_match(matches: &Match) -> String {
     match matches {
         Match::Prefix(ranges) => format!("Match::Prefix({}.into())", list(ranges.ranges(), show_range)),
         Match::Family(families) => format!("Match::Family({})", show_families(*families)),
-
-        Match::NextHop(prefixes) => format!("Match::NextHop({})", list(prefixes, prefix)),
+        Match::Community(patterns) => format!("Match::Community({})", list(patterns, parsed)),
+        Match::NextHop(prefixes) => format!("Match::NextHop({})", list(prefixes, parsed)),
         Match::Origin(origins) => format!("Match::Origin({})", list(origins, show_origin)),
         Match::Source(kinds) => {
             format!("Match::Source({})", list(kinds, |kind| format!("SourceKind::{kind:?}")))
@@ -193,7 +193,7 @@ fn show_match(matches: &Match) -> String {
 }
 
 fn show_range(range: &PrefixRange) -> String {
-    format!("PrefixRange {{ prefix: {}, ge: {}, le: {} }}", prefix(&range.prefix), range.ge, range.le)
+    format!("PrefixRange {{ prefix: {}, ge: {}, le: {} }}", parsed(&range.prefix), range.ge, range.le)
 }
 
 fn show_families(families: FamilySet) -> String {
@@ -216,6 +216,9 @@ fn show_edit(edit: &Edit) -> String {
         Edit::Communities(Change::Add(list)) => {
             format!("Edit::Communities(Change::Add({}))", show_communities(list))
         }
+        Edit::Communities(Change::Remove(patterns)) => {
+            format!("Edit::Communities(Change::Remove({}))", list(patterns, parsed))
+        }
         // Specs have none of these.
         _ => format!("{edit:?}"),
     }
@@ -223,8 +226,8 @@ fn show_edit(edit: &Edit) -> String {
 
 fn show_event(event: &Event) -> String {
     match event {
-        Event::Announce(r, p) => format!("Event::Announce({r}, {})", prefix(p)),
-        Event::Withdraw(r, p) => format!("Event::Withdraw({r}, {})", prefix(p)),
+        Event::Announce(r, p) => format!("Event::Announce({r}, {})", parsed(p)),
+        Event::Withdraw(r, p) => format!("Event::Withdraw({r}, {})", parsed(p)),
         Event::Reset(s) => format!("Event::Reset({s})"),
         Event::Cut(s, t) => format!("Event::Cut({s}, {})", time(*t)),
         Event::HalfOpen(s, end, t) => format!("Event::HalfOpen({s}, {end}, {})", time(*t)),

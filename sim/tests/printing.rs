@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bgp_core::wire::{Community, Origin};
 use bgp_core::{Family, FamilySet};
-use bgp_rib::filter::{Action, Edit, Match, PrefixRange, Term};
+use bgp_rib::filter::{Action, Change, Edit, Match, PrefixRange, Term};
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy, SourceKind};
 use sim::generate::{plain_router, plain_side};
 use sim::print::print;
@@ -18,28 +18,25 @@ mod example;
 
 fn filter() -> Filter {
     let prefix = "10.244.0.0/16".parse().unwrap();
-    Filter {
-        name: "f".to_owned(),
-        terms: vec![Term {
-            name: "0".to_owned(),
-            matches: vec![
-                Match::Prefix(vec![PrefixRange { prefix, ge: 24, le: 26 }]),
-                Match::Family(FamilySet::EMPTY.with(Family::IPV4_UNICAST)),
-                Match::Community(vec![Community(0xfbf0_0001)]),
-                Match::NextHop(vec![prefix]),
-                Match::Origin(vec![Origin::Igp]),
-                Match::Source(vec![SourceKind::Local]),
-            ],
-            edits: vec![
-                Edit::LocalPref(50),
-                Edit::Med(Some(1)),
-                Edit::AddCommunities(vec![Community(1)]),
-                Edit::RemoveCommunities(vec![Community(2)]),
-            ],
-            action: Some(Action::Accept),
-        }],
-        otherwise: Action::Reject,
-    }
+    let term = Term {
+        name: "0".to_owned(),
+        matches: vec![
+            Match::Prefix(vec![PrefixRange { prefix, ge: 24, le: 26 }].into()),
+            Match::Family(FamilySet::EMPTY.with(Family::IPV4_UNICAST)),
+            Match::Community(vec!["64512:1".parse().unwrap(), "no-export".parse().unwrap()]),
+            Match::NextHop(vec![prefix]),
+            Match::Origin(vec![Origin::Igp]),
+            Match::Source(vec![SourceKind::Local]),
+        ],
+        edits: vec![
+            Edit::LocalPref(50),
+            Edit::Med(Some(1)),
+            Edit::Communities(Change::Add(vec![Community(1)])),
+            Edit::Communities(Change::Remove(vec!["64512:*".parse().unwrap()])),
+        ],
+        action: Some(Action::Accept),
+    };
+    Filter::new("f", vec![term], Action::Reject).unwrap()
 }
 
 /// Has all that a spec can have.

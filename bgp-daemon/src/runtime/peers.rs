@@ -219,6 +219,7 @@ impl PeerSet {
 
     /// Our restart is over: later sessions do not speak of it, and we forward.
     pub(super) async fn restarted(&mut self) {
+        info!("our own restart is over: End-of-RIB goes out from now on");
         self.restarting = false;
         let was_lost = !std::mem::replace(&mut self.forwarding, true);
         for running in self.running.values() {

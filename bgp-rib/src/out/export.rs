@@ -181,22 +181,19 @@ impl GroupKey {
         self.kind == TargetKind::External
     }
 
-    /// Whether the groups of both keys, of one session, write a route alike that both send with the same attributes:
-    /// it came from `source` with the next hop `received`.
-    ///
-    /// `export` and `advertise` are not asked: they decide which routes go out with which attributes. A client is written
-    /// to like any iBGP peer. The local addresses are those that `next_hop` gives.
+    /// Whether the groups of both keys, of one session, write a route from `source` alike that both send with the same
+    /// attributes. A client is written to like any iBGP peer. `export`, `long_lived` and `draining` decide which
+    /// attributes those are, and `advertise` which routes are sent.
     #[must_use]
     pub fn writes_like(
         &self,
         other: &GroupKey,
         family: Family,
         source: SourceKind,
-        received: IpAddr,
+        attrs: &AttributeSet,
     ) -> bool {
-        (self.is_external(), self.draining) == (other.is_external(), other.draining)
-            && self.long_lived.contains(family) == other.long_lived.contains(family)
-            && self.next_hop(family, source, received) == other.next_hop(family, source, received)
+        let next_hop = |key: &GroupKey| key.next_hop_of(family, source, attrs);
+        self.is_external() == other.is_external() && next_hop(self) == next_hop(other)
     }
 
     /// Whether what goes out in a family depends on other paths than the best.

@@ -127,9 +127,9 @@ impl Held {
         peers: &Peers,
     ) -> bool {
         !self.again.contains(family)
-            && peers.slot(record.source.slot).is_some_and(|source| {
-                self.snapshot.key.writes_like(key, family, source.kind, record.attrs.next_hop())
-            })
+            && peers
+                .source(record.source)
+                .is_some_and(|source| self.snapshot.key.writes_like(key, family, source.kind, &record.attrs))
     }
 }
 

@@ -29,8 +29,8 @@ pub(super) struct Restarting {
 
 impl Core {
     /// Waits for the first End-of-RIB of all families from the peers in these slots, and for the state of the next hops
-    /// that their routes use, but not longer than until `deadline`; then says [`CoreOutput::Converged`]. Until then routes that an earlier run left in the kernel
-    /// are worth keeping (RFC 4724 section 4.1).
+    /// that their routes use, but not longer than until `deadline`; then says [`CoreOutput::Converged`]. Until then routes
+    /// that an earlier run left in the kernel are worth keeping (RFC 4724 section 4.1).
     pub fn await_end_of_rib(&mut self, now: Instant, slots: Vec<u32>, deadline: Instant) {
         self.awaited = Some(Awaited { slots, deadline });
         self.check_awaited(now);

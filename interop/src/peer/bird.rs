@@ -18,15 +18,19 @@ pub(crate) struct Bird {
 
 impl Bird {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<Bird> {
-        Bird::start_with(node, &render(node, setup))
+        Bird::run(node, &render(node, setup), if setup.after_restart { &["-R"] } else { &[] })
     }
 
     pub(crate) fn start_with(node: &Node, config: &str) -> Result<Bird> {
+        Bird::run(node, config, &[])
+    }
+
+    fn run(node: &Node, config: &str, more: &[&str]) -> Result<Bird> {
         let (bird, _) = (installed("bird")?, installed("birdc")?);
         let config = node.write("bird.conf", config)?;
         let control = node.dir().join("bird.ctl").display().to_string();
-        let process =
-            Process::start(node, &bird, &["-f", "-c", &config.display().to_string(), "-s", &control])?;
+        let config = config.display().to_string();
+        let process = Process::start(node, &bird, &[&["-f", "-c", &config, "-s", &control], more].concat())?;
         let mut bird = Bird { process, control };
         crate::wait::until_ready("BIRD answers", || bird.ready())?;
         Ok(bird)
@@ -49,6 +53,21 @@ impl Peer for Bird {
         Ok(routes)
     }
 
+    fn next_hops(&mut self, prefix: &str) -> Result<Vec<String>> {
+        // birdc fails where there is no such network.
+        let shown = self.command(&["show", "route", prefix, "all", "where", "source", "=", "RTS_BGP"]);
+        let text = shown.unwrap_or_default();
+        let hops = text.lines().filter_map(|line| line.trim().strip_prefix("BGP.next_hop: "));
+        let mut hops: Vec<String> =
+            hops.filter_map(|hops| hops.split(' ').next().map(str::to_owned)).collect();
+        hops.sort();
+        Ok(hops)
+    }
+
+    fn refresh(&mut self, neighbor: IpAddr) -> Result<()> {
+        self.command(&["reload", "in", &protocol_name(neighbor)]).map(drop)
+    }
+
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
         let text = self.command(&["show", "protocols", "all", &protocol_name(neighbor)])?;
         Ok(text.lines().any(|line| line.trim() == "BGP state:          Established"))
@@ -60,6 +79,14 @@ impl Peer for Bird {
 
     fn kill(&mut self) {
         self.process.kill();
+    }
+
+    fn freeze(&mut self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        self.process.signal("CONT")
     }
 
     fn stop(&mut self, limit: Duration) -> Result<()> {
@@ -184,14 +211,24 @@ fn render(node: &Node, setup: &Setup) -> String {
         if neighbor.client {
             let _ = writeln!(text, "  rr client; rr cluster id {};", node.v4());
         }
+        match neighbor.restart_time {
+            Some(seconds) => {
+                let _ = writeln!(text, "  graceful restart on; graceful restart time {seconds};");
+            }
+            None => text.push_str("  graceful restart off;\n"),
+        }
+        if let Some(seconds) = neighbor.long_lived_time {
+            let _ = writeln!(text, "  long lived graceful restart on; long lived stale time {seconds};");
+        }
         if let Some(password) = &neighbor.password {
             let _ = writeln!(text, "  password \"{password}\";");
         }
+        let paths = if neighbor.add_path { "add paths on; " } else { "" };
         for family in if address.is_ipv6() { &["ipv6"][..] } else { &["ipv4", "ipv6"] } {
             let igp = if *family == "ipv4" && !setup.igp.is_empty() { "igp table underlay; " } else { "" };
             let _ = writeln!(
                 text,
-                "  {family} {{ {igp}import all; export where source ~ [RTS_STATIC, RTS_BGP]; }};"
+                "  {family} {{ {igp}{paths}import all; export where source ~ [RTS_STATIC, RTS_BGP]; }};"
             );
         }
         text.push_str("}\n");

@@ -55,6 +55,21 @@ impl Peer for Daemon {
             .collect()
     }
 
+    fn next_hops(&mut self, prefix: &str) -> Result<Vec<String>> {
+        // Exit code 1: there is none.
+        let Ok(shown) = self.json(&["routes", prefix, "exact", "all"]) else { return Ok(Vec::new()) };
+        let routes = shown.get("routes").and_then(Value::as_array).into_iter().flatten();
+        let learned = routes.filter(|route| route.get("from").is_some_and(Value::is_string));
+        let mut hops: Vec<String> =
+            learned.filter_map(|route| Some(route.get("next_hop")?.as_str()?.to_owned())).collect();
+        hops.sort();
+        Ok(hops)
+    }
+
+    fn refresh(&mut self, neighbor: IpAddr) -> Result<()> {
+        self.command(&["peer", &neighbor.to_string(), "refresh", "in"]).map(drop)
+    }
+
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
         let shown = self.json(&["peers"])?;
         let mut peers = shown.get("peers").and_then(Value::as_array).into_iter().flatten();
@@ -71,6 +86,14 @@ impl Peer for Daemon {
 
     fn kill(&mut self) {
         self.process.kill();
+    }
+
+    fn freeze(&mut self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        self.process.signal("CONT")
     }
 
     fn stop(&mut self, limit: Duration) -> Result<()> {
@@ -140,5 +163,17 @@ fn render_neighbor(own: u32, neighbor: &Neighbor) -> String {
     if let Some(limit) = neighbor.max_prefix {
         let _ = writeln!(text, "max-prefix = {limit}");
     }
-    text
+    if neighbor.add_path {
+        text.push_str("add-path = \"both\"\nadvertise = \"all\"\n");
+    }
+    match neighbor.restart_time {
+        Some(seconds) => {
+            let _ = writeln!(text, "restart-time = {seconds}");
+        }
+        None => text.push_str("graceful-restart = false\n"),
+    }
+    if let Some(seconds) = neighbor.long_lived_time {
+        let _ = writeln!(text, "long-lived-time = {seconds}");
+    }
+    text + &neighbor.extra
 }

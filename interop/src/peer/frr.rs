@@ -76,6 +76,21 @@ impl Peer for Frr {
         Ok(routes)
     }
 
+    fn next_hops(&mut self, prefix: &str) -> Result<Vec<String>> {
+        let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
+        let shown = self.show(&format!("show bgp {family} unicast {prefix} json"))?;
+        let paths = shown.get("paths").and_then(Value::as_array).into_iter().flatten();
+        let learned = paths.filter(|path| path.get("sourced").is_none() && path.get("local").is_none());
+        let mut hops: Vec<String> =
+            learned.filter_map(|path| Some(read_path(prefix, path)?.next_hop)).collect();
+        hops.sort();
+        Ok(hops)
+    }
+
+    fn refresh(&mut self, neighbor: IpAddr) -> Result<()> {
+        self.command(&[&format!("clear bgp ipv4 unicast {neighbor} soft in")]).map(drop)
+    }
+
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
         let shown = self.show(&format!("show bgp neighbors {neighbor} json"))?;
         let state = shown.get(neighbor.to_string()).and_then(|n| n.get("bgpState")).and_then(Value::as_str);
@@ -89,6 +104,14 @@ impl Peer for Frr {
     fn kill(&mut self) {
         self.bgpd.kill();
         self.zebra.kill();
+    }
+
+    fn freeze(&mut self) -> Result<()> {
+        self.bgpd.signal("STOP")
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        self.bgpd.signal("CONT")
     }
 
     fn stop(&mut self, limit: Duration) -> Result<()> {
@@ -151,10 +174,11 @@ fn render(node: &Node, setup: &Setup) -> String {
     let mut text = format!(
         "frr defaults traditional\nrouter bgp {}\n bgp router-id {}\n bgp cluster-id {}\n no bgp default ipv4-unicast\n \
          no bgp ebgp-requires-policy\n no bgp network import-check\n \
-         bgp graceful-restart-disable\n bgp log-neighbor-changes\n coalesce-time 50\n",
+         {}\n bgp log-neighbor-changes\n coalesce-time 50\n",
         setup.asn,
         node.v4(),
-        node.v4()
+        node.v4(),
+        restart(setup)
     );
     for neighbor in &setup.neighbors {
         let Some(address) = neighbor.address() else { continue };
@@ -184,11 +208,29 @@ fn render(node: &Node, setup: &Setup) -> String {
             if neighbor.client {
                 let _ = writeln!(text, "  neighbor {address} route-reflector-client");
             }
+            if neighbor.add_path {
+                let _ = writeln!(text, "  neighbor {address} addpath-tx-all-paths");
+            }
         }
         text.push_str(" exit-address-family\n");
     }
     text.push_str("exit\n");
     text + &maps
+}
+
+/// Restart is agreed on for all neighbours at once.
+fn restart(setup: &Setup) -> String {
+    let Some(seconds) = setup.neighbors.iter().find_map(|neighbor| neighbor.restart_time) else {
+        return "bgp graceful-restart-disable".to_owned();
+    };
+    let long_lived = setup.neighbors.iter().find_map(|neighbor| neighbor.long_lived_time);
+    let long_lived =
+        long_lived.map(|seconds| format!("\n bgp long-lived-graceful-restart stale-time {seconds}"));
+    let long_lived = long_lived.unwrap_or_default();
+    format!(
+        "bgp graceful-restart\n bgp graceful-restart preserve-fw-state\n \
+         bgp graceful-restart restart-time {seconds}{long_lived}"
+    )
 }
 
 fn route_map(number: usize, announcement: &crate::Announcement) -> String {

@@ -3,7 +3,7 @@
 use super::Peer;
 use crate::process::Process;
 use crate::programs::installed;
-use crate::setup::{Announcement, join};
+use crate::setup::{Announcement, Neighbor, join};
 use crate::{Error, Node, Result, SeenRoute, Setup, ensure};
 use serde_json::Value;
 use std::fmt::Write;
@@ -17,7 +17,8 @@ pub(crate) struct GoBgp {
 
 impl GoBgp {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<GoBgp> {
-        let mut gobgp = GoBgp::start_with(node, &render(node, setup))?;
+        let more: &[&str] = if setup.after_restart { &["-r"] } else { &[] };
+        let mut gobgp = GoBgp::run(node, &render(node, setup), more)?;
         for announcement in &setup.announcements {
             gobgp.announce(announcement)?;
         }
@@ -25,10 +26,15 @@ impl GoBgp {
     }
 
     pub(crate) fn start_with(node: &Node, config: &str) -> Result<GoBgp> {
+        GoBgp::run(node, config, &[])
+    }
+
+    fn run(node: &Node, config: &str, more: &[&str]) -> Result<GoBgp> {
         let (gobgpd, _) = (installed("gobgpd")?, installed("gobgp")?);
         let config = node.write("gobgpd.toml", config)?.display().to_string();
         let args = ["-f", &config, "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
-        let mut gobgp = GoBgp { process: Process::start(node, &gobgpd, &args)?, node: node.clone() };
+        let process = Process::start(node, &gobgpd, &[&args[..], more].concat())?;
+        let mut gobgp = GoBgp { process, node: node.clone() };
         crate::wait::until_ready("gobgpd answers", || {
             gobgp.process.check_alive()?;
             gobgp.command(&["global"]).map(drop)
@@ -87,6 +93,21 @@ impl Peer for GoBgp {
         Ok(routes)
     }
 
+    fn next_hops(&mut self, prefix: &str) -> Result<Vec<String>> {
+        let family = if prefix.contains(':') { "ipv6" } else { "ipv4" };
+        let table = self.json(&["global", "rib", "-a", family])?;
+        let paths = table.get(prefix).and_then(Value::as_array).into_iter().flatten();
+        let learned = paths.filter(|path| path.get("neighbor-ip").is_some());
+        let mut hops: Vec<String> =
+            learned.filter_map(|path| Some(read_path(prefix, path)?.next_hop)).collect();
+        hops.sort();
+        Ok(hops)
+    }
+
+    fn refresh(&mut self, neighbor: IpAddr) -> Result<()> {
+        self.command(&["neighbor", &neighbor.to_string(), "softresetin"]).map(drop)
+    }
+
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
         let text = self.command(&["neighbor", &neighbor.to_string()])?;
         Ok(text.contains("BGP state = ESTABLISHED"))
@@ -98,6 +119,14 @@ impl Peer for GoBgp {
 
     fn kill(&mut self) {
         self.process.kill();
+    }
+
+    fn freeze(&mut self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    fn thaw(&mut self) -> Result<()> {
+        self.process.signal("CONT")
     }
 
     fn stop(&mut self, limit: Duration) -> Result<()> {
@@ -186,12 +215,38 @@ fn render(node: &Node, setup: &Setup) -> String {
                 node.v4()
             );
         }
-        for family in if address.is_ipv6() { &["ipv6"][..] } else { &["ipv4", "ipv6"] } {
+        if let Some(seconds) = neighbor.restart_time {
             let _ = write!(
                 text,
-                "  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = \"{family}-unicast\"\n"
+                "  [neighbors.graceful-restart.config]\n    enabled = true\n    restart-time = {seconds}\n    \
+                 notification-enabled = true\n    long-lived-enabled = {}\n",
+                neighbor.long_lived_time.is_some()
             );
         }
+        for family in if address.is_ipv6() { &["ipv6"][..] } else { &["ipv4", "ipv6"] } {
+            text.push_str(&render_family(neighbor, family));
+        }
+    }
+    text
+}
+
+fn render_family(neighbor: &Neighbor, family: &str) -> String {
+    let mut text = format!(
+        "  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = \"{family}-unicast\"\n"
+    );
+    if neighbor.add_path {
+        text.push_str(
+            "    [neighbors.afi-safis.add-paths.config]\n      receive = true\n      send-max = 8\n",
+        );
+    }
+    if neighbor.restart_time.is_some() {
+        text.push_str("    [neighbors.afi-safis.mp-graceful-restart.config]\n      enabled = true\n");
+    }
+    if let Some(seconds) = neighbor.long_lived_time {
+        let _ = write!(
+            text,
+            "    [neighbors.afi-safis.long-lived-graceful-restart.config]\n      enabled = true\n      restart-time = {seconds}\n"
+        );
     }
     text
 }

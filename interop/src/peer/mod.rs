@@ -20,6 +20,16 @@ pub trait Peer {
     /// # Errors
     /// If it has ended, does not answer, or says something unexpected.
     fn routes(&mut self) -> Result<Vec<SeenRoute>>;
+    /// The next hops of all paths it learned to a prefix, sorted; with ADD-PATH there may be several from one neighbour.
+    ///
+    /// # Errors
+    /// As for [`Peer::routes`].
+    fn next_hops(&mut self, prefix: &str) -> Result<Vec<String>>;
+    /// Asks a neighbour for all its routes again (RFC 2918).
+    ///
+    /// # Errors
+    /// As for [`Peer::command`].
+    fn refresh(&mut self, neighbor: IpAddr) -> Result<()>;
     /// Whether the session with `neighbor` is Established, by the router's own word.
     ///
     /// # Errors
@@ -29,6 +39,16 @@ pub trait Peer {
     fn log(&self) -> String;
     /// Dies at once, with no word to its neighbours.
     fn kill(&mut self);
+    /// Stands still from now on (SIGSTOP): its kernel takes what is sent to it, but nothing is read or answered.
+    ///
+    /// # Errors
+    /// If it has ended.
+    fn freeze(&mut self) -> Result<()>;
+    /// Goes on after [`Peer::freeze`].
+    ///
+    /// # Errors
+    /// If it has ended.
+    fn thaw(&mut self) -> Result<()>;
     /// Is asked to stop (SIGTERM) and does so within `limit`.
     ///
     /// # Errors

@@ -51,7 +51,9 @@ fn event(spec: &Spec, features: Features, prefixes: &[Prefix], random: &mut Rand
         15..=16 => Event::Reset(session),
         17 => Event::Cut(session, long),
         18 => Event::HalfOpen(session, end, long),
-        19 => Event::Stall(session, end, if random.one_in(5) { long * 2 } else { short }),
+        // One in five is longer than the send hold time.
+        19 if random.one_in(5) => Event::Stall(session, end, Duration::from_secs(500) + short),
+        19 => Event::Stall(session, end, short),
         20 => Event::Crash(node, short),
         21 => Event::Restart(node, short),
         22 => Event::Shutdown(session, end, short),

@@ -150,7 +150,7 @@ impl Network {
         }
     }
 
-    /// What the two agreed on when the session came up changes with the next one: it is reset.
+    /// What the two agreed on when the session came up changes with the next one: it is reset then, and only then.
     fn configure(&mut self, session: usize, end: usize, side: SideSpec) {
         let Some(place) = self.lines.get_mut(session).and_then(|line| line.sides.get_mut(end)) else {
             return;
@@ -158,14 +158,22 @@ impl Network {
         *place = side;
         let Some(settings) = self.settings(session, end) else { return };
         self.operate(session, end, |peer, now| {
-            peer.reconfigure(now, settings);
-            peer.reset(now, Notification::cease(cease::CONFIGURATION_CHANGE, "configured anew"));
+            if !peer.reconfigure(now, settings).needs_reset.is_empty() {
+                peer.reset(now, Notification::cease(cease::CONFIGURATION_CHANGE, "configured anew"));
+            }
         });
     }
 
     fn drain(&mut self, number: usize, draining: bool) {
-        if let Some(node) = self.nodes.get_mut(number) {
-            node.draining = draining;
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(number) else { return };
+        node.draining = draining;
+        let slots = 1..=node.lines.len() as u32;
+        if let Some(router) = &mut node.router {
+            for slot in slots {
+                router.with_peer(slot, |peer| peer.set_draining(now, draining));
+            }
+            self.settle(number);
         }
     }
 

@@ -78,7 +78,8 @@ impl Network {
         let mut router = Router::new(identity, rib);
         let restarts = peers.iter().any(|settings| settings.restart.is_some());
         for settings in peers {
-            router.add_peer(now, settings);
+            let slot = router.add_peer(now, settings).unwrap_or_default();
+            router.with_peer(slot, |peer| peer.set_draining(now, node.draining));
         }
         if restarts {
             router.begin_restart(now, now + DEFERRAL);
@@ -309,7 +310,7 @@ fn peer_settings(address: IpAddr, side: &SideSpec) -> PeerSettings {
 }
 
 /// Some routers have hardly any memory for peers that are behind.
-fn group_limits(seed: u64, number: usize) -> GroupLimits {
+pub(super) fn group_limits(seed: u64, number: usize) -> GroupLimits {
     let mut random = Random::new(seed ^ (number as u64 + 1));
     if random.one_in(2) {
         return GroupLimits::default();

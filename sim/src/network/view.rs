@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use bgp_core::fsm::ConnectionId;
 use bgp_core::{Instant, Prefix};
+use bgp_rib::GroupLimits;
 use bgp_router::{Peer, Router};
 
 use super::Network;
+use super::node::group_limits;
 use crate::spec::{SideSpec, Spec};
 
 /// The connection on which a session is established at both ends.
@@ -115,6 +117,12 @@ impl Network {
     fn is_written(&self, session: usize, end: usize, id: ConnectionId) -> bool {
         let queue = self.peer(session, end).and_then(|peer| peer.queue(id));
         queue.is_none_or(bgp_router::WriteQueue::is_empty)
+    }
+
+    /// What the router's groups may keep for slow peers.
+    #[must_use]
+    pub fn limits(&self, number: usize) -> GroupLimits {
+        group_limits(self.spec.seed, number)
     }
 
     /// The routers that did something in the last step.

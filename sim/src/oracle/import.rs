@@ -6,6 +6,9 @@ use super::filter;
 use super::route::Route;
 use super::world::World;
 
+/// The neighbour is about to go: its routes are the last choice (RFC 8326 section 4.2).
+const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
+
 /// The route that the router at `end` of a session keeps of one that the other end sent, if it keeps one.
 #[must_use]
 pub fn accepted(world: &World, session: usize, end: usize, prefix: &Prefix, sent: &Route) -> Option<Route> {
@@ -27,5 +30,9 @@ pub fn accepted(world: &World, session: usize, end: usize, prefix: &Prefix, sent
         return None;
     }
     let source = world.source_kind(session, end);
-    filter::ask(&side.import, me.asn, prefix, source, &route).map(|passed| passed.route)
+    let mut taken = filter::ask(&side.import, me.asn, prefix, source, &route)?.route;
+    if external && taken.communities.contains(&GRACEFUL_SHUTDOWN) {
+        taken.local_pref = Some(0);
+    }
+    Some(taken)
 }

@@ -23,7 +23,7 @@ impl World {
         let Some(key) = self.key_of(id) else { return Vec::new() };
         let kind = |path: &Path| self.peers.slot(path.source.slot).unwrap().kind;
         let passes = |path: &Path| {
-            key.export == Policy::Accept
+            lets_out(&key.export, prefix)
                 && exportable(kind(path), key.kind, true)
                 && communities_allow(path.attrs.block(), key.kind)
                 && self.written(&key, prefix, path).0.len() < 4000
@@ -157,5 +157,14 @@ impl World {
                 assert!(old.get(path).is_none_or(|old| old == id), "{path:?} had another id than {id:?}");
             }
         }
+    }
+}
+
+/// A filter takes out every other destination of the first twelve.
+fn lets_out(export: &Policy, prefix: Prefix) -> bool {
+    match export {
+        Policy::Accept => true,
+        Policy::Reject => false,
+        Policy::Filter(_) => !(0..12).step_by(2).map(v4).any(|other| other == prefix),
     }
 }

@@ -1,11 +1,13 @@
 //! Peers that move between groups, refreshes between markers, and End-of-RIB that waits.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::random::{Event, SLOTS, any_event, keys};
 use super::*;
 use crate::NextHopRule;
-use crate::filter::Policy;
+use crate::filter::{Action, Filter, Match, Policy, PrefixRange, Term};
 
 const SHORT: GroupLimits = GroupLimits { journal: 2000, tombstones: 1 << 20, window: 10 };
 
@@ -95,6 +97,14 @@ fn client(next_hop: NextHopRule) -> GroupKey {
     GroupKey { next_hop, ..key(TargetKind::Client) }
 }
 
+/// All but these destinations.
+fn without(prefixes: impl IntoIterator<Item = Prefix>) -> Policy {
+    let prefixes = Match::Prefix(prefixes.into_iter().map(PrefixRange::exactly).collect());
+    let (name, action) = ("term".to_owned(), Some(Action::Reject));
+    let term = Term { name, matches: vec![prefixes], edits: vec![], action };
+    Policy::Filter(Arc::new(Filter::new("without", vec![term], Action::Accept).unwrap()))
+}
+
 fn silent() -> GroupKey {
     GroupKey { export: Policy::Reject, ..key(TargetKind::Client) }
 }
@@ -121,6 +131,30 @@ fn a_change_that_concerns_one_route_of_many_sends_one_message() {
     world.settle();
     assert_eq!(world.counts(5), (announced + 1, withdrawn, messages + 1));
     world.check();
+}
+
+#[test]
+fn a_filter_that_takes_out_one_route_of_many_sends_one_message() {
+    let mut world = filled(GroupLimits::default(), 100);
+    let (announced, withdrawn, messages) = world.counts(5);
+    world.regroup(5, GroupKey { export: without([v4(7)]), ..key(TargetKind::Client) });
+    world.settle();
+    assert_eq!(world.counts(5), (announced, withdrawn + 1, messages + 1));
+    assert!(!world.receiver(5).routes.contains_key(&v4(7)));
+    world.regroup(5, GroupKey { export: without([v4(7), v4(500)]), ..key(TargetKind::Client) });
+    world.settle();
+    assert_eq!(world.counts(5), (announced, withdrawn + 1, messages + 1));
+}
+
+#[test]
+fn before_we_go_every_route_is_sent_again_and_once() {
+    let mut world = filled(GroupLimits::default(), 100);
+    let (announced, withdrawn, _) = world.counts(5);
+    for _ in 0..2 {
+        world.regroup(5, GroupKey { draining: true, ..key(TargetKind::Client) });
+        world.settle();
+        assert_eq!((world.receiver(5).announced, world.receiver(5).withdrawn), (announced + 102, withdrawn));
+    }
 }
 
 #[test]
@@ -364,8 +398,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     let family = prop_oneof![Just(V4::FAMILY), Just(V6::FAMILY)];
     prop_oneof![
         12 => any_event().prop_map(Step::Happens),
-        3 => (slot(), 0..8_usize).prop_map(|(slot, to)| Step::Regroup(slot, to)),
-        1 => (0..8_usize).prop_map(Step::Reload),
+        3 => (slot(), 0..9_usize).prop_map(|(slot, to)| Step::Regroup(slot, to)),
+        1 => (0..9_usize).prop_map(Step::Reload),
         2 => (slot(), family, any::<bool>()).prop_map(|(s, f, marked)| Step::Refresh(s, f, marked)),
         1 => any::<bool>().prop_map(Step::Hold),
     ]
@@ -384,7 +418,8 @@ fn destination(from: &GroupKey, to: usize) -> GroupKey {
         4 => GroupKey { kind: inside(TargetKind::Client), ..old() },
         5 => GroupKey { kind: inside(TargetKind::Internal), ..old() },
         6 => GroupKey { advertise: Advertise::Best, ..old() },
-        _ => GroupKey { advertise: Advertise::All, ..old() },
+        7 => GroupKey { advertise: Advertise::All, ..old() },
+        _ => GroupKey { export: without((0..12).step_by(2).map(v4)), ..old() },
     }
 }
 

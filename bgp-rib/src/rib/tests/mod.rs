@@ -460,10 +460,7 @@ fn check(w: &World, told: &BTreeMap<String, Vec<String>>) {
         for prefix in &prefixes {
             let expected = chosen(prefix).filter(|path| {
                 let from = w.rib.peers().source(path.source).unwrap().kind;
-                // None of the peers knows what a long-lived stale route is.
-                !path.is_long_lived()
-                    && path.source.slot != peer.slot
-                    && (from, to) != (SourceKind::Internal, SourceKind::Internal)
+                path.source.slot != peer.slot && (from, to) != (SourceKind::Internal, SourceKind::Internal)
             });
             let expected = expected.map(|path| match to {
                 SourceKind::External => address("10.0.0.99"),

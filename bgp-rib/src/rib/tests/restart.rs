@@ -163,8 +163,9 @@ fn what_is_long_lived_already_stays_when_the_peer_goes_again() {
     assert_eq!(r.held(), (2, 2));
     let path = |text| &r.w.rib.route(prefix(text)).unwrap().paths[0];
     assert_eq!(["10.1.0.0/24", "10.2.0.0/24"].map(|text| path(text).is_long_lived()), [true, false]);
-    // Neither knows what a long-lived stale route is (RFC 9494 section 4.3).
-    assert_eq!(r.others_routes(), pairs(&[("10.2.0.0/24", "10.0.0.5")]));
+    // Both know what a long-lived stale route is (RFC 9494 section 4.3).
+    let stale = [("10.1.0.0/24", "10.0.0.5"), ("10.2.0.0/24", "10.0.0.5")];
+    assert_eq!(r.others_routes(), pairs(&stale));
 }
 
 #[test]

@@ -44,6 +44,25 @@ fn it_is_over_when_every_peer_that_is_up_has_sent_its_end_of_rib() {
 }
 
 #[test]
+fn routes_go_out_at_once_and_end_of_rib_when_it_is_over() {
+    let mut rig = begin();
+    let [a, b] = [1, 2].map(|number| up(&mut rig, number));
+    rig.hear(a, &from_client(1, "10.1.0.0/16"));
+    rig.hear(a, &ends_of_rib());
+    assert_eq!(rig.sides[b].routes().len(), 1);
+    rig.later(QUIET);
+    assert!([a, b].iter().all(|side| rig.sides[*side].ends_of_rib().is_empty()));
+    rig.hear(b, &from_client(2, "10.2.0.0/16"));
+    rig.hear(b, &ends_of_rib());
+    for side in [a, b] {
+        let markers = rig.sides[side].ends_of_rib();
+        assert_eq!((rig.sides[side].routes().len(), markers.len()), (1, 2));
+    }
+    let late = up(&mut rig, 3);
+    assert_eq!(rig.sides[late].ends_of_rib().len(), 2, "who comes later need not wait");
+}
+
+#[test]
 fn a_peer_that_is_dead_or_dies_holds_nobody_up() {
     let mut rig = begin();
     rig.add(restarting(9));

@@ -1,0 +1,87 @@
+//! What is known of one end of a session.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bgp_core::fsm::DownReason;
+use bgp_core::{Instant, Prefix};
+
+use crate::oracle::{Message, Open};
+
+/// One end of a session, since its router started.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    /// The connection on which it is established.
+    pub(super) connection: Option<u64>,
+    pub(super) up_at: Instant,
+    /// How often it came up.
+    pub(super) ups: usize,
+    pub(super) hold_time: Duration,
+    /// This end offered graceful restart, and to keep routes for so many seconds more.
+    pub(super) restarts: bool,
+    pub(super) long_lived: Option<u32>,
+    /// When the last message came on each connection.
+    pub(super) last_message: BTreeMap<u64, Instant>,
+    /// The families that the other end is sending again, between its markers.
+    pub(super) refreshing: BTreeSet<usize>,
+    /// The paths that the session has brought, after the last step.
+    pub(super) held: BTreeSet<(Prefix, u32)>,
+    /// The session before, if there was one.
+    pub(super) lost: Option<Lost>,
+}
+
+impl End {
+    /// RFC 7313: the other end marks where a refresh begins and ends.
+    pub(super) fn note(&mut self, message: &Message) {
+        match message {
+            Message::Refresh(family, 1) => {
+                self.refreshing.insert(*family);
+            }
+            Message::Refresh(family, 2) => {
+                self.refreshing.remove(family);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A session that has ended.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) connection: u64,
+    /// Until when its routes may be kept, by family; `None`: they may not.
+    pub(super) until: [Option<Instant>; 2],
+    /// Until when as long-lived stale ones.
+    pub(super) long_until: [Option<Instant>; 2],
+    /// It ended without a word, and has not come back: its routes have to be kept.
+    pub(super) as_by_restart: bool,
+    pub(super) is_new: bool,
+}
+
+impl Lost {
+    /// `open` is the other end's, `book` this end's.
+    pub(super) fn new(
+        now: Instant,
+        connection: u64,
+        open: &Open,
+        book: &End,
+        reason: Option<DownReason>,
+    ) -> Lost {
+        let restart = Duration::from_secs(open.restart_time.unwrap_or(0).into());
+        let until = open.restarts.map(|in_family| (in_family && book.restarts).then(|| now + restart));
+        let [v4, v6] = open.long_lived;
+        let long = |until: Option<Instant>, theirs: Option<u32>| {
+            let seconds = theirs?.min(book.long_lived?);
+            Some(until? + Duration::from_secs(seconds.into()))
+        };
+        let [until_v4, until_v6] = until;
+        let as_by_restart = matches!(reason, Some(DownReason::TcpFailed)) && !restart.is_zero();
+        Lost {
+            connection,
+            until,
+            long_until: [long(until_v4, v4), long(until_v6, v6)],
+            as_by_restart,
+            is_new: true,
+        }
+    }
+}

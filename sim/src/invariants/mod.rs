@@ -1,0 +1,249 @@
+//! What must hold at every moment of a run, however bad the moment is.
+//!
+//! | check | says |
+//! |---|---|
+//! | `loop` | no table has a route with the router's own AS, ORIGINATOR_ID or cluster in it |
+//! | `unannounced` | a path that is not stale was announced in the session that is up |
+//! | `dead` | a path of a session that is down is one that is kept for a restart, and not for longer than was agreed |
+//! | `stale` | a path that was not announced again goes at End-of-RIB |
+//! | `lost` | a session that ends as by a restart takes no route with it that both sides agreed to keep |
+//! | `hold` | no hold timer expires while messages come in |
+//! | `early end` | who has restarted holds its End-of-RIB back while others may still have to speak |
+//! | `agreement` | what a router counts as sent is what the other end was sent, once nothing is under way |
+//! | `memory` | what groups keep for slow peers stays within its bounds |
+
+mod book;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bgp_core::Instant;
+use bgp_core::fsm::DownReason;
+
+use crate::network::Network;
+use crate::observe::{Failure, Observer, Read, Verdict};
+use crate::oracle::{Message, Tap};
+use crate::spec::Event;
+
+use book::{End, Lost};
+
+/// Who has restarted waits so long after a session has come up before it sends End-of-RIB.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Room for what is decided at the same instant in another order.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// Watches a run from its start.
+#[derive(Debug, Default)]
+pub struct Invariants {
+    tap: Tap,
+    /// What was read in this step: session, reading end, connection.
+    news: Vec<(usize, usize, u64, Vec<Message>)>,
+    /// By session and end.
+    ends: BTreeMap<(usize, usize), End>,
+}
+
+fn failure(check: &'static str, what: String) -> Failure {
+    Failure { check, what }
+}
+
+impl Observer for Invariants {
+    fn read(&mut self, read: &Read) {
+        let messages = self.tap.read(read.connection, read.from, &read.octets);
+        if !messages.is_empty() {
+            self.news.push((read.session, 1 - read.from.min(1), read.connection, messages));
+        }
+    }
+
+    fn step(&mut self, network: &Network, now: Instant) -> Verdict {
+        let news = std::mem::take(&mut self.news);
+        for (session, end, connection, messages) in &news {
+            let end = self.ends.entry((*session, *end)).or_default();
+            end.last_message.insert(*connection, now);
+            messages.iter().for_each(|message| end.note(message));
+        }
+        for number in network.touched() {
+            self.look_at(network, now, *number)?;
+        }
+        for (session, end, connection, messages) in &news {
+            for message in messages {
+                if let Message::EndOfRib(_) = message {
+                    self.check_end(network, now, *session, *end, *connection)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, network: &Network, _spec: &crate::spec::Spec) -> Verdict {
+        (0..network.spec().sessions.len()).try_for_each(|session| self.check_agreement(network, session))
+    }
+}
+
+impl Invariants {
+    /// Everything about one router.
+    fn look_at(&mut self, network: &Network, now: Instant, number: usize) -> Verdict {
+        let sessions: Vec<(usize, usize)> = sessions_of(network, number);
+        if network.router(number).is_none() {
+            for at in sessions {
+                self.ends.remove(&at);
+            }
+            return Ok(());
+        }
+        for (session, end) in &sessions {
+            self.follow(network, now, *session, *end)?;
+        }
+        let froze = froze_lately(network, now, number);
+        tables::check(network, &self.tap, &self.ends, now, number, froze)?;
+        for (session, end) in &sessions {
+            self.check_lost(network, number, *session, *end)?;
+        }
+        self.remember(network, number);
+        check_memory(network, number)
+    }
+
+    /// Notes whether a session has come up or gone down at one end.
+    fn follow(&mut self, network: &Network, now: Instant, session: usize, end: usize) -> Verdict {
+        let Some(peer) = network.peer(session, end) else { return Ok(()) };
+        let agreed = peer.session().negotiated();
+        let connection = agreed.map(|agreed| agreed.connection.0);
+        let book = self.ends.entry((session, end)).or_default();
+        if book.connection == connection {
+            return Ok(());
+        }
+        if let Some(old) = book.connection {
+            let reason = peer.session().last_error().cloned();
+            let heard = book.last_message.get(&old).copied().unwrap_or_default();
+            let silent = now.saturating_since(heard);
+            if reason == Some(DownReason::HoldTimerExpired) && connection.is_none() && silent < book.hold_time
+            {
+                let what = format!("session {session}, end {end}: expired after {silent:?} of silence");
+                return Err(failure("hold", what));
+            }
+            let open = self.tap.open(old, 1 - end.min(1)).unwrap_or_default();
+            let asked = connection.is_none().then_some(reason).flatten();
+            book.lost = Some(Lost::new(now, old, &open, book, asked));
+        }
+        book.connection = connection;
+        book.refreshing.clear();
+        if let Some(agreed) = agreed {
+            let side = network.side(session, end);
+            book.up_at = now;
+            book.ups += 1;
+            book.hold_time = Duration::from_secs(agreed.hold_time.into());
+            book.restarts = side.is_some_and(|side| side.restart_time.is_some());
+            book.long_lived = side.and_then(|side| side.long_lived);
+        }
+        Ok(())
+    }
+
+    /// Right after a session was lost as by a restart: all that may be kept is kept.
+    fn check_lost(&mut self, network: &Network, number: usize, session: usize, end: usize) -> Verdict {
+        let Some(book) = self.ends.get_mut(&(session, end)) else { return Ok(()) };
+        let Some(lost) = &mut book.lost else { return Ok(()) };
+        if !std::mem::replace(&mut lost.is_new, false) || !lost.as_by_restart {
+            return Ok(());
+        }
+        let announced = self.tap.received(lost.connection, 1 - end.min(1));
+        let held = tables::keys(network, number, session, end);
+        for key in &book.held {
+            let (prefix, _) = key;
+            let kept = lost.until.get(usize::from(prefix.address().is_ipv6())).copied().flatten();
+            let still_announced = announced.is_some_and(|received| received.routes.contains_key(key));
+            if kept.is_some() && still_announced && !held.contains(key) {
+                let what = format!("router {number}, session {session}: {key:?} went with it");
+                return Err(failure("lost", what));
+            }
+        }
+        Ok(())
+    }
+
+    /// What each session of a router has brought, for the moment at which it is lost.
+    fn remember(&mut self, network: &Network, number: usize) {
+        for (session, end) in sessions_of(network, number) {
+            if let Some(book) = self.ends.get_mut(&(session, end)).filter(|book| book.connection.is_some()) {
+                book.held = tables::keys(network, number, session, end);
+            }
+        }
+    }
+
+    /// The end of a restarted router's routes has come: had it waited?
+    fn check_end(&self, network: &Network, now: Instant, session: usize, end: usize, at: u64) -> Verdict {
+        let other = 1 - end.min(1);
+        let restarted = self.tap.open(at, other).is_some_and(|open| open.restarted);
+        let Some(book) = self.ends.get(&(session, other)).filter(|book| book.connection == Some(at)) else {
+            return Ok(());
+        };
+        let waited = now.saturating_since(book.up_at);
+        let number = network.spec().sessions.get(session).and_then(|s| s.ends.get(other)).copied();
+        let alive = number.map_or(0, |number| self.sessions_before(network, number, book.up_at));
+        if restarted && alive == 0 && waited < QUIET && now.saturating_since(Instant::ZERO) > QUIET {
+            let what = format!("session {session}, end {other}: End-of-RIB {waited:?} after it came up");
+            return Err(failure("early end", what));
+        }
+        Ok(())
+    }
+
+    /// How many sessions a router had before this one in its present life: after those its restart may be over.
+    fn sessions_before(&self, network: &Network, number: usize, at: Instant) -> usize {
+        let books = sessions_of(network, number).into_iter().filter_map(|key| self.ends.get(&key));
+        books.filter(|book| book.ups > 1 || (book.ups == 1 && book.up_at < at)).count()
+    }
+
+    /// Once nothing is under way, both ends count the same routes.
+    fn check_agreement(&self, network: &Network, session: usize) -> Verdict {
+        let Some(connection) = network.connection(session) else { return Ok(()) };
+        for end in 0..2 {
+            let Some(peer) = network.peer(session, end).map(bgp_router::Peer::id) else { continue };
+            let number = network.spec().sessions.get(session).and_then(|s| s.ends.get(end)).copied();
+            let Some(router) = number.and_then(|number| network.router(number)) else { continue };
+            let Some(received) = self.tap.received(connection.id, end) else { continue };
+            for (place, family) in tables::FAMILIES.into_iter().enumerate() {
+                let held = received.routes.keys().filter(|(prefix, _)| prefix.family() == family).count();
+                let counted = router.core().rib().peer_counts(peer, family).map_or(0, |c| c.advertised);
+                if held != counted {
+                    let what = format!(
+                        "session {session}, end {end}, family {place}: {counted} counted as sent, {held} arrived"
+                    );
+                    return Err(failure("agreement", what));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sessions of a router, and which end of them it is.
+fn sessions_of(network: &Network, number: usize) -> Vec<(usize, usize)> {
+    let sessions = network.spec().sessions.iter().enumerate();
+    sessions
+        .flat_map(|(session, line)| (0..2).map(move |end| (session, end, line.ends.get(end).copied())))
+        .filter(|(_, _, router)| *router == Some(number))
+        .map(|(session, end, _)| (session, end))
+        .collect()
+}
+
+/// Whether the router's clock stood still, or has just begun to run again: what was due in between comes late.
+fn froze_lately(network: &Network, now: Instant, number: usize) -> bool {
+    network.spec().events.iter().any(|(at, event)| match event {
+        Event::Freeze(node, time) if *node == number => {
+            let start = Instant::ZERO + *at;
+            start <= now && now <= start + *time + SLACK
+        }
+        _ => false,
+    })
+}
+
+fn check_memory(network: &Network, number: usize) -> Verdict {
+    let Some(router) = network.router(number) else { return Ok(()) };
+    let limits = network.limits(number);
+    for group in router.core().rib().groups() {
+        let room = limits.journal + group.peers().count().saturating_mul(limits.journal + 256 * 1024);
+        if group.queued_bytes() > room {
+            let what = format!("router {number}: {} bytes queued, {room} at most", group.queued_bytes());
+            return Err(failure("memory", what));
+        }
+    }
+    Ok(())
+}

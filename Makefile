@@ -39,6 +39,9 @@ test: setup lint binaries instructions ## all tests, a fuzz target for FUZZ_TIME
 	cargo nextest run --locked --cargo-profile ci --workspace
 	fuzz/run --time $(FUZZ_TIME)
 
+faults: ## plants mistakes in the code, one after another: the simulation has to find each
+	RUSTFLAGS="--cfg planted_faults" cargo run --locked --profile ci -p sim --target-dir $(TARGET)/faults -- --faults
+
 fuzz: setup ## TIME=60: every fuzz target for so many seconds; a crash is an error and names the input
 	fuzz/run --time $(TIME)
 

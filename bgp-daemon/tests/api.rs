@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use axum::Router;
 use axum::routing::get;
 use bgp_daemon::api::schema::{
-    Announced, Event, EventKind, PeerRef, Readiness, RefreshDirection, Routes, Scope,
+    Announced, DrainRequest, Drained, Event, EventKind, PeerRef, Readiness, RefreshDirection, Routes, Scope,
 };
 use bgp_daemon::api::{ApiServer, Command, ControlError, ControlHandle, PeerAction, ServeError};
 use serde_json::{Value, json};
@@ -56,6 +56,13 @@ async fn daemon(mut commands: mpsc::Receiver<Command>, seen: mpsc::UnboundedSend
             }
             Command::Announce { prefixes, reply } => {
                 reply.send(Ok(Announced { changed: prefixes.len() as u64 })).is_ok()
+            }
+            Command::Drain { request, reply } => {
+                seen.send(format!("{request:?}")).unwrap();
+                reply.send(Ok(Drained { draining: None, peers: 2 })).is_ok()
+            }
+            Command::Explain { query, reply } => {
+                reply.send(Err(ControlError::NotFound(format!("no route to {}", query.prefix)))).is_ok()
             }
             Command::Reload(reply) => {
                 reply.send(Err(ControlError::InvalidConfig("error[C011]".into()))).is_ok()
@@ -147,6 +154,17 @@ async fn answers_carry_their_schema_and_errors_their_code() {
     assert_eq!(status, 200);
     let scope = Scope::In(PeerRef::from("10.0.0.2"));
     assert_eq!(served.seen.recv().await.unwrap(), format!("{scope:?} limit 5"));
+
+    let (status, body) = unix(&socket, "POST /v1/drain", r#"{"reason":"new memory"}"#).await;
+    assert_eq!((status, &body["peers"], &body["draining"]), (200, &json!(2), &Value::Null));
+    let asked = DrainRequest { undo: false, reason: Some("new memory".to_owned()) };
+    assert_eq!(served.seen.recv().await.unwrap(), format!("{asked:?}"));
+    assert_eq!(unix(&socket, "POST /v1/drain", r#"{"undoo":true}"#).await.0, 400);
+
+    let (status, body) = unix(&socket, "GET /v1/explain?prefix=10.0.0.0/26&to=node-7", "").await;
+    assert_eq!((status, &body["error"]["message"]), (404, &json!("no route to 10.0.0.0/26")));
+    let (status, body) = unix(&socket, "GET /v1/explain?to=node-7", "").await;
+    assert_eq!((status, &body["error"]["message"]), (400, &json!("the parameter `prefix` is missing")));
 
     let (status, body) = unix(&socket, "GET /v1/routes?colour=blue", "").await;
     assert_eq!((status, &body["error"]["message"]), (400, &json!("unknown parameter `colour`")));

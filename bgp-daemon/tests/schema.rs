@@ -7,10 +7,11 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use bgp_daemon::api::schema::{
-    Announced, Body, Capabilities, ChangeRow, Document, Drained, Draining, EVENT_SCHEMA, EffectiveConfig,
-    ErrorBody, ErrorDetail, Event, EventKind, FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation,
-    LastReload, MessageCount, Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, Readiness,
-    ReloadReport, RouteRow, Routes, SessionState, Status, TableSize, Timers, Timestamp, Transition, Treated,
+    Announced, Body, Capabilities, ChangeRow, CheckRow, Document, Drained, Draining, EVENT_SCHEMA,
+    EffectiveConfig, ErrorBody, ErrorDetail, Event, EventKind, Explain, ExportPathRow, ExportRow,
+    FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, ImportRow, LastReload, MessageCount,
+    Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, Readiness, ReloadReport, RouteRow, Routes,
+    SessionState, Status, TableSize, TermRow, Timers, Timestamp, Transition, Treated,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -134,6 +135,41 @@ fn routes_keep_their_form() {
     let operations = vec![operation];
     document("fib", Fib { routes: 2047, pending: 1, operations, repairs: 2, resyncs: 1, last_sync_us: 9 });
     document("fib_diff", FibDiff { routes: vec![row], in_sync: 2047 });
+}
+
+#[test]
+fn explanations_keep_their_form() {
+    let term = TermRow {
+        name: "pods".to_owned(),
+        failed: Some("prefix 10.244.0.0/16".to_owned()),
+        edits: vec!["set local preference 50".to_owned()],
+        action: Some("accept".to_owned()),
+    };
+    let import = ImportRow {
+        from: "10.0.0.12".parse().unwrap(),
+        path_id: 0,
+        policy: "from-nodes".to_owned(),
+        terms: vec![term.clone()],
+        route: RouteRow { rejected: Some("policy".to_owned()), ..route() },
+    };
+    let path = ExportPathRow {
+        from: None,
+        path_id: 0,
+        checks: vec![CheckRow { check: "family negotiated".to_owned(), passed: true }],
+        blocked_by: Some("export policy".to_owned()),
+        terms: vec![term],
+        sent: Some(route()),
+    };
+    let to = "10.0.0.13".parse().unwrap();
+    let export = ExportRow { to, policy: "accept".to_owned(), advertised: true, paths: vec![path] };
+    let explained = Explain {
+        prefix: route().prefix,
+        candidates: vec![route()],
+        import: vec![import],
+        fib: Some(vec!["10.0.0.12".parse().unwrap()]),
+        export: Some(export),
+    };
+    document("explain", explained);
 }
 
 #[test]

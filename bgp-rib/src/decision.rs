@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use bgp_core::{Asn, PathId, RouterId};
 
+use crate::fault::{Fault, planted};
 use crate::path::Path;
 use crate::peer::{PeerId, Peers, SourceKind};
 
@@ -127,6 +128,8 @@ impl<'a> Decision<'a> {
     /// With these options, for paths of these peers.
     #[must_use]
     pub fn new(config: DecisionConfig, peers: &'a Peers) -> Decision<'a> {
+        let always_compare_med = config.always_compare_med || planted(Fault::MedComparedAcrossAses);
+        let config = DecisionConfig { always_compare_med, ..config };
         Decision { config, peers }
     }
 

@@ -5,6 +5,7 @@ use bgp_core::{AddressFamily, Family, FamilySet, PathId, V4, V6};
 use crate::chunks::ChunkSet;
 use crate::decision::Decision;
 use crate::dirty::DirtySet;
+use crate::fault::{Fault, planted};
 use crate::fib::Fib;
 use crate::next_hop::{NextHopId, NextHops};
 use crate::path::Path;
@@ -192,7 +193,9 @@ fn tell(
     if change == Change::Unchanged {
         return;
     }
-    if let Some(fib) = fib {
+    if let Some(fib) =
+        fib.as_mut().filter(|_| change == Change::Best || !planted(Fault::FibNotToldOfMultipath))
+    {
         fib.mark(dest);
     }
     if let Some(unsettled) = unsettled {

@@ -32,13 +32,13 @@ faults! {
     WithdrawalLostOnDetach,
     /// The record of a withdrawal is dropped although a slow peer has not read of it.
     TombstoneDroppedEarly,
-    /// A slow peer's place in the journal moves one entry too far.
+    /// A slow peer that is sent the records goes on behind what it has not read.
     CursorSkipsEntry,
     /// A peer that walks the records misses what changed last before it goes on with the journal.
     WalkEndsEarly,
     /// A peer is sent its own route.
     SentBackToSource,
-    /// What goes to all but the source is not sent to the source's neighbour in the list either.
+    /// What goes to all but the source does not go to the peers beside it in the list either.
     AudienceLeavesOneOut,
     /// Who loses a route because its own became the best is not told.
     WithdrawalToNewSourceLost,
@@ -62,7 +62,7 @@ faults! {
     ReflectedBetweenNonClients,
     /// NO_EXPORT is not looked for.
     NoExportIgnored,
-    /// LOCAL_PREF goes to other ASes' routers, and what they say of theirs is taken... as ours.
+    /// Routes leave the AS with the next hop that they came with.
     NextHopNotOurs,
     /// A route that is refused at import does not withdraw the one that it replaces.
     RefusedRouteKeepsOld,
@@ -72,7 +72,7 @@ faults! {
     NextHopChangeMissed,
     /// A change of the next hops that share the load is not told to the FIB.
     FibNotToldOfMultipath,
-    /// A destination's mark is cleared before its change was looked at.
+    /// A change is lost because another one already waits for the flush.
     DirtyBitClearedEarly,
     /// A peer whose window was full is not named again.
     WakeupLost,
@@ -98,8 +98,6 @@ faults! {
     LongLivedNotDepreferenced,
     /// Long-lived stale routes are sent to peers that do not know of them.
     LongLivedSentToAll,
-    /// A refresh ends, and what was not announced again stays.
-    RefreshWithoutSweep,
     /// A filter's verdict on one prefix is used for the next with the same attributes.
     VerdictCachedAcrossPrefixes,
     /// A new import filter is not asked about the routes that are kept.
@@ -108,8 +106,6 @@ faults! {
     GroupKeyForgetsExport,
     /// A peer that changes its group keeps what the new one does not send.
     RegroupWithoutWithdrawals,
-    /// The group of a router that is about to go does not say so.
-    DrainNotTold,
 }
 
 #[cfg(planted_faults)]

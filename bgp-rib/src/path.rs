@@ -5,6 +5,7 @@ use std::time::Duration;
 use bgp_core::{Instant, PathId};
 
 use crate::attributes::Attrs;
+use crate::fault::{Fault, planted};
 use crate::next_hop::NextHopId;
 use crate::peer::PeerId;
 
@@ -81,7 +82,8 @@ impl Path {
     /// LLGR_STALE says, at somebody before us.
     #[must_use]
     pub fn is_least_preferred(&self) -> bool {
-        self.is_long_lived() || self.attrs.summary().llgr_stale
+        (self.is_long_lived() || self.attrs.summary().llgr_stale)
+            && !planted(Fault::LongLivedNotDepreferenced)
     }
 
     /// Marks it as [`Path::is_stale`].

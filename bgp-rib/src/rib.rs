@@ -17,6 +17,7 @@ use bytes::Bytes;
 use crate::attributes::Attrs;
 use crate::decision::{Decision, DecisionConfig};
 use crate::family::{Families, RibFamily};
+use crate::fault::{Fault, planted};
 use crate::fib::FibChange;
 use crate::next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut};
@@ -252,6 +253,9 @@ impl Rib {
 
     /// Ranks all paths through a next hop again.
     fn rank_again(&mut self, now: Instant, id: NextHopId) {
+        if planted(Fault::NextHopChangeMissed) {
+            return;
+        }
         let Rib { config, peers, families, next_hops, groups, .. } = self;
         let decision = Decision::new(config.decision, peers);
         let metric = next_hops.metric(id);

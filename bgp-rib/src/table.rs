@@ -12,6 +12,7 @@ use bgp_core::{AddressFamily, PathId};
 use hashbrown::HashTable;
 
 use crate::decision::Decision;
+use crate::fault::{Fault, planted};
 use crate::hash::Seed;
 use crate::next_hop::NextHopId;
 use crate::path::Path;
@@ -179,7 +180,8 @@ impl<F: AddressFamily> Table<F> {
 
     fn note_if_vacant(&mut self, id: DestId) {
         let Some(dest) = self.get_mut(id) else { return };
-        if dest.state == State::Used && dest.holds == 0 && dest.paths.as_slice().is_empty() {
+        let is_held = dest.holds > 0 && !planted(Fault::DestinationReusedEarly);
+        if dest.state == State::Used && !is_held && dest.paths.as_slice().is_empty() {
             dest.state = State::Vacant;
             self.vacant.push(id);
         }
@@ -189,7 +191,8 @@ impl<F: AddressFamily> Table<F> {
     pub fn reclaim(&mut self, is_dirty: impl Fn(DestId) -> bool) {
         for id in std::mem::take(&mut self.vacant) {
             let Some(dest) = self.get_mut(id) else { continue };
-            if dest.holds > 0 || !dest.paths.as_slice().is_empty() {
+            let is_held = dest.holds > 0 && !planted(Fault::DestinationReusedEarly);
+            if is_held || !dest.paths.as_slice().is_empty() {
                 dest.state = State::Used;
             } else if is_dirty(id) {
                 self.vacant.push(id);
@@ -275,12 +278,15 @@ impl<F: AddressFamily> Table<F> {
         let mut outcome = Outcome { dest: id, change: Change::Unchanged, old: None };
         let Some(dest) = self.get_mut(id) else { return outcome };
         let before = dest.paths.as_slice();
-        let place = before.iter().position(|path| path.is_from(source, path_id));
+        let any = planted(Fault::WithdrawRemovesOtherPath) && new.is_none();
+        let is_it = |path: &Path| path.is_from(source, if any { path.path_id } else { path_id });
+        let place = before.iter().position(is_it);
         let is_same = |old: &Path| new.as_ref().is_some_and(|new| old.is_same(new));
         let same = place.filter(|place| before.get(*place).is_some_and(is_same));
         if let Some(old) = same.and_then(|place| dest.paths.as_mut_slice().get_mut(place)) {
             // The rank is the same, but a mark or the session may not be.
-            let is_new = old.is_stale() || new.as_ref().is_some_and(|new| new.source != old.source);
+            let is_new = (old.is_stale() && !planted(Fault::StaleMarkNotCleared))
+                || new.as_ref().is_some_and(|new| new.source != old.source);
             outcome.old = if is_new { new.map(|new| std::mem::replace(old, new)) } else { new };
             return outcome;
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
 use bgp_core::{Asn, FamilySet, Instant, RouterId, V4, V6};
+use bgp_rib::fault::{Fault, planted};
 use bgp_rib::{
     AttributeStore, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily,
     SourceKind, Watch,
@@ -247,7 +248,7 @@ impl Core {
         let Some(session) = self.session(peer) else { return };
         session.octets = session.octets.saturating_sub(octets);
         session.sends = session.sends.saturating_sub(sends);
-        if std::mem::take(&mut session.waiting) {
+        if std::mem::take(&mut session.waiting) && !planted(Fault::WakeupLost) {
             self.transmit(peer);
         }
     }

@@ -17,6 +17,7 @@
 //! ```
 
 pub mod check;
+pub mod faults;
 pub mod generate;
 mod hostile;
 pub mod invariants;

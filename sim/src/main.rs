@@ -14,7 +14,8 @@ use sim::run::Report;
 use sim::shrink::shrink;
 use sim::spec::{Event, Spec};
 
-const USAGE: &str = "usage: sim [--seeds N] [--first S] [--topology T] [--jobs J] [--shrink]";
+const USAGE: &str =
+    "usage: sim [--seeds N] [--first S] [--topology T] [--jobs J] [--shrink]\n       sim --faults [NAME]";
 
 /// How many runs a failing spec may take until it is small.
 const RUNS: usize = 20_000;
@@ -162,7 +163,55 @@ fn tell(totals: &Totals, took: Duration) {
     println!("events: {}", list(totals.events.iter().map(|(k, v)| format!("{k} {v}")).collect()));
 }
 
+/// Plants one mistake after another, on all cores, and tells which were found.
+#[cfg(planted_faults)]
+fn hunt_all(only: Option<String>) -> ExitCode {
+    use bgp_rib::fault::Fault;
+
+    std::panic::set_hook(Box::new(|_| ()));
+    let wanted = |fault: &&Fault| only.as_ref().is_none_or(|name| format!("{fault:?}") == *name);
+    let faults: Vec<Fault> = Fault::ALL.iter().filter(wanted).copied().collect();
+    let next = AtomicU64::new(0);
+    let found = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+            let caught = sim::faults::hunt(*fault, HUNTS);
+            if let Ok(mut found) = found.lock() {
+                found.push((*fault, caught));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        (0..jobs).for_each(|_| drop(scope.spawn(work)));
+    });
+    let mut rows = found.into_inner().unwrap_or_default();
+    rows.sort_by_key(|(fault, _)| *fault);
+    print!("{}", sim::faults::table(&rows));
+    let missed: Vec<String> =
+        rows.iter().filter(|(_, caught)| caught.is_none()).map(|(fault, _)| format!("{fault:?}")).collect();
+    if missed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("not found in {HUNTS} runs: {}", missed.join(", "));
+    ExitCode::FAILURE
+}
+
+/// How many runs a mistake has to stay unseen in to be called so.
+#[cfg(planted_faults)]
+const HUNTS: u64 = 400;
+
+#[cfg(not(planted_faults))]
+fn hunt_all(_only: Option<String>) -> ExitCode {
+    eprintln!("build with RUSTFLAGS=\"--cfg planted_faults\" to plant mistakes: make faults");
+    ExitCode::from(2)
+}
+
 fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if(|word| word == "--faults").is_some() {
+        return hunt_all(words.next());
+    }
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(text) => {

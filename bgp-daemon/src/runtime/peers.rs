@@ -221,13 +221,15 @@ impl PeerSet {
     pub(super) async fn restarted(&mut self) {
         info!("our own restart is over: End-of-RIB goes out from now on");
         self.restarting = false;
-        self.forwarding = true;
+        let was_lost = !std::mem::replace(&mut self.forwarding, true);
         for running in self.running.values() {
-            let act = |peer: &mut Peer, clock: Clock| {
+            let act = move |peer: &mut Peer, clock: Clock| {
                 peer.set_restarting(clock.now(), false);
-                let mut settings = peer.settings().clone();
-                settings.restart.iter_mut().for_each(|restart| restart.forwarding = true);
-                peer.reconfigure(clock.now(), settings);
+                if was_lost {
+                    let mut settings = peer.settings().clone();
+                    settings.restart.iter_mut().for_each(|restart| restart.forwarding = true);
+                    peer.reconfigure(clock.now(), settings);
+                }
             };
             let _ = running.commands.send(PeerCommand::With(Box::new(act))).await;
         }

@@ -9,7 +9,7 @@ use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
 use bgp_core::{Prefix, RouterId};
 use bgp_rib::AttributeStore;
-use bgp_router::Identity;
+use bgp_router::{AggregateSettings, Identity};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
@@ -21,7 +21,7 @@ use super::peers::{PeerSet, Shared};
 use super::settings;
 use crate::api::schema::{Draining, LastReload};
 use crate::api::{Command, ControlHandle};
-use crate::config::{Config, Selector};
+use crate::config::{Aggregate, Config, Selector};
 use crate::log::LogHandle;
 use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 
@@ -190,10 +190,10 @@ impl Supervisor {
 
     /// Tells the RIB which aggregates there are.
     pub(super) async fn set_aggregates(&self) {
-        let aggregates: Vec<(Prefix, bool)> =
-            self.config.aggregates.iter().map(|a| (a.prefix, a.summary_only)).collect();
+        let settings = |a: &Aggregate| AggregateSettings { prefix: a.prefix, summary_only: a.summary_only };
+        let aggregates: Vec<AggregateSettings> = self.config.aggregates.iter().map(settings).collect();
         let set =
-            move |core: &mut bgp_router::Core, clock: Clock| core.set_aggregates(clock.now(), aggregates);
+            move |core: &mut bgp_router::Core, clock: Clock| core.set_aggregates(clock.now(), &aggregates);
         let _ = self.core.send(CoreRequest::With(Box::new(set))).await;
     }
 

@@ -9,6 +9,7 @@ use super::exporter::Exporter;
 use super::slots::{Slot, Slots};
 use crate::attributes::Attrs;
 use crate::decision::Decision;
+use crate::fault::{Fault, planted};
 use crate::path::Path;
 use crate::peer::{PeerId, Peers};
 
@@ -90,7 +91,7 @@ impl Choice {
         let mut kept = self.kept.iter().peekable();
         let mut next = PathId(1);
         for wanted in self.wanted.iter_mut().filter(|wanted| wanted.id == NO_ID) {
-            while kept.next_if_eq(&&next).is_some() {
+            while !planted(Fault::PathIdReusedEarly) && kept.next_if_eq(&&next).is_some() {
                 next.0 += 1;
             }
             wanted.id = next;

@@ -8,6 +8,7 @@ use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
 
 use crate::attributes::{AttributeSet, NextHopMark};
 use crate::decision::DecisionConfig;
+use crate::fault::{Fault, planted};
 use crate::filter::Policy;
 use crate::peer::SourceKind;
 
@@ -124,7 +125,7 @@ pub fn exportable(source: SourceKind, target: TargetKind, reflect: bool) -> bool
     use {SourceKind as S, TargetKind as T};
     match (source, target) {
         (S::Local | S::External, _) | (_, T::External) => true,
-        (S::Internal, T::Internal) => false,
+        (S::Internal, T::Internal) => reflect && planted(Fault::ReflectedBetweenNonClients),
         (S::Client, T::Internal | T::Client) | (S::Internal, T::Client) => reflect,
     }
 }
@@ -143,6 +144,7 @@ pub fn communities_allow(block: &[u8], target: TargetKind) -> bool {
     let (values, _) = communities.value.as_chunks::<4>();
     !values.iter().any(|value| match u32::from_be_bytes(*value) {
         NO_ADVERTISE => true,
+        _ if planted(Fault::NoExportIgnored) => false,
         NO_EXPORT | NO_EXPORT_SUBCONFED => target == TargetKind::External,
         _ => false,
     })
@@ -225,7 +227,7 @@ impl GroupKey {
             (SourceKind::Local, _) | (_, NextHopRule::Own) => true,
             (_, NextHopRule::Unchanged) => false,
             (SourceKind::External, NextHopRule::OwnForExternal) => true,
-            _ => self.kind == TargetKind::External,
+            _ => self.kind == TargetKind::External && !planted(Fault::NextHopNotOurs),
         };
         if own { self.own_address(family) } else { of_family(family, received) }
     }

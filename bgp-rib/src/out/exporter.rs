@@ -12,6 +12,7 @@ use super::journal::CHUNK;
 use super::rewrite::{Rewrite, Rewriter};
 use super::slots::Outbound;
 use crate::attributes::Attrs;
+use crate::fault::{Fault, planted};
 use crate::filter::{Change, Direction, Edit, Edits, FilterRun, Route, Verdict};
 use crate::path::Path;
 use crate::peer::{PeerId, Peers, SourceKind};
@@ -114,7 +115,7 @@ impl Exporter {
         Exporter {
             own_edits: OwnEdits::new(key.kind),
             edited: FilterRun::new(Direction::Export, context.local_as),
-            looks_at_prefix: key.export.looks_at_prefix(),
+            looks_at_prefix: key.export.looks_at_prefix() && !planted(Fault::VerdictCachedAcrossPrefixes),
             key,
             context,
             rewriter: Rewriter::default(),
@@ -201,7 +202,8 @@ impl Exporter {
         pass(self.may_pass(peers, path.source), ExportCheck::Reflection)?;
         pass(communities_allow(path.attrs.block(), self.key.kind), ExportCheck::Communities)?;
         let long_lived = path.is_least_preferred();
-        pass(!long_lived || self.key.long_lived.contains(F::FAMILY), ExportCheck::LongLived)?;
+        let knows = self.key.long_lived.contains(F::FAMILY) || planted(Fault::LongLivedSentToAll);
+        pass(!long_lived || knows, ExportCheck::LongLived)?;
         let verdict = by_prefix.unwrap_or_else(|| self.judge::<F>(source, prefix, path));
         pass(verdict.accept, ExportCheck::Policy)?;
         let attrs = self.edit(&path.attrs, verdict, long_lived).ok_or(ExportCheck::Length)?;

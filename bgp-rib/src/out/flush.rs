@@ -11,6 +11,7 @@ use super::records::{Records, Written};
 use super::slots::{Outbound, Record, Slot};
 use crate::attributes::Attrs;
 use crate::dirty::DirtySet;
+use crate::fault::{Fault, planted};
 use crate::path::Path;
 use crate::peer::{PeerId, Peers};
 use crate::rib::Aggregates;
@@ -151,7 +152,10 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
             if is_same && records.is_same_source(self.peers, old.source, source) {
                 return false;
             }
-            if old.source.slot != source.slot && (self.is_member)(source) {
+            if old.source.slot != source.slot
+                && (self.is_member)(source)
+                && !planted(Fault::WithdrawalToNewSourceLost)
+            {
                 self.batch.withdraw(out, Audience::Only(source));
             }
         }

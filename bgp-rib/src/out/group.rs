@@ -17,6 +17,7 @@ use super::pack::Batch;
 use super::resync::{Holds, Walk};
 use super::slots::{Slot, Slots};
 use crate::attributes::Attrs;
+use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
 use crate::table::DestId;
 
@@ -224,6 +225,7 @@ impl Group {
     /// left aside.
     pub fn mark(&mut self, now: Instant, family: Family, dest: DestId) {
         let is_new = match family {
+            _ if planted(Fault::DirtyBitClearedEarly) && self.due.is_some() => false,
             _ if !self.key.families.contains(family) => false,
             Family::IPV4_UNICAST => self.v4.dirty.mark(dest),
             _ => self.v6.dirty.mark(dest),
@@ -322,6 +324,7 @@ impl Group {
             })
             .collect();
         for (peer, cursor) in slow {
+            let cursor = if planted(Fault::CursorSkipsEntry) { self.journal.end() } else { cursor };
             let stage = self.start_walk(Holds::Before(cursor), None, self.key.families, true);
             self.set_stage(peer, stage);
         }
@@ -341,6 +344,7 @@ impl Group {
         loop {
             let needs = self.members.iter().filter_map(|(peer, m)| Some((self.oldest_need(m)?, *peer)));
             let oldest = needs.min();
+            let oldest = oldest.filter(|_| !planted(Fault::TombstoneDroppedEarly));
             let before = oldest.map_or(self.journal.end(), |(need, _)| need);
             self.v4.records.bury(tables.v4, before);
             self.v6.records.bury(tables.v6, before);

@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
 
 /// A chunk is sealed before it outgrows this, in bytes.
@@ -63,6 +64,10 @@ impl Audience {
     pub fn reaches(self, peer: PeerId) -> bool {
         match self {
             Audience::All => true,
+            Audience::AllBut(_) if planted(Fault::SentBackToSource) => true,
+            Audience::AllBut(source) if planted(Fault::AudienceLeavesOneOut) => {
+                source.slot.abs_diff(peer.slot) > 1
+            }
             Audience::AllBut(source) => source.slot != peer.slot,
             Audience::Only(one) => one.slot == peer.slot,
         }

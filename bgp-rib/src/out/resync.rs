@@ -22,6 +22,7 @@ use super::journal::{Audience, Journal, Sequence};
 use super::pack::{Batch, Packed, Sink};
 use super::records::Records;
 use super::slots::{Outbound, Record, Slot};
+use crate::fault::{Fault, planted};
 use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
 
@@ -224,6 +225,7 @@ impl Window<'_> {
                 }
                 is_back_at_its_source.then_some(0)
             }
+            Slot::Unsent(_) if planted(Fault::RegroupWithoutWithdrawals) => None,
             Slot::Unsent(_) => {
                 self.batch.withdraw(out, known.holders(is_reader)?);
                 Some(0)

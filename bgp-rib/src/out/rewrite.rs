@@ -9,6 +9,7 @@ use bgp_core::{Asn, ClusterId, RouterId};
 use super::as_path;
 use super::export::TargetKind;
 use crate::block::{OPTIONAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, flags, put};
+use crate::fault::{Fault, planted};
 use crate::peer::SourceKind;
 
 /// What a route without LOCAL_PREF gets on its way to iBGP peers.
@@ -151,7 +152,8 @@ impl Rewriter {
             }
             code::CLUSTER_LIST => {
                 self.value.clear();
-                self.value.extend(rule.cluster_id.iter().flat_map(|id| id.0.to_be_bytes()));
+                let own = rule.cluster_id.filter(|_| !planted(Fault::ClusterListNotPrepended));
+                self.value.extend(own.iter().flat_map(|id| id.0.to_be_bytes()));
                 self.value.extend_from_slice(value);
                 put(out, OPTIONAL, attribute, &self.value);
             }
@@ -175,7 +177,7 @@ impl Rewriter {
     /// Writes AS_PATH; leaves in `self.path` the path with four-octet numbers.
     fn write_as_path(&mut self, rule: &Rewrite, value: &[u8], out: &mut Vec<u8>) {
         self.path.clear();
-        if rule.leaves_as() {
+        if rule.leaves_as() && !planted(Fault::AsPathNotPrepended) {
             as_path::prepend(value, rule.local_as, &mut self.path);
         } else {
             self.path.extend_from_slice(value);

@@ -10,6 +10,7 @@ use super::Tables;
 use super::group::{Group, Member, Stage, WalkId, member_in};
 use super::journal::Sequence;
 use super::resync::{Holds, Place, Walk, Window};
+use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
 
 impl Group {
@@ -70,7 +71,9 @@ impl Group {
             let complete =
                 if self.holds_end_of_rib { FamilySet::EMPTY } else { take(&mut member.end_of_rib) };
             total += hand_out(out, |message| {
-                complete.iter().for_each(|family| encode::end_of_rib(message, family));
+                if !planted(Fault::EndOfRibLost) {
+                    complete.iter().for_each(|family| encode::end_of_rib(message, family));
+                }
                 refresh_markers(message, RouteRefresh::END, refreshed);
             });
         }
@@ -179,6 +182,7 @@ impl Group {
         if let Some(member) = self.members.get_mut(&peer) {
             member.ends_at = end;
         }
+        let reached = if planted(Fault::WalkEndsEarly) { end } else { reached };
         let stage = if self.journal.holds(reached) {
             Stage::Attached(reached)
         } else {

@@ -6,6 +6,7 @@ use bgp_core::{Family, FamilySet, Instant};
 use bytes::Bytes;
 
 use super::RibConfig;
+use crate::fault::{Fault, planted};
 use crate::out::{ExportContext, Group, GroupKey, GroupLimits, LoadSharing, Tables, TablesMut};
 use crate::peer::PeerId;
 use crate::table::{Change, DestId};
@@ -59,7 +60,12 @@ impl Groups {
 
     /// The group with this key; made if it is not there yet.
     fn with_key(&mut self, key: GroupKey) -> GroupId {
-        if let Some((id, _)) = self.groups.iter().find(|(_, group)| *group.key() == key) {
+        let export = |group: &Group| {
+            let forgotten = planted(Fault::GroupKeyForgetsExport);
+            if forgotten { group.key().export.clone() } else { key.export.clone() }
+        };
+        let same = |group: &Group| *group.key() == GroupKey { export: export(group), ..key.clone() };
+        if let Some((id, _)) = self.groups.iter().find(|(_, group)| same(group)) {
             return *id;
         }
         self.next_id += 1;

@@ -6,6 +6,7 @@ use bgp_core::{Family, FamilySet, Instant, V4, V6};
 use super::Rib;
 use crate::decision::Decision;
 use crate::family::RibFamily;
+use crate::fault::{Fault, planted};
 use crate::path::Path;
 use crate::peer::{PeerId, PeerInfo};
 
@@ -27,7 +28,7 @@ impl Rib {
     }
 
     fn lose_in<F: RibFamily>(&mut self, now: Instant, peer: PeerId, keep: FamilySet) {
-        let kept = keep.contains(F::FAMILY);
+        let kept = keep.contains(F::FAMILY) && !planted(Fault::StaleDroppedAtOnce);
         let is_older = |path: &Path| path.source != peer && !path.is_long_lived();
         self.remove_paths::<F>(now, peer.slot, |path| !kept || is_older(path));
         F::rib_mut(&mut self.families).mark_stale(peer.slot);
@@ -37,6 +38,9 @@ impl Rib {
         let Rib { config, peers, families, next_hops, groups, .. } = self;
         let decision = Decision::new(config.decision, peers);
         F::rib_mut(families).remove_source(slot, unwanted, decision, next_hops, |dest, change| {
+            if planted(Fault::WithdrawalLostOnDetach) {
+                return;
+            }
             groups.mark(now, F::FAMILY, dest, change);
         });
         self.settle_later(now);

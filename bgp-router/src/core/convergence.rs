@@ -6,6 +6,7 @@ use bgp_core::Instant;
 
 use super::{Core, Established};
 use crate::message::CoreOutput;
+use bgp_rib::fault::{Fault, planted};
 
 /// After a restart of ours no session is younger than this when our End-of-RIB goes out: the next one may be about to come
 /// up.
@@ -42,7 +43,7 @@ impl Core {
     /// not send End-of-RIB, or have restarted themselves.
     pub fn begin_restart(&mut self, now: Instant, deadline: Instant) {
         self.restarting = Some(Restarting { deadline, quiet_at: Some(now + QUIET) });
-        self.rib.hold_end_of_rib(true);
+        self.rib.hold_end_of_rib(!planted(Fault::EndOfRibTooEarly));
         self.check_awaited(now);
     }
 

@@ -2,6 +2,7 @@
 
 use bgp_core::{Family, Instant};
 use bgp_rib::PeerId;
+use bgp_rib::fault::{Fault, planted};
 
 use super::Core;
 use crate::message::Retention;
@@ -30,7 +31,7 @@ impl Core {
             return;
         }
         self.rib.end_of_rib_received(peer, family);
-        if self.restarts.end_of_rib(peer.slot, family) {
+        if self.restarts.end_of_rib(peer.slot, family) && !planted(Fault::StaleKeptAfterEndOfRib) {
             self.rib.sweep_stale(now, peer.slot, family);
         }
         self.check_awaited(now);
@@ -50,6 +51,9 @@ impl Core {
     /// What the timers of peers that went, or send all again, ask for.
     pub(super) fn act_on_restarts(&mut self, now: Instant) {
         for (slot, family, due) in self.restarts.take_due(now) {
+            if planted(Fault::StaleKeptPastRestartTime) {
+                continue;
+            }
             match due {
                 Due::Sweep => self.rib.sweep_stale(now, slot, family),
                 Due::LongLived => self.rib.begin_long_lived(now, slot, family),

@@ -2,6 +2,7 @@
 
 use bgp_core::{AddressFamily, PathId, V4, V6};
 use bgp_rib::Attrs;
+use bgp_rib::fault::{Fault, planted};
 
 use super::counters::ImportCounters;
 use super::refusal::Refusal;
@@ -68,7 +69,9 @@ impl<'a, F: Unicast> Changes<'a, F> {
             }
             Err(refusal) => {
                 self.counters.count_refused(refusal);
-                self.withdraw(prefix, path_id);
+                if !planted(Fault::RefusedRouteKeepsOld) {
+                    self.withdraw(prefix, path_id);
+                }
             }
         }
     }

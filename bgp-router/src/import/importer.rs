@@ -7,6 +7,7 @@ use bgp_core::wire::{
     AttributeBlock, BlockUse, DecodeContext, Fault, Malformed, Nlri, Notification, Treatment, UpdateView,
 };
 use bgp_core::{Family, FamilySet, V4, V6};
+use bgp_rib::fault::{Fault as Planted, planted};
 use bgp_rib::{AttributeStore, Attrs};
 
 use super::changes::{Changes, Unicast};
@@ -109,7 +110,8 @@ impl Importer {
             }
             None => {}
         }
-        if let Some(kept) = self.adj_rib_in.as_mut().filter(|_| differs) {
+        let again = differs && !planted(Planted::KeptRoutesNotFilteredAgain);
+        if let Some(kept) = self.adj_rib_in.as_mut().filter(|_| again) {
             kept.judge_again();
         }
         let missing = match &self.adj_rib_in {

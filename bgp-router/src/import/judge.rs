@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use bgp_core::wire::Attributes;
 use bgp_core::{PeerKind, Prefix};
+use bgp_rib::fault::{Fault, planted};
 use bgp_rib::{Attrs, Policy};
 
 use super::policy::{ImportPolicy, Passes};
@@ -108,21 +109,23 @@ impl Judge {
         if self.settings.import == Policy::Reject {
             return Some(Refusal::Policy);
         }
-        if self.is_ours(attrs.next_hop()) {
+        if self.is_ours(attrs.next_hop()) && !planted(Fault::OwnNextHopTaken) {
             return Some(Refusal::NextHop);
         }
         let block = Attributes::new(attrs.block());
-        if block.as_path().contains(self.identity.local_as) {
+        if block.as_path().contains(self.identity.local_as) && !planted(Fault::OwnAsNotChecked) {
             return Some(Refusal::AsLoop);
         }
         if self.kind == PeerKind::External {
             return None;
         }
-        if attrs.summary().originator_id == Some(self.identity.router_id) {
+        if attrs.summary().originator_id == Some(self.identity.router_id)
+            && !planted(Fault::OwnOriginatorNotChecked)
+        {
             return Some(Refusal::Originator);
         }
         let looped = self.identity.cluster_id.is_some_and(|own| block.cluster_list().any(|c| c == own));
-        looped.then_some(Refusal::Cluster)
+        (looped && !planted(Fault::OwnClusterNotChecked)).then_some(Refusal::Cluster)
     }
 
     /// Whether we send, or would send, routes with this next hop ourselves.

@@ -9,6 +9,8 @@
 //! | `lost` | a session that ends as by a restart takes no route with it that both sides agreed to keep |
 //! | `hold` | no hold timer expires while messages come in |
 //! | `early end` | who has restarted holds its End-of-RIB back while others may still have to speak |
+//! | `long-lived` | who does not know of long-lived stale routes is sent none |
+//! | `end of rib` | every session is told the end of the other's routes |
 //! | `agreement` | what a router counts as sent is what the other end was sent, once nothing is under way |
 //! | `memory` | what groups keep for slow peers stays within its bounds |
 
@@ -18,12 +20,12 @@ mod tables;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bgp_core::Instant;
 use bgp_core::fsm::DownReason;
+use bgp_core::{Instant, Prefix};
 
 use crate::network::Network;
 use crate::observe::{Failure, Observer, Read, Verdict};
-use crate::oracle::{Message, Tap};
+use crate::oracle::{LLGR_STALE, Message, Tap};
 use crate::spec::Event;
 
 use book::{End, Lost};
@@ -68,8 +70,12 @@ impl Observer for Invariants {
         }
         for (session, end, connection, messages) in &news {
             for message in messages {
-                if let Message::EndOfRib(_) = message {
-                    self.check_end(network, now, *session, *end, *connection)?;
+                match message {
+                    Message::EndOfRib(_) => self.check_end(network, now, *session, *end, *connection)?,
+                    Message::Update(announced, _) => {
+                        self.check_long_lived(*session, *end, *connection, announced)?
+                    }
+                    _ => {}
                 }
             }
         }
@@ -77,7 +83,10 @@ impl Observer for Invariants {
     }
 
     fn end(&mut self, network: &Network, _spec: &crate::spec::Spec) -> Verdict {
-        (0..network.spec().sessions.len()).try_for_each(|session| self.check_agreement(network, session))
+        (0..network.spec().sessions.len()).try_for_each(|session| {
+            self.check_complete(network, session)?;
+            self.check_agreement(network, session)
+        })
     }
 }
 
@@ -181,6 +190,36 @@ impl Invariants {
         if restarted && alive == 0 && waited < QUIET && now.saturating_since(Instant::ZERO) > QUIET {
             let what = format!("session {session}, end {other}: End-of-RIB {waited:?} after it came up");
             return Err(failure("early end", what));
+        }
+        Ok(())
+    }
+
+    /// Who does not know of long-lived stale routes is sent none (RFC 9494 section 4.3).
+    fn check_long_lived(&self, session: usize, end: usize, at: u64, announced: &[(Prefix, u32)]) -> Verdict {
+        let from = 1 - end.min(1);
+        let (Some(received), Some(agreed)) = (self.tap.received(at, from), self.tap.agreed(at)) else {
+            return Ok(());
+        };
+        for key in announced {
+            let family = usize::from(key.0.address().is_ipv6());
+            let knows = agreed.get(from).and_then(|agreed| agreed.long_lived.get(family)) == Some(&true);
+            let is_stale = received.routes.get(key).is_some_and(|route| route.has(LLGR_STALE));
+            if is_stale && !knows {
+                return Err(failure("long-lived", format!("session {session}, from end {from}: {key:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every session has told the end of its routes.
+    fn check_complete(&self, network: &Network, session: usize) -> Verdict {
+        let Some(connection) = network.connection(session) else { return Ok(()) };
+        for end in 0..2 {
+            let ended = self.tap.received(connection.id, end).map(|received| &received.end_of_rib);
+            if ended.is_some_and(|ended| ended.len() < tables::FAMILIES.len()) {
+                let what = format!("session {session}, end {end}: only {ended:?}");
+                return Err(failure("end of rib", what));
+            }
         }
         Ok(())
     }

@@ -2,9 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use bgp_core::{Family, Instant};
+use bgp_rib::table::DestId;
+use bgp_rib::{Path, RouteView};
+use bgp_router::Router;
+
 use super::look::{in_use, look};
 use super::rounds::{Solution, rounds};
 use super::state::{Finding, Origin, RouterState, State, Tables};
+use super::step::check_rank;
 use super::tap::Tap;
 use super::world::World;
 use super::{check, ghosts, multipath};
@@ -38,6 +44,21 @@ impl Observer for Judge {
         self.tap.read(read.connection, read.from, &read.octets);
     }
 
+    /// Long-lived stale routes are gone at the end: their rank is looked at while they are there.
+    fn step(&mut self, network: &Network, _now: Instant) -> Verdict {
+        for place in network.touched() {
+            let Some(router) = network.router(*place).filter(|router| has_long_lived(router)) else {
+                continue;
+            };
+            let world = World::of(network, &self.tap);
+            let held = RouterState { tables: look(&world, *place, router), fib: None };
+            if let Some(finding) = check_rank(&world, *place, &held).first() {
+                return Err(Failure { check: finding.check, what: finding.to_string() });
+            }
+        }
+        Ok(())
+    }
+
     fn end(&mut self, network: &Network, _spec: &Spec) -> Verdict {
         let world = World::of(network, &self.tap);
         let state = state_of(network, &world, &self.tap);
@@ -50,6 +71,15 @@ impl Observer for Judge {
         self.compare(&world, &state);
         Ok(())
     }
+}
+
+fn has_long_lived(router: &Router) -> bool {
+    let rib = router.core().rib();
+    [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().any(|family| {
+        let first = rib.next_route(family, DestId::FIRST);
+        let next = |route: &RouteView<'_>| rib.next_route(family, route.cursor());
+        std::iter::successors(first, next).any(|route| route.paths.iter().any(Path::is_long_lived))
+    })
 }
 
 /// The first few findings, a line each.

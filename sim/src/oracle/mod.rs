@@ -43,7 +43,7 @@ pub use import::accepted;
 pub use judge::{Comparison, Judge, may_oscillate, state_of};
 pub use look::{in_use, look};
 pub use rounds::{Solution, rounds};
-pub use route::Route;
+pub use route::{LLGR_STALE, Route};
 pub use state::{Finding, Held, Origin, RouterState, Staleness, State, Tables};
 pub use step::check;
 pub use tap::{Message, Open, Received, Tap};

@@ -10,7 +10,7 @@ use super::octets::Octets;
 /// GRACEFUL_SHUTDOWN (RFC 8326).
 pub(super) const GRACEFUL_SHUTDOWN: u32 = 0xFFFF_0000;
 /// LLGR_STALE (RFC 9494).
-pub(super) const LLGR_STALE: u32 = 0xFFFF_0006;
+pub const LLGR_STALE: u32 = 0xFFFF_0006;
 /// NO_EXPORT (RFC 1997).
 pub(super) const NO_EXPORT: u32 = 0xFFFF_FF01;
 /// NO_ADVERTISE (RFC 1997).

@@ -104,6 +104,13 @@ fn difference<T: Debug + PartialEq>(expected: &[T], found: &[T]) -> String {
     format!("missing {missing:?}, too much {excess:?}")
 }
 
+/// Whether a router ranks its paths as it must.
+pub(super) fn check_rank(world: &World, router: usize, held: &RouterState) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    check_order(world, router, held, &mut findings);
+    findings
+}
+
 fn check_order(world: &World, router: usize, held: &RouterState, findings: &mut Vec<Finding>) {
     let config = world.routers.get(router).map(|r| r.decider.decision);
     if config.is_some_and(|c| !c.deterministic_med && !c.always_compare_med) {

@@ -3,7 +3,7 @@
 use bgp_core::Prefix;
 
 use super::filter;
-use super::route::Route;
+use super::route::{GRACEFUL_SHUTDOWN, Route};
 use super::world::World;
 
 /// The route that the router at `end` of a session keeps of one that the other end sent, if it keeps one.
@@ -27,5 +27,10 @@ pub fn accepted(world: &World, session: usize, end: usize, prefix: &Prefix, sent
         return None;
     }
     let source = world.source_kind(session, end);
-    filter::ask(&side.import, me.asn, prefix, source, &route).map(|passed| passed.route)
+    let mut taken = filter::ask(&side.import, me.asn, prefix, source, &route)?.route;
+    if external && taken.has(GRACEFUL_SHUTDOWN) {
+        // RFC 8326 section 4.1.
+        taken.local_pref = Some(0);
+    }
+    Some(taken)
 }

@@ -68,7 +68,15 @@ impl Lost {
         reason: Option<DownReason>,
     ) -> Lost {
         let restart = Duration::from_secs(open.restart_time.unwrap_or(0).into());
-        let until = open.restarts.map(|in_family| (in_family && book.restarts).then(|| now + restart));
+        // A family that is only kept for long is so from the start (RFC 9494 section 4.2).
+        let offered = open.restart_time.is_some() && book.restarts;
+        let [restarts_v4, restarts_v6] = open.restarts;
+        let [long_v4, long_v6] = open.long_lived.map(|time| time.is_some() && book.long_lived.is_some());
+        let until = [(restarts_v4, long_v4), (restarts_v6, long_v6)].map(|kept| match kept {
+            (true, _) if offered => Some(now + restart),
+            (false, true) if offered => Some(now),
+            _ => None,
+        });
         let [v4, v6] = open.long_lived;
         let long = |until: Option<Instant>, theirs: Option<u32>| {
             let seconds = theirs?.min(book.long_lived?);

@@ -23,7 +23,7 @@ use std::time::Duration;
 use bgp_core::fsm::DownReason;
 use bgp_core::{Instant, Prefix};
 
-use crate::network::Network;
+use crate::network::{DEFERRAL, Network};
 use crate::observe::{Failure, Observer, Read, Verdict};
 use crate::oracle::{LLGR_STALE, Message, Tap};
 use crate::spec::Event;
@@ -44,6 +44,8 @@ pub struct Invariants {
     news: Vec<(usize, usize, u64, Vec<Message>)>,
     /// By session and end.
     ends: BTreeMap<(usize, usize), End>,
+    /// Of each router its life's number, and when it began.
+    lives: BTreeMap<usize, (u32, Instant)>,
 }
 
 fn failure(check: &'static str, what: String) -> Failure {
@@ -94,6 +96,10 @@ impl Invariants {
     /// Everything about one router.
     fn look_at(&mut self, network: &Network, now: Instant, number: usize) -> Verdict {
         let sessions: Vec<(usize, usize)> = sessions_of(network, number);
+        let life = network.lives(number);
+        if self.lives.get(&number).is_none_or(|(number, _)| *number != life) {
+            self.lives.insert(number, (life, now));
+        }
         if network.router(number).is_none() {
             for at in sessions {
                 self.ends.remove(&at);
@@ -187,7 +193,9 @@ impl Invariants {
         let waited = now.saturating_since(book.up_at);
         let number = network.spec().sessions.get(session).and_then(|s| s.ends.get(other)).copied();
         let alive = number.map_or(0, |number| self.sessions_before(network, number, book.up_at));
-        if restarted && alive == 0 && waited < QUIET && now.saturating_since(Instant::ZERO) > QUIET {
+        let born = number.and_then(|number| self.lives.get(&number)).map_or(Instant::ZERO, |(_, at)| *at);
+        let must_wait = now.saturating_since(born) < DEFERRAL;
+        if restarted && alive == 0 && waited < QUIET && must_wait {
             let what = format!("session {session}, end {other}: End-of-RIB {waited:?} after it came up");
             return Err(failure("early end", what));
         }

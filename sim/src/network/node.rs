@@ -31,7 +31,7 @@ pub fn address_v6(number: usize) -> IpAddr {
 }
 
 /// How long a router that has started waits for the tables of its peers before it says that it has sent all.
-const DEFERRAL: Duration = Duration::from_secs(60);
+pub(crate) const DEFERRAL: Duration = Duration::from_secs(60);
 
 /// A place for a router; there may be none running in it.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! The RIB with the sessions that feed it and are fed by it.
 
 mod convergence;
-mod local;
 mod limits;
+mod local;
 mod retention;
 
 use std::collections::VecDeque;

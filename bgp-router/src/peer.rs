@@ -65,6 +65,8 @@ pub enum PeerEvent {
 struct Connection {
     id: ConnectionId,
     local: LocalAddresses,
+    /// What its OPEN says, and so what a session over it agrees on.
+    settings: PeerSettings,
     queue: WriteQueue,
     /// The session wants it closed once the queue is empty.
     closing: bool,
@@ -244,7 +246,9 @@ impl Peer {
 
     /// A TCP connection is up. `id` is the caller's, never used twice.
     pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: LocalAddresses) {
-        self.connections.push(Connection { id, local, queue: WriteQueue::default(), closing: false });
+        let settings = self.settings.clone();
+        let queue = WriteQueue::default();
+        self.connections.push(Connection { id, local, settings, queue, closing: false });
         self.session.connected(now, id, direction);
         self.drain(now);
     }
@@ -429,9 +433,11 @@ impl Peer {
 
     fn come_up(&mut self, negotiated: Box<Negotiated>) {
         let connection = negotiated.connection;
-        let Some(local) = self.connections.iter().find(|c| c.id == connection).map(|c| c.local) else {
+        let Some(Connection { local, settings, .. }) = self.connections.iter().find(|c| c.id == connection)
+        else {
             return;
         };
+        let (local, agreed) = (*local, settings.clone());
         self.id.generation = self.id.generation.wrapping_add(1);
         let info = PeerInfo {
             id: self.id,
@@ -445,7 +451,7 @@ impl Peer {
         let theirs = negotiated.restart.as_ref();
         let up = SessionUp {
             limits: self.settings.limits,
-            restart: self.settings.restart.zip(theirs).map(|(ours, theirs)| ours.session_restart(theirs)),
+            restart: agreed.restart.zip(theirs).map(|(ours, theirs)| ours.session_restart(theirs)),
             sends_end_of_rib: negotiated.peer_sends_end_of_rib(),
             restarted: theirs.is_some_and(|restart| restart.restarted),
             enhanced_refresh: negotiated.enhanced_refresh,
@@ -459,7 +465,7 @@ impl Peer {
             connection,
             importer,
             local,
-            agreed: self.settings.clone(),
+            agreed,
             group: (group, self.settings.source_kind(negotiated.kind)),
             complete: FamilySet::EMPTY,
             answers: Vec::new(),
@@ -474,7 +480,7 @@ impl Peer {
         let Some(established) = self.established.take() else { return };
         self.counters.add(&established.importer.counters);
         let restart = established.restart.filter(|restart| restart.retains(reason));
-        let retention = self.settings.restart.zip(restart).map(|(ours, theirs)| ours.retention(&theirs));
+        let retention = established.agreed.restart.zip(restart).map(|(ours, theirs)| ours.retention(&theirs));
         // What the session before it left may be kept for longer.
         let longest = |kept: &Retention| self.kept_until.max(Some(now + kept.longest()));
         self.kept_until = retention.as_ref().and_then(longest);

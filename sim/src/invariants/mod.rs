@@ -23,7 +23,7 @@ use std::time::Duration;
 use bgp_core::fsm::DownReason;
 use bgp_core::{Instant, Prefix};
 
-use crate::network::{DEFERRAL, Network};
+use crate::network::Network;
 use crate::observe::{Failure, Observer, Read, Verdict};
 use crate::oracle::{LLGR_STALE, Message, Tap};
 use crate::spec::Event;
@@ -193,9 +193,8 @@ impl Invariants {
         let waited = now.saturating_since(book.up_at);
         let number = network.spec().sessions.get(session).and_then(|s| s.ends.get(other)).copied();
         let alive = number.map_or(0, |number| self.sessions_before(network, number, book.up_at));
-        let born = number.and_then(|number| self.lives.get(&number)).map_or(Instant::ZERO, |(_, at)| *at);
-        let must_wait = now.saturating_since(born) < DEFERRAL;
-        if restarted && alive == 0 && waited < QUIET && must_wait {
+        let over = number.is_none_or(|number| network.deferred_until(number) <= now);
+        if restarted && alive == 0 && waited < QUIET && !over {
             let what = format!("session {session}, end {other}: End-of-RIB {waited:?} after it came up");
             return Err(failure("early end", what));
         }

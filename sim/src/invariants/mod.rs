@@ -145,6 +145,7 @@ impl Invariants {
         if let Some(agreed) = agreed {
             let side = network.side(session, end);
             book.up_at = now;
+            book.notified = false;
             book.ups += 1;
             book.hold_time = Duration::from_secs(agreed.hold_time.into());
             book.restarts = side.is_some_and(|side| side.restart_time.is_some());

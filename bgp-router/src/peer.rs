@@ -13,7 +13,6 @@ use bgp_core::wire::header::HEADER_LEN;
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{Fault, Notification};
 use bgp_core::{Family, FamilySet, Instant};
-use bgp_rib::fault::{Fault as Planted, planted};
 use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
 use crate::config::{Identity, LocalAddresses, PeerSettings};
@@ -324,7 +323,7 @@ impl Peer {
     /// What the core says; what is for an earlier session of the peer is dropped.
     pub fn deliver(&mut self, now: Instant, message: ToPeer) {
         let Some(established) = &self.established else { return };
-        if message.peer() != established.id && !planted(Planted::LateMessageAccepted) {
+        if message.peer() != established.id {
             return;
         }
         match message {

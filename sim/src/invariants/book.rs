@@ -22,6 +22,8 @@ pub(super) struct End {
     pub(super) long_lived: Option<u32>,
     /// When the last message came on each connection.
     pub(super) last_message: BTreeMap<u64, Instant>,
+    /// The other end has said why it ends the session.
+    pub(super) notified: bool,
     /// The families that the other end is sending again, between its markers.
     pub(super) refreshing: BTreeSet<usize>,
     /// The paths that the session has brought, after the last step.
@@ -40,6 +42,7 @@ impl End {
             Message::Refresh(family, 2) => {
                 self.refreshing.remove(family);
             }
+            Message::Notification(..) => self.notified = true,
             _ => {}
         }
     }
@@ -83,7 +86,8 @@ impl Lost {
             Some(until? + Duration::from_secs(seconds.into()))
         };
         let [until_v4, until_v6] = until;
-        let as_by_restart = matches!(reason, Some(DownReason::TcpFailed)) && !restart.is_zero();
+        let without_a_word = matches!(reason, Some(DownReason::TcpFailed)) && !book.notified;
+        let as_by_restart = without_a_word && !restart.is_zero();
         Lost {
             connection,
             until,

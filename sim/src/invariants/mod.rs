@@ -98,7 +98,9 @@ impl Invariants {
         let sessions: Vec<(usize, usize)> = sessions_of(network, number);
         let life = network.lives(number);
         if self.lives.get(&number).is_none_or(|(number, _)| *number != life) {
-            self.lives.insert(number, (life, now));
+            // The first life begins with the run, before anything can be seen of it.
+            let born = if life == 1 { Instant::ZERO } else { now };
+            self.lives.insert(number, (life, born));
         }
         if network.router(number).is_none() {
             for at in sessions {
@@ -145,6 +147,7 @@ impl Invariants {
         if let Some(agreed) = agreed {
             let side = network.side(session, end);
             book.up_at = now;
+            book.notified = false;
             book.ups += 1;
             book.hold_time = Duration::from_secs(agreed.hold_time.into());
             book.restarts = side.is_some_and(|side| side.restart_time.is_some());
@@ -158,6 +161,10 @@ impl Invariants {
         let Some(book) = self.ends.get_mut(&(session, end)) else { return Ok(()) };
         let Some(lost) = &mut book.lost else { return Ok(()) };
         if !std::mem::replace(&mut lost.is_new, false) || !lost.as_by_restart {
+            return Ok(());
+        }
+        // What a session was agreed on and what its ends are configured to do may then be two things.
+        if network.spec().events.iter().any(|(_, event)| matches!(event, Event::Configure(..))) {
             return Ok(());
         }
         let announced = self.tap.received(lost.connection, 1 - end.min(1));

@@ -74,8 +74,8 @@ impl Core {
         self.check_awaited(now);
     }
 
-    /// The routes that a session which ended has left go now.
-    fn drop_stale(&mut self, now: Instant, slot: u32) {
+    /// The routes of a peer that it has not announced again go now.
+    pub(super) fn drop_stale(&mut self, now: Instant, slot: u32) {
         self.restarts.forget(slot);
         let left = self.rib.stale_families(slot);
         left.iter().for_each(|family| self.rib.sweep_stale(now, slot, family));

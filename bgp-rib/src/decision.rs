@@ -142,15 +142,32 @@ impl<'a> Decision<'a> {
         if self.is_order_dependent() {
             let at = paths.iter().position(|other| self.compare(&path, other).0.is_lt());
             paths.insert(at.unwrap_or(paths.len()), path);
+        } else if let Some(at) = self.place_of(paths, &path) {
+            paths.insert(at, path);
         } else {
             paths.push(path);
             self.rank(paths);
         }
     }
 
+    /// Where a path goes in a ranked list, if MULTI_EXIT_DISC tells it from none of its tier: peers may announce many
+    /// paths to a destination (RFC 7911), and to rank all of them for each would be their way to keep us busy.
+    fn place_of(&self, paths: &[Path], path: &Path) -> Option<usize> {
+        let tier = self.tier(path);
+        let first = paths.partition_point(|other| self.tier(other) < tier);
+        let from = paths.get(first..)?;
+        let equal = from.get(..from.partition_point(|other| self.tier(other) == tier))?;
+        let rest = self.rest(path);
+        let same_med = |other: &Path| self.config.always_compare_med || med(other) == med(path);
+        let key = |other: &Path| (self.always_compared_med(other), self.rest(other));
+        let new = (self.always_compared_med(path), rest);
+        equal.iter().all(same_med).then(|| first + equal.partition_point(|other| key(other) < new))
+    }
+
     /// Puts a list whose paths were ranked, some of which are gone, right again.
     pub fn rerank(&self, paths: &mut [Path]) {
-        if !self.is_order_dependent() {
+        let is_ranked = self.config.always_compare_med || have_same_med(paths);
+        if !self.is_order_dependent() && !is_ranked {
             self.rank(paths);
         }
     }
@@ -194,7 +211,7 @@ impl<'a> Decision<'a> {
     /// Ranks paths that are equal up to MULTI_EXIT_DISC: again and again the best of the heads of the groups, each
     /// group ordered by MULTI_EXIT_DISC first. `paths` come ordered by what follows it.
     fn rank_by_med(&self, paths: &mut [Path]) {
-        if paths.windows(2).all(|pair| matches!(pair, [a, b] if med(a) == med(b))) {
+        if have_same_med(paths) {
             return;
         }
         paths.sort_by_key(|path| (med_group(path), med(path)));
@@ -204,23 +221,15 @@ impl<'a> Decision<'a> {
             paths.sort_by_key(|path| self.rest(path));
             return;
         }
-        let mut rest = paths;
-        while rest.len() > 1 {
-            let mut best = 0;
-            let mut group = None;
-            for (place, path) in rest.iter().enumerate() {
-                let is_head = group != Some(med_group(path));
-                group = Some(med_group(path));
-                if is_head && rest.get(best).is_some_and(|best| self.rest(path) < self.rest(best)) {
-                    best = place;
-                }
-            }
-            if let Some(front) = rest.get_mut(..=best) {
-                front.rotate_right(1);
-            }
-            let Some((_, tail)) = rest.split_first_mut() else { return };
-            rest = tail;
+        // A path's turn comes with the worst of those of its group that are before it, itself among them.
+        let mut turns: Vec<(Rest, Path)> = Vec::with_capacity(paths.len());
+        for path in paths.iter() {
+            let before = turns.last().filter(|(_, other)| med_group(other) == med_group(path));
+            let turn = before.map_or(self.rest(path), |(turn, _)| self.rest(path).max(*turn));
+            turns.push((turn, path.clone()));
         }
+        turns.sort_by_key(|(turn, _)| *turn);
+        paths.iter_mut().zip(turns).for_each(|(place, (_, path))| *place = path);
     }
 
     /// Compares two paths as if there were no others, and says what decides; less is better.
@@ -321,6 +330,10 @@ impl<'a> Decision<'a> {
 /// A missing MULTI_EXIT_DISC counts as the lowest (RFC 4271 section 9.1.2.2 c).
 fn med(path: &Path) -> u32 {
     path.attrs.summary().med.unwrap_or(0)
+}
+
+fn have_same_med(paths: &[Path]) -> bool {
+    paths.windows(2).all(|pair| matches!(pair, [a, b] if med(a) == med(b)))
 }
 
 /// `None`: a path from within our AS.

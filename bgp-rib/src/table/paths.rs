@@ -48,10 +48,13 @@ impl Paths {
             Paths::Many(paths) => paths,
         };
         let old = place.filter(|place| *place < paths.len()).map(|place| paths.remove(place));
+        if old.is_some() {
+            decision.rerank(&mut paths);
+        }
         match new {
             Some(new) if paths.is_empty() => paths.push(new),
             Some(new) => decision.place(&mut paths, new),
-            None => decision.rerank(&mut paths),
+            None => {}
         }
         *self = Paths::from_vec(paths);
         old

@@ -54,6 +54,28 @@ impl Fixture {
 }
 
 #[test]
+fn a_path_that_moves_elsewhere_no_longer_stands_before_others_of_its_as() {
+    let mut f = Fixture::new();
+    let summary = |med, neighbor, pref| Summary {
+        med: Some(med),
+        neighbor_as: Some(bgp_core::Asn(neighbor)),
+        local_pref: Some(pref),
+        ..Summary::default()
+    };
+    // The lower the slot, the higher its router id: by that alone 6 is before 5, and 5 before 4.
+    let list =
+        [(4, summary(0, 1, 100)), (6, summary(1, 1, 100)), (5, summary(0, 2, 100)), (4, summary(0, 1, 90))];
+    let orders: Vec<Vec<u32>> = list
+        .map(|(slot, summary)| {
+            let decision = Decision::new(DecisionConfig::default(), &f.peers);
+            let dest = f.table.upsert(prefix(1), path(&f.store, slot, 1, summary), decision).dest;
+            f.table.paths(dest).iter().map(|path| path.source.slot).collect()
+        })
+        .into();
+    assert_eq!(orders, [vec![4], vec![4, 6], vec![5, 4, 6], vec![6, 5, 4]]);
+}
+
+#[test]
 fn an_update_says_what_it_changed() {
     let mut f = Fixture::new();
     assert_eq!(f.add(1, 1).change, Change::Best);

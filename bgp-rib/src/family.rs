@@ -116,14 +116,12 @@ impl<F: AddressFamily> FamilyRib<F> {
         if source.held.paths == 0 {
             return;
         }
-        self.table.remove_source(chunks.iter(), slot, unwanted, decision, |outcome| {
+        // What the peer has withdrawn since is no longer looked for.
+        source.chunks = self.table.remove_source(chunks.iter(), slot, unwanted, decision, |outcome| {
             source.let_go(&outcome, hops);
             tell(&mut self.fib, &mut self.followed, &mut self.unsettled, outcome.dest, outcome.change);
             on(outcome.dest, outcome.change);
         });
-        if source.held.paths > 0 {
-            source.chunks = chunks;
-        }
     }
 
     /// Marks all paths of a peer as stale.

@@ -11,6 +11,7 @@ mod paths;
 use bgp_core::{AddressFamily, PathId};
 use hashbrown::HashTable;
 
+use crate::chunks::ChunkSet;
 use crate::decision::Decision;
 use crate::fault::{Fault, planted};
 use crate::hash::Seed;
@@ -313,7 +314,7 @@ impl<F: AddressFamily> Table<F> {
     }
 
     /// Removes those paths of the source in this slot that are `unwanted` from the destinations of these chunks; `on`
-    /// sees each removal.
+    /// sees each removal. Returns the chunks in which paths of it are left.
     pub(crate) fn remove_source(
         &mut self,
         chunks: impl Iterator<Item = usize>,
@@ -321,14 +322,19 @@ impl<F: AddressFamily> Table<F> {
         unwanted: impl Fn(&Path) -> bool,
         decision: Decision<'_>,
         mut on: impl FnMut(Outcome),
-    ) {
+    ) -> ChunkSet {
+        let mut left = ChunkSet::default();
         for id in chunks.flat_map(ids_of_chunk) {
             let is_one = |path: &&Path| path.source.slot == slot && unwanted(path);
             while let Some(path) = self.paths(id).iter().find(is_one) {
                 let (source, path_id) = (path.source, path.path_id);
                 on(self.edit(id, source, path_id, None, decision));
             }
+            if self.paths(id).iter().any(|path| path.source.slot == slot) {
+                left.insert(id);
+            }
         }
+        left
     }
 
     /// Marks all paths of the source in this slot as stale; returns how many were not so before. Nobody but their source

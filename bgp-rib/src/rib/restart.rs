@@ -86,6 +86,9 @@ impl Rib {
 
     /// Removes the paths of the peer in this slot that are still stale: it has announced all it has, or took too long.
     pub fn sweep_stale(&mut self, now: Instant, slot: u32, family: Family) {
+        if !self.stale_families(slot).contains(family) {
+            return;
+        }
         match family {
             Family::IPV4_UNICAST => self.remove_paths::<V4>(now, slot, Path::is_stale),
             Family::IPV6_UNICAST => self.remove_paths::<V6>(now, slot, Path::is_stale),

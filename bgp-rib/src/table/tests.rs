@@ -54,6 +54,21 @@ impl Fixture {
 }
 
 #[test]
+fn chunks_that_a_source_has_left_are_not_looked_at_again() {
+    let (store, peers) = (AttributeStore::new(1), peers(2));
+    let decision = Decision::new(DecisionConfig::default(), &peers);
+    let mut table = Table::<V4>::new(1);
+    for n in 0..3 * CHUNK as u32 {
+        let prefix = V4::from_wire(32, &n.to_be_bytes()).unwrap();
+        let of = path(&store, 1 + u32::from(n == 5), 1, Summary::default());
+        table.upsert(prefix, of, decision);
+    }
+    let left = table.remove_source(0..3, 2, |_| false, decision, |_| ());
+    assert_eq!(left.iter().collect::<Vec<_>>(), [0]);
+    assert_eq!(table.remove_source(0..3, 2, |_| true, decision, |_| ()).iter().count(), 0);
+}
+
+#[test]
 fn a_path_that_moves_elsewhere_no_longer_stands_before_others_of_its_as() {
     let mut f = Fixture::new();
     let summary = |med, neighbor, pref| Summary {

@@ -39,7 +39,10 @@ const NO_ID: PathId = PathId(0);
 #[derive(Debug, Default)]
 pub(super) struct Choice {
     wanted: VecDeque<Wanted>,
-    kept: Vec<PathId>,
+    /// Where in `wanted` each path is, by source and identifier: there may be many.
+    places: Vec<(u32, PathId, usize)>,
+    /// The ids that paths have, in rising order.
+    used: Vec<PathId>,
 }
 
 impl Choice {
@@ -74,21 +77,24 @@ impl Choice {
 
     /// Gives each path its id: a path that is sent keeps its own, the others get the smallest ones that no path keeps.
     pub(super) fn assign(&mut self, sent: Slots<'_>) {
-        self.kept.clear();
+        self.used.clear();
+        self.places.clear();
+        let places = self.wanted.iter().enumerate();
+        self.places.extend(places.map(|(place, wanted)| (wanted.source.slot, wanted.received, place)));
+        self.places.sort_unstable();
         for (out, slot) in sent {
             let Slot::Sent(record) = slot else { continue };
-            let same = |wanted: &&mut Wanted| {
-                wanted.id == NO_ID
-                    && wanted.source.slot == record.source.slot
-                    && wanted.received == out.received
-            };
-            if let Some(wanted) = self.wanted.iter_mut().find(same) {
+            let path = (record.source.slot, out.received);
+            let found = self.places.binary_search_by_key(&path, |(slot, received, _)| (*slot, *received));
+            let place = found.ok().and_then(|found| self.places.get(found)).map(|(.., place)| *place);
+            let wanted = place.and_then(|place| self.wanted.get_mut(place));
+            if let Some(wanted) = wanted.filter(|wanted| wanted.id == NO_ID) {
                 wanted.id = out.id;
-                self.kept.push(out.id);
+                self.used.push(out.id);
             }
         }
         // They are in rising order.
-        let mut kept = self.kept.iter().peekable();
+        let mut kept = self.used.iter().peekable();
         let mut next = PathId(1);
         for wanted in self.wanted.iter_mut().filter(|wanted| wanted.id == NO_ID) {
             while !planted(Fault::PathIdReusedEarly) && kept.next_if_eq(&&next).is_some() {
@@ -97,11 +103,14 @@ impl Choice {
             wanted.id = next;
             next.0 += 1;
         }
+        self.used.clear();
+        self.used.extend(self.wanted.iter().map(|wanted| wanted.id));
+        self.used.sort_unstable();
     }
 
     /// Whether a path is to go out with this id.
     pub(super) fn uses(&self, id: PathId) -> bool {
-        self.wanted.iter().any(|wanted| wanted.id == id)
+        self.used.binary_search(&id).is_ok()
     }
 
     /// Hands over the next path, best first.

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use bgp_core::fsm::{Negotiated, PeerRestart, SessionConfig};
-use bgp_core::wire::Capability;
 use bgp_core::wire::capability::{GracefulRestart, LongLived, RestartFamily};
-use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
+use bgp_core::wire::notification::cease;
+use bgp_core::wire::{Capability, Notification};
+use bgp_core::{Asn, ClusterId, Family, FamilySet, PeerKind, Prefix, RouterId};
 use bgp_rib::{Advertise, ExportContext, GroupKey, NextHopRule, Policy, SourceKind, TargetKind};
 
 use crate::message::{Retention, SessionRestart};
@@ -56,13 +57,24 @@ impl LocalAddresses {
     }
 }
 
-/// How much a peer may make us hold; more ends the session (Cease, RFC 4486 subcodes 1 and 8).
+/// How much a peer may make us hold; more ends the session (Cease, RFC 4486 subcodes 1 and 8). Where routes are kept as
+/// they came, those that are not taken count too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Routes of each family.
     pub prefixes: Option<u32>,
     /// Octets of the attributes of all its routes, shared or not.
     pub bytes: Option<u64>,
+}
+
+impl Limits {
+    /// What to say to a peer that holds more than `max` routes of a family (RFC 4486 section 4: both are named).
+    pub(crate) fn too_many(family: Family, max: u32) -> Notification {
+        let mut data = family.afi.to_be_bytes().to_vec();
+        data.push(family.safi);
+        data.extend(max.to_be_bytes());
+        Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data)
+    }
 }
 
 /// What is agreed with a peer on the restart of either side.

@@ -297,7 +297,7 @@ impl Peer {
                 if !outcome.faults.is_empty() {
                     self.report(outcome.faults, body);
                 }
-                self.check_octets(now);
+                self.check_kept(now);
             }
             Err(Fatal { notification, faults }) => {
                 self.flush_batch(batch);

@@ -31,11 +31,7 @@ impl Core {
         if let Some(max) = limits.prefixes
             && let Some((family, _)) = families.iter().zip(held).find(|(_, c)| c.accepted > max as usize)
         {
-            // RFC 4486 section 4: the family and the limit.
-            let mut data = family.afi.to_be_bytes().to_vec();
-            data.push(family.safi);
-            data.extend(max.to_be_bytes());
-            return Some(Notification::with_data(Notification::CEASE, cease::MAX_PREFIXES, data));
+            return Some(Limits::too_many(*family, max));
         }
         let bytes: usize = held.iter().map(|counts| counts.attribute_bytes).sum();
         let is_over = limits.bytes.is_some_and(|max| u64::try_from(bytes).is_ok_and(|bytes| bytes > max));

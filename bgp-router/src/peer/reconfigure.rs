@@ -65,7 +65,7 @@ impl Peer {
         }
         applied.regroup = self.regroup();
         self.fetch(now, judging, &mut applied);
-        self.check_octets(now);
+        self.check_kept(now);
         self.drain(now);
         applied
     }

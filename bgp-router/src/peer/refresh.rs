@@ -9,7 +9,7 @@ use bgp_core::{Family, FamilySet, Instant};
 
 use super::{Notification, Peer, PeerOutput};
 use crate::adj_rib_in::AdjRibIn;
-use crate::config::PeerSettings;
+use crate::config::{Limits, PeerSettings};
 use crate::message::{Batch, ToCore};
 
 /// How long old routes wait to come again: as long as after a restart of the peer.
@@ -107,13 +107,23 @@ impl Peer {
         batches.find(|batch| !batch.is_empty()).map(|batch| PeerOutput::Core(ToCore::Routes(id, batch)))
     }
 
-    /// Ends a session whose kept routes take more than the peer may make us hold (RFC 4486 subcode 8).
-    pub(super) fn check_octets(&mut self, now: Instant) {
-        let Some(max) = self.settings.limits.bytes else { return };
-        let held = self.adj_rib_in().map_or(0, AdjRibIn::octets);
-        if held > max && self.session.state() == State::Established {
+    /// Ends a session whose kept routes are more than the peer may make us hold, refused ones too (RFC 4486 subcodes 1
+    /// and 8).
+    pub(super) fn check_kept(&mut self, now: Instant) {
+        let Some(kept) = self.adj_rib_in().filter(|_| self.session.state() == State::Established) else {
+            return;
+        };
+        let Limits { prefixes, bytes } = self.settings.limits;
+        let counts = [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().zip(kept.len());
+        let mut too_many = counts.filter_map(|(family, count)| {
+            prefixes.filter(|max| count > *max as usize).map(|max| Limits::too_many(family, max))
+        });
+        let too_large = bytes.filter(|max| kept.octets() > *max).map(|max| {
             let text = format!("the routes received take more than {max} octets");
-            self.reset_for_good(now, Notification::cease(cease::OUT_OF_RESOURCES, &text));
+            Notification::cease(cease::OUT_OF_RESOURCES, &text)
+        });
+        if let Some(notification) = too_many.next().or(too_large) {
+            self.reset_for_good(now, notification);
         }
     }
 }

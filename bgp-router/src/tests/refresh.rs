@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bgp_core::wire::capability::SendReceive;
 use bgp_core::wire::notification::cease;
-use bgp_core::wire::{Capability, Notification, RouteRefresh};
-use bgp_core::{Family, FamilySet, PathId};
+use bgp_core::wire::{Capability, Notification, PathAttribute, RouteRefresh, encode};
+use bgp_core::{Family, FamilySet, PathId, Prefix, V4};
 use bgp_rib::NextHopRule;
 
 use super::rig::*;
@@ -270,6 +270,34 @@ fn kept_routes_that_take_too_much_end_the_session() {
     rig.later(Duration::from_secs(120));
     rig.establish(source);
     assert!(rig.sides[source].peer.adj_rib_in().unwrap().is_empty(), "a session begins with nothing");
+}
+
+#[test]
+fn paths_that_are_kept_but_not_taken_count_for_the_limit_of_routes() {
+    let mut rig = Rig::new();
+    let v4 = FamilySet::EMPTY.with(Family::IPV4_UNICAST);
+    let add_path = AddPath { receive: v4, max_paths: Some(2), ..AddPath::default() };
+    let limits = Limits { prefixes: Some(8), ..Limits::default() };
+    let source = rig.add(PeerSettings { limits, add_path, ..client(1) });
+    rig.sides[source].offers = vec![Capability::AddPath(vec![(Family::IPV4_UNICAST, SendReceive::Both)])];
+    rig.establish(source);
+    let mut block = attributes(&[], &[PathAttribute::LocalPref(100)]);
+    PathAttribute::NextHop([10, 0, 0, 1].into()).encode(&mut block);
+    let Prefix::V4(destination) = prefix("10.1.0.0/16") else { unreachable!() };
+    let path = |id: u32| {
+        let mut out = Vec::new();
+        let nlri = [(Some(PathId(id)), destination)];
+        encode::announce::<V4>(&mut out, 4096, &block, [10, 0, 0, 1].into(), nlri).unwrap();
+        out
+    };
+    for id in 1..=8 {
+        rig.hear(source, &path(id));
+    }
+    assert_eq!((rig.sides[source].closed, kept(&rig, source).len()), (false, 8));
+    rig.hear(source, &path(9));
+    let cease = rig.sides[source].notification().unwrap();
+    assert_eq!((cease.code, cease.subcode), (Notification::CEASE, cease::MAX_PREFIXES));
+    assert_eq!(cease.data, [0, 1, 1, 0, 0, 0, 8]);
 }
 
 #[test]

@@ -325,14 +325,23 @@ impl<F: AddressFamily> Table<F> {
     ) -> ChunkSet {
         let mut left = ChunkSet::default();
         for id in chunks.flat_map(ids_of_chunk) {
-            let is_one = |path: &&Path| path.source.slot == slot && unwanted(path);
-            while let Some(path) = self.paths(id).iter().find(is_one) {
-                let (source, path_id) = (path.source, path.path_id);
-                on(self.edit(id, source, path_id, None, decision));
+            let Some(dest) = self.get_mut(id) else { break };
+            let before = dest.paths.as_slice();
+            if !before.iter().any(|path| path.source.slot == slot) {
+                continue;
             }
-            if self.paths(id).iter().any(|path| path.source.slot == slot) {
+            let (best_before, count_before) = (best_of(before), before.len());
+            // All at once: they are ranked once, however many they are.
+            let gone = dest.paths.remove(|path| path.source.slot == slot && unwanted(path), decision);
+            let after = dest.paths.as_slice();
+            let change = if best_of(after) == best_before { Change::Others } else { Change::Best };
+            if after.iter().any(|path| path.source.slot == slot) {
                 left.insert(id);
             }
+            let count_after = after.len();
+            self.recount(count_before, count_after);
+            self.note_if_vacant(id);
+            gone.for_each(|old| on(Outcome { dest: id, change, old: Some(old) }));
         }
         left
     }

@@ -60,6 +60,31 @@ impl Paths {
         old
     }
 
+    /// Takes out the paths that are `unwanted`, in their order.
+    pub(super) fn remove(&mut self, unwanted: impl Fn(&Path) -> bool, decision: Decision<'_>) -> Paths {
+        let mut paths = match std::mem::replace(self, Paths::NONE) {
+            Paths::One(path) if unwanted(&path) => return Paths::One(path),
+            Paths::One(path) => {
+                *self = Paths::One(path);
+                return Paths::NONE;
+            }
+            Paths::Many(paths) => paths,
+        };
+        let gone: Vec<Path> = paths.extract_if(.., |path| unwanted(path)).collect();
+        if !gone.is_empty() {
+            decision.rerank(&mut paths);
+        }
+        *self = Paths::from_vec(paths);
+        Paths::from_vec(gone)
+    }
+
+    pub(super) fn for_each(self, mut on: impl FnMut(Path)) {
+        match self {
+            Paths::One(path) => on(path),
+            Paths::Many(paths) => paths.into_iter().for_each(on),
+        }
+    }
+
     /// A list of one gives up its allocation.
     fn from_vec(mut paths: Vec<Path>) -> Paths {
         match paths.pop() {

@@ -168,7 +168,10 @@ fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {
     let up = Neighbor::new(rr.v4(), AS);
     let mut peer = router.start(&a, &announcing(up.clone(), &[PREFIX]))?;
     let _b = Software::Bird.start(&b, &announcing(up, &["10.42.2.0/26"]))?;
-    net.eventually("the route arrives", || has(peer.as_mut(), "10.42.2.0/26", &[&b]))?;
+    net.eventually("the routes arrive", || {
+        has(peer.as_mut(), "10.42.2.0/26", &[&b])?;
+        has(middle.as_mut(), PREFIX, &[&a])
+    })?;
     for _ in 0..3 {
         middle.refresh(a.v4())?;
         peer.refresh(rr.v4())?;

@@ -2,7 +2,7 @@
 
 use interop::{
     Announcement, Monitor, Neighbor, Net, Node, Peer, Result, SeenRoute, Setup, Software, ensure,
-    expect_routes, flaps, holds_for, reload,
+    expect_routes, flaps, holds_for, messages, reload,
 };
 use std::time::Duration;
 
@@ -172,6 +172,19 @@ fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {
         has(peer.as_mut(), "10.42.2.0/26", &[&b])?;
         has(middle.as_mut(), PREFIX, &[&a])
     })?;
+    // Two families, a mark at either end; GoBGP has no enhanced refresh (RFC 7313).
+    let marks = if router == Software::GoBgp { 0 } else { 4 };
+    let refreshes = |middle: &mut dyn Peer, direction, count| {
+        net.eventually(&format!("{count} ROUTE-REFRESHes are {direction}"), || {
+            let counted = messages(middle, a.v4(), direction, "route_refresh")?;
+            ensure(counted == count, || format!("{counted}"))
+        })
+    };
+    middle.refresh(a.v4())?;
+    refreshes(middle.as_mut(), "sent", 2)?;
+    refreshes(middle.as_mut(), "received", marks)?;
+    middle.command(&["peer", &a.v4().to_string(), "refresh", "out"])?;
+    refreshes(middle.as_mut(), "sent", 2 + marks)?;
     for _ in 0..3 {
         middle.refresh(a.v4())?;
         peer.refresh(rr.v4())?;

@@ -184,7 +184,7 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 fn render(node: &Node, setup: &Setup) -> String {
     let mut maps = String::new();
     let mut text = format!(
-        "frr defaults traditional\nrouter bgp {}\n bgp router-id {}\n bgp cluster-id {}\n no bgp default ipv4-unicast\n \
+        "router bgp {}\n bgp router-id {}\n bgp cluster-id {}\n no bgp default ipv4-unicast\n \
          no bgp ebgp-requires-policy\n no bgp network import-check\n \
          {}\n bgp log-neighbor-changes\n coalesce-time 50\n",
         setup.asn,
@@ -227,7 +227,8 @@ fn render(node: &Node, setup: &Setup) -> String {
         text.push_str(" exit-address-family\n");
     }
     text.push_str("exit\n");
-    text + &maps
+    // Maps first: one that comes after its use takes effect five seconds later, behind the first End-of-RIB.
+    format!("frr defaults traditional\n{maps}{text}")
 }
 
 /// Restart is agreed on for all neighbours at once.

@@ -14,6 +14,7 @@ interop::with_every_router!(
     is_waited_for_and_then_given_up,
     comes_back_without_what_it_no_longer_announces,
     leaves_long_lived_stale_routes_behind,
+    keeps_long_lived_stale_routes_of_a_reflector_that_stays_away,
     is_asked_for_its_routes_again_and_asks,
     sees_a_changed_filter_without_a_flap,
     sees_that_the_reflector_is_about_to_go,
@@ -159,6 +160,24 @@ fn leaves_long_lived_stale_routes_behind(router: Software) -> Result<()> {
         let stale = routes.iter().any(|route| route.prefix == PREFIX && route.communities == ["65535:6"]);
         ensure(stale, || format!("{routes:?}"))
     })
+}
+
+fn keeps_long_lived_stale_routes_of_a_reflector_that_stays_away(router: Software) -> Result<()> {
+    let net = Net::new()?;
+    let [rr, a, b] = nodes(&net)?;
+    let clients = || [&a, &b].map(|node| Neighbor::new(node.v4(), AS).restart(2).long_lived(300));
+    let mut middle = reflector(&rr, clients())?;
+    let up = Neighbor::new(rr.v4(), AS).restart(60).long_lived(600);
+    let mut peer = router.start(&a, &announcing(up.clone(), &[]))?;
+    let of_b = Announcement::new(PREFIX).med(1);
+    let _b = Software::Bird.start(&b, &Setup::new(AS).neighbor(up).announce(of_b.clone()))?;
+    let fresh = of_b.seen_internally(b.v4()).reflected(b.v4(), rr.v4());
+    expect_routes(&net, peer.as_mut(), std::slice::from_ref(&fresh))?;
+    middle.stop(Duration::from_secs(10))?;
+    let stale = SeenRoute { communities: vec!["65535:6".to_owned()], ..fresh.clone() };
+    expect_routes(&net, peer.as_mut(), &[stale])?;
+    let _middle = reflector(&rr, clients())?;
+    expect_routes(&net, peer.as_mut(), &[fresh])
 }
 
 fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {

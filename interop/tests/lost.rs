@@ -68,6 +68,8 @@ fn starts_again_as_a_reflector_and_a_kernel_loses_nothing(router: Software) -> R
     net.eventually("it is in the kernel", || {
         ensure(a.routes()?.iter().any(|route| route.prefix == PREFIX), || "not yet")
     })?;
+    // Whoever restarts waits for those only that do not.
+    interop::has_told_all(&net, speaker.as_ref())?;
     let monitor = Monitor::start(&a)?;
     middle.kill();
     let _middle = router.start(&rr, &setup().after_restart())?;

@@ -2,7 +2,7 @@
 
 use interop::{
     Announcement, Monitor, Neighbor, Net, Node, Peer, Result, SeenRoute, Setup, Software, ensure,
-    expect_routes, flaps, holds_for, messages, reload,
+    expect_routes, flaps, has_told_all, holds_for, messages, reload,
 };
 use std::time::Duration;
 
@@ -202,6 +202,8 @@ fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {
     middle.refresh(a.v4())?;
     refreshes(middle.as_mut(), "sent", 2)?;
     refreshes(middle.as_mut(), "received", marks)?;
+    // We mark nothing before the End-of-RIB, which waits for ten quiet seconds.
+    has_told_all(&net, middle.as_ref())?;
     middle.command(&["peer", &a.v4().to_string(), "refresh", "out"])?;
     refreshes(middle.as_mut(), "sent", 2 + marks)?;
     for _ in 0..3 {

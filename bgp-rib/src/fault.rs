@@ -34,16 +34,12 @@ faults! {
     TombstoneDroppedEarly,
     /// A slow peer that is sent the records goes on behind what it has not read.
     CursorSkipsEntry,
-    /// A peer that walks the records misses what changed last before it goes on with the journal.
-    WalkEndsEarly,
     /// A peer is sent its own route.
     SentBackToSource,
     /// What goes to all but the source does not go to the peers beside it in the list either.
     AudienceLeavesOneOut,
     /// Who loses a route because its own became the best is not told.
     WithdrawalToNewSourceLost,
-    /// What is sent for one reflector's client is sent for the next with its ORIGINATOR_ID.
-    RewriteKeptForOtherClient,
     /// CLUSTER_LIST is not prepended.
     ClusterListNotPrepended,
     /// Our AS is not put into AS_PATH.
@@ -54,8 +50,6 @@ faults! {
     OwnOriginatorNotChecked,
     /// Our own cluster in CLUSTER_LIST is not looked for.
     OwnClusterNotChecked,
-    /// A route with our own address as its next hop is taken.
-    OwnNextHopTaken,
     /// MULTI_EXIT_DISC is compared between neighbouring ASes.
     MedComparedAcrossAses,
     /// Routes of non-clients are reflected to non-clients.
@@ -66,8 +60,6 @@ faults! {
     NextHopNotOurs,
     /// A route that is refused at import does not withdraw the one that it replaces.
     RefusedRouteKeepsOld,
-    /// A message of a session that is over is taken for the next one's.
-    LateMessageAccepted,
     /// A change of the next hop's state does not lead to a new choice.
     NextHopChangeMissed,
     /// A change of the next hops that share the load is not told to the FIB.

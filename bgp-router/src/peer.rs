@@ -13,7 +13,6 @@ use bgp_core::wire::header::HEADER_LEN;
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{Fault, MessageType, Notification};
 use bgp_core::{Family, FamilySet, Instant};
-use bgp_rib::fault::{Fault as Planted, planted};
 use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
 use crate::config::{Identity, LocalAddresses, PeerSettings};
@@ -65,6 +64,8 @@ pub enum PeerEvent {
 struct Connection {
     id: ConnectionId,
     local: LocalAddresses,
+    /// What its OPEN says, and so what a session over it agrees on.
+    settings: PeerSettings,
     queue: WriteQueue,
     /// The session wants it closed once the queue is empty.
     closing: bool,
@@ -252,7 +253,9 @@ impl Peer {
 
     /// A TCP connection is up. `id` is the caller's, never used twice.
     pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: LocalAddresses) {
-        self.connections.push(Connection { id, local, queue: WriteQueue::default(), closing: false });
+        let settings = self.settings.clone();
+        let queue = WriteQueue::default();
+        self.connections.push(Connection { id, local, settings, queue, closing: false });
         self.session.connected(now, id, direction);
         self.drain(now);
     }
@@ -328,7 +331,7 @@ impl Peer {
     /// What the core says; what is for an earlier session of the peer is dropped.
     pub fn deliver(&mut self, now: Instant, message: ToPeer) {
         let Some(established) = &self.established else { return };
-        if message.peer() != established.id && !planted(Planted::LateMessageAccepted) {
+        if message.peer() != established.id {
             return;
         }
         match message {
@@ -440,9 +443,11 @@ impl Peer {
 
     fn come_up(&mut self, negotiated: Box<Negotiated>) {
         let connection = negotiated.connection;
-        let Some(local) = self.connections.iter().find(|c| c.id == connection).map(|c| c.local) else {
+        let Some(Connection { local, settings, .. }) = self.connections.iter().find(|c| c.id == connection)
+        else {
             return;
         };
+        let (local, agreed) = (*local, settings.clone());
         self.id.generation = self.id.generation.wrapping_add(1);
         let info = PeerInfo {
             id: self.id,
@@ -456,7 +461,7 @@ impl Peer {
         let theirs = negotiated.restart.as_ref();
         let up = SessionUp {
             limits: self.settings.limits,
-            restart: self.settings.restart.zip(theirs).map(|(ours, theirs)| ours.session_restart(theirs)),
+            restart: agreed.restart.zip(theirs).map(|(ours, theirs)| ours.session_restart(theirs)),
             sends_end_of_rib: negotiated.peer_sends_end_of_rib(),
             restarted: theirs.is_some_and(|restart| restart.restarted),
             enhanced_refresh: negotiated.enhanced_refresh,
@@ -470,7 +475,7 @@ impl Peer {
             connection,
             importer,
             local,
-            agreed: self.settings.clone(),
+            agreed,
             group: (group, self.settings.source_kind(negotiated.kind)),
             complete: FamilySet::EMPTY,
             answers: Vec::new(),
@@ -485,7 +490,7 @@ impl Peer {
         let Some(established) = self.established.take() else { return };
         self.counters.add(&established.importer.counters);
         let restart = established.restart.filter(|restart| restart.retains(reason));
-        let retention = self.settings.restart.zip(restart).map(|(ours, theirs)| ours.retention(&theirs));
+        let retention = established.agreed.restart.zip(restart).map(|(ours, theirs)| ours.retention(&theirs));
         // What the session before it left may be kept for longer.
         let longest = |kept: &Retention| self.kept_until.max(Some(now + kept.longest()));
         self.kept_until = retention.as_ref().and_then(longest);

@@ -34,13 +34,12 @@ pub fn best_place(fault: Fault) -> (Topology, Features) {
     use Fault as F;
     use Topology as T;
     match fault {
-        F::SentBackToSource | F::AudienceLeavesOneOut | F::RewriteKeptForOtherClient => (T::Reflector, PLAIN),
+        F::SentBackToSource | F::AudienceLeavesOneOut => (T::Reflector, PLAIN),
         F::ClusterListNotPrepended | F::OwnClusterNotChecked | F::OwnOriginatorNotChecked => {
             (T::Reflectors, PLAIN)
         }
         F::ReflectedBetweenNonClients => (T::Hierarchy, PLAIN),
         F::AsPathNotPrepended | F::OwnAsNotChecked | F::NextHopNotOurs => (T::Graph, PLAIN),
-        F::OwnNextHopTaken => (T::Graph, Features { next_hops: true, ..PLAIN }),
         F::MedComparedAcrossAses | F::NoExportIgnored | F::VerdictCachedAcrossPrefixes => (T::Graph, FILTERS),
         F::GroupKeyForgetsExport => (T::Reflector, FILTERS),
         F::RefusedRouteKeepsOld => (T::Graph, FILTERS),
@@ -58,9 +57,7 @@ pub fn best_place(fault: Fault) -> (Topology, Features) {
         F::WithdrawalLostOnDetach
         | F::TombstoneDroppedEarly
         | F::CursorSkipsEntry
-        | F::WalkEndsEarly
         | F::WithdrawalToNewSourceLost
-        | F::LateMessageAccepted
         | F::DirtyBitClearedEarly
         | F::WakeupLost
         | F::DestinationReusedEarly => (T::Reflector, PLAIN),

@@ -61,6 +61,7 @@ struct Totals {
     events: BTreeMap<&'static str, u64>,
     steps: u64,
     took: Duration,
+    restless: u64,
 }
 
 impl Totals {
@@ -70,6 +71,7 @@ impl Totals {
             *self.events.entry(name(event)).or_default() += 1;
         }
         self.steps += report.steps;
+        self.restless += u64::from(!report.rested);
         self.took += report.took;
     }
 
@@ -77,6 +79,7 @@ impl Totals {
         other.topologies.into_iter().for_each(|(name, n)| *self.topologies.entry(name).or_default() += n);
         other.events.into_iter().for_each(|(name, n)| *self.events.entry(name).or_default() += n);
         self.steps += other.steps;
+        self.restless += other.restless;
         self.took += other.took;
     }
 }
@@ -160,6 +163,7 @@ fn tell(totals: &Totals, took: Duration) {
     );
     let list = |pairs: Vec<String>| pairs.join(", ");
     println!("topologies: {}", list(totals.topologies.iter().map(|(k, v)| format!("{k} {v}")).collect()));
+    println!("without stable routes: {}", totals.restless);
     println!("events: {}", list(totals.events.iter().map(|(k, v)| format!("{k} {v}")).collect()));
 }
 

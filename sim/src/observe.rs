@@ -55,6 +55,13 @@ pub trait Observer {
         Ok(())
     }
 
+    /// The network does not come to rest. Whether that is as it must be: some configurations have no stable routes
+    /// (RFC 3345).
+    fn excuses(&mut self, network: &Network) -> bool {
+        let _ = network;
+        false
+    }
+
     /// Nothing happens any more, and all sessions are up. What every router was last configured to do, the network
     /// tells: [`Network::originates`], [`Network::side`] and so on.
     ///

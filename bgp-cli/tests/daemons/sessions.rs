@@ -60,6 +60,39 @@ fn prefixes_come_and_go_by_command_and_by_reload() {
 }
 
 #[test]
+fn a_route_is_explained_and_a_daemon_drained_by_command() {
+    let place = Place::new();
+    let reflector = place.reflector();
+    let [first, second] = [2, 3].map(|host| {
+        let text = place.client(host, &format!("10.0.0.{host}"));
+        place.speaker(&format!("node-{host}"), &text)
+    });
+    let mut routes = second.watch("routes");
+    first.ok("wait --all --timeout 60s");
+    second.ok("wait --all --timeout 60s");
+    first.ok("announce 10.244.1.0/26");
+    routes.until("route 10.244.1.0/26");
+    let [from, to] = [2, 3].map(|host| place.address(host));
+    let sent = reflector.ok(&format!("explain 10.244.1.0/26 --to {to}"));
+    assert!(
+        sent.contains(&format!("to {to} the route is sent (export accept)\nfrom {from}: goes out\n")),
+        "{sent}"
+    );
+    let back = reflector.bgp(&format!("explain 10.244.1.0/26 --to {from}"));
+    assert!(back.out.contains("stopped at: not from this peer\n"), "{}", back.out);
+    assert_eq!((back.code, reflector.bgp("explain 10.9.9.0/24").code), (1, 1));
+    assert_eq!(reflector.bgp("routes rejected").code, 4, "no peer's routes are kept");
+
+    let drained = first.ok("drain --reason maintenance --wait 1ms");
+    assert_eq!(drained, "draining: routes go out with GRACEFUL_SHUTDOWN, to 1 established peers\n");
+    routes.until("route 10.244.1.0/26");
+    let row = second.json("routes 10.244.1.0/26")["routes"][0].clone();
+    assert_eq!((&row["communities"][0], &row["local_pref"]), (&"graceful-shutdown".into(), &0.into()));
+    assert!(first.ok("status").contains(": maintenance\n"));
+    assert!(first.ok("drain --undo").starts_with("not draining"));
+}
+
+#[test]
 fn a_peer_is_taken_down_and_up_reset_and_refreshed() {
     let place = Place::new();
     let reflector = place.reflector();
@@ -72,7 +105,9 @@ fn a_peer_is_taken_down_and_up_reset_and_refreshed() {
     assert_eq!(speaker.ok("peer rr refresh"), "rr refresh\n");
     assert_eq!(speaker.ok("peer rr down --reason maintenance"), "rr down\n");
     let lost = at_reflector.until("established -> ");
-    assert!(lost.ends_with("peer sent Cease: Administrative Shutdown \"maintenance\""), "{lost}");
+    // Both would keep routes over a plain Cease (RFC 8538), so that the end is told in a Hard Reset.
+    let told = "peer sent Cease: Hard Reset (Cease: Administrative Shutdown \"maintenance\")";
+    assert!(lost.ends_with(told), "{lost}");
     at_speaker.until("established -> idle");
     let row = speaker.json("peers")["peers"][0].clone();
     assert_eq!((&row["state"], &row["reason"]), (&"idle".into(), &"shut down".into()));

@@ -7,7 +7,6 @@ use super::exporter::Exporter;
 use super::journal::Audience;
 use super::slots::Outbound;
 use crate::attributes::Attrs;
-use crate::fault::{Fault, planted};
 use crate::hash::Seed;
 use crate::peer::{PeerId, Peers};
 use crate::table::Table;
@@ -71,9 +70,7 @@ impl Batch {
         let link = u32::try_from(self.links.len()).unwrap_or(NONE);
         self.links.push((out, NONE));
         let hash = |attrs: &Attrs, source: PeerId| self.seed.hash(&(attrs.id(), source));
-        let same = |set: &Set| {
-            set.attrs == *attrs && (set.source == source || planted(Fault::RewriteKeptForOtherClient))
-        };
+        let same = |set: &Set| set.attrs == *attrs && set.source == source;
         // The last one first: destinations of one set come in runs.
         let place = match self.sets.last() {
             Some(last) if same(last) => self.sets.len().checked_sub(1),

@@ -182,7 +182,6 @@ impl Group {
         if let Some(member) = self.members.get_mut(&peer) {
             member.ends_at = end;
         }
-        let reached = if planted(Fault::WalkEndsEarly) { end } else { reached };
         let stage = if self.journal.holds(reached) {
             Stage::Attached(reached)
         } else {

@@ -3,7 +3,7 @@
 use bgp_core::wire::notification::cease;
 use bgp_core::{FamilySet, Instant};
 
-use super::{Notification, Peer, PeerOutput};
+use super::{Connection, Notification, Peer, PeerOutput};
 use crate::config::PeerSettings;
 use crate::import::{Judging, judge_alike};
 use crate::message::ToCore;
@@ -51,6 +51,7 @@ impl Peer {
             if !alike && self.kept_until.take().is_some() {
                 self.outputs.push_back(PeerOutput::Core(ToCore::Down(self.id, None)));
             }
+            self.open_anew(now);
             self.drain(now);
             return applied;
         };
@@ -67,6 +68,18 @@ impl Peer {
         self.check_octets(now);
         self.drain(now);
         applied
+    }
+
+    /// What has been said in an OPEN cannot be taken back: the connection begins again.
+    fn open_anew(&mut self, now: Instant) {
+        let outdated = |connection: &Connection| {
+            let (said, wanted) = (&connection.settings, &self.settings);
+            !connection.closing && AGREED.iter().any(|(_, differs)| differs(said, wanted))
+        };
+        if self.connections.iter().any(outdated) {
+            let text = "what we offer has changed";
+            self.session.reset(now, Notification::cease(cease::CONFIGURATION_CHANGE, text));
+        }
     }
 
     /// Has the peer send the routes that are missing to judge all of them.

@@ -1,13 +1,15 @@
 //! Sessions that come, go, and are ended for what they carry.
 
-use bgp_core::fsm::{DownReason, State};
+use bgp_core::fsm::{ConnectionId, Direction, DownReason, State};
 use bgp_core::wire::header::write_message;
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{MessageType, Notification, PathAttribute, RouteRefresh};
 use bgp_core::{Asn, Family, FamilySet, Instant, RouterId};
 
 use super::rig::*;
-use crate::{Admission, Batch, CoreOutput, Limits, PeerEvent, PeerSettings, PeerTable, ToCore, ToPeer};
+use crate::{
+    Admission, Batch, CoreOutput, Limits, LocalAddresses, PeerEvent, PeerSettings, PeerTable, ToCore, ToPeer,
+};
 
 fn prefixes(prefixes: u32) -> Limits {
     Limits { prefixes: Some(prefixes), ..Limits::default() }
@@ -322,4 +324,23 @@ fn a_refresh_is_answered_with_all_routes_of_its_family() {
     rig.hear(other, &request);
     assert_eq!(rig.sides[other].routes().len(), 2);
     assert!(rig.sides[other].ends_of_rib().is_empty(), "it ends the first round only (RFC 4724 section 2)");
+}
+
+#[test]
+fn a_change_of_what_was_offered_ends_a_session_that_is_not_yet_up() {
+    let mut rig = Rig::new();
+    let index = rig.add(client(1));
+    let id = ConnectionId(77);
+    let now = rig.now;
+    let side = &mut rig.sides[index];
+    side.connection = id;
+    side.peer.connected(now, id, Direction::Incoming, LocalAddresses::new([10, 0, 0, 254].into(), None));
+    assert_eq!(side.peer.session().state(), State::OpenSent);
+    side.peer.reconfigure(now, PeerSettings { limits: prefixes(9), ..client(1) });
+    assert_eq!(side.peer.session().state(), State::OpenSent, "this is not said in an OPEN");
+    side.peer.reconfigure(now, PeerSettings { hold_time: 30, ..client(1) });
+    assert_ne!(side.peer.session().state(), State::OpenSent);
+    rig.settle();
+    let said = rig.sides[index].notification().map(|n| n.subcode);
+    assert_eq!(said, Some(cease::CONFIGURATION_CHANGE));
 }

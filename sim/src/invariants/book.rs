@@ -22,6 +22,8 @@ pub(super) struct End {
     pub(super) long_lived: Option<u32>,
     /// When the last message came on each connection.
     pub(super) last_message: BTreeMap<u64, Instant>,
+    /// The other end has said why it ends the session.
+    pub(super) notified: bool,
     /// The families that the other end is sending again, between its markers.
     pub(super) refreshing: BTreeSet<usize>,
     /// The paths that the session has brought, after the last step.
@@ -40,6 +42,7 @@ impl End {
             Message::Refresh(family, 2) => {
                 self.refreshing.remove(family);
             }
+            Message::Notification(..) => self.notified = true,
             _ => {}
         }
     }
@@ -58,7 +61,17 @@ pub(super) struct Lost {
     pub(super) is_new: bool,
 }
 
+/// The longest that a restart can be asked for (RFC 4724 section 3), and long-lived stale routes be kept (RFC 9494
+/// section 3.1).
+const LONGEST: Duration = Duration::from_secs(4095 + (1 << 24));
+
 impl Lost {
+    /// A session of which nothing was seen: whatever may have been agreed.
+    pub(super) fn unseen(now: Instant) -> Lost {
+        let ever = [Some(now + LONGEST); 2];
+        Lost { connection: 0, until: ever, long_until: ever, as_by_restart: false, is_new: true }
+    }
+
     /// `open` is the other end's, `book` this end's.
     pub(super) fn new(
         now: Instant,
@@ -68,14 +81,23 @@ impl Lost {
         reason: Option<DownReason>,
     ) -> Lost {
         let restart = Duration::from_secs(open.restart_time.unwrap_or(0).into());
-        let until = open.restarts.map(|in_family| (in_family && book.restarts).then(|| now + restart));
+        // A family that is only kept for long is so from the start (RFC 9494 section 4.2).
+        let offered = open.restart_time.is_some() && book.restarts;
+        let [restarts_v4, restarts_v6] = open.restarts;
+        let [long_v4, long_v6] = open.long_lived.map(|time| time.is_some() && book.long_lived.is_some());
+        let until = [(restarts_v4, long_v4), (restarts_v6, long_v6)].map(|kept| match kept {
+            (true, _) if offered => Some(now + restart),
+            (false, true) if offered => Some(now),
+            _ => None,
+        });
         let [v4, v6] = open.long_lived;
         let long = |until: Option<Instant>, theirs: Option<u32>| {
             let seconds = theirs?.min(book.long_lived?);
             Some(until? + Duration::from_secs(seconds.into()))
         };
         let [until_v4, until_v6] = until;
-        let as_by_restart = matches!(reason, Some(DownReason::TcpFailed)) && !restart.is_zero();
+        let without_a_word = matches!(reason, Some(DownReason::TcpFailed)) && !book.notified;
+        let as_by_restart = without_a_word && !restart.is_zero();
         Lost {
             connection,
             until,

@@ -31,7 +31,7 @@ pub fn address_v6(number: usize) -> IpAddr {
 }
 
 /// How long a router that has started waits for the tables of its peers before it says that it has sent all.
-const DEFERRAL: Duration = Duration::from_secs(60);
+pub(crate) const DEFERRAL: Duration = Duration::from_secs(60);
 
 /// A place for a router; there may be none running in it.
 #[derive(Default)]
@@ -44,6 +44,8 @@ pub(super) struct Node {
     /// While it is down: whether somebody says so to who wants to connect.
     pub(super) refuses: bool,
     pub(super) frozen_until: Option<Instant>,
+    /// When what it started with is over at the latest: from then on it says that it has sent all.
+    pub(super) deferred_until: Instant,
     /// The deadline for which a timer is in the heap.
     pub(super) timer: Option<Instant>,
     /// Its sessions, and which end of them it has. Slots are numbered in this order, from 1 on.
@@ -91,6 +93,7 @@ impl Network {
             node.router = Some(router);
             node.lives += 1;
             node.up_at = None;
+            node.deferred_until = now + DEFERRAL;
             node.converged = false;
         }
         self.settle(number);

@@ -49,6 +49,12 @@ impl Network {
         self.nodes.get(number).map_or(0, |node| node.lives)
     }
 
+    /// Until when the router, since it was started, may hold back its End-of-RIB.
+    #[must_use]
+    pub fn deferred_until(&self, number: usize) -> Instant {
+        self.nodes.get(number).map(|node| node.deferred_until).unwrap_or_default()
+    }
+
     /// Whether the router's clock stands still.
     #[must_use]
     pub fn is_frozen(&self, number: usize) -> bool {

@@ -3,11 +3,8 @@
 use bgp_core::Prefix;
 
 use super::filter;
-use super::route::Route;
+use super::route::{GRACEFUL_SHUTDOWN, Route};
 use super::world::World;
-
-/// The neighbour is about to go: its routes are the last choice (RFC 8326 section 4.2).
-const GRACEFUL_SHUTDOWN: u32 = 0xffff_0000;
 
 /// The route that the router at `end` of a session keeps of one that the other end sent, if it keeps one.
 #[must_use]
@@ -31,7 +28,8 @@ pub fn accepted(world: &World, session: usize, end: usize, prefix: &Prefix, sent
     }
     let source = world.source_kind(session, end);
     let mut taken = filter::ask(&side.import, me.asn, prefix, source, &route)?.route;
-    if external && taken.communities.contains(&GRACEFUL_SHUTDOWN) {
+    if external && taken.has(GRACEFUL_SHUTDOWN) {
+        // RFC 8326 section 4.1.
         taken.local_pref = Some(0);
     }
     Some(taken)

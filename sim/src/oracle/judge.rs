@@ -59,6 +59,10 @@ impl Observer for Judge {
         Ok(())
     }
 
+    fn excuses(&mut self, network: &Network) -> bool {
+        !matches!(rounds(&World::of(network, &self.tap)), Solution::Solved(_))
+    }
+
     fn end(&mut self, network: &Network, _spec: &Spec) -> Verdict {
         let world = World::of(network, &self.tap);
         let state = state_of(network, &world, &self.tap);

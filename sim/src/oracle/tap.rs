@@ -44,6 +44,8 @@ pub struct Open {
     pub forwarding: [bool; 2],
     /// For how many seconds its routes may be kept as long-lived stale ones.
     pub long_lived: [Option<u32>; 2],
+    /// It knows of long-lived stale routes, and of graceful restart, without which that means nothing.
+    pub knows_long_lived: bool,
     /// Its hold time in seconds.
     pub hold_time: u16,
 }
@@ -118,7 +120,7 @@ impl Tap {
             };
             Agreed {
                 add_path: [0, 1].map(|family| both(family, sends_paths, takes_paths)),
-                long_lived: [0, 1].map(|family| both(family, knows_long_lived, knows_long_lived)),
+                long_lived: [receiver.knows_long_lived && receiver.restart_time.is_some(); 2],
             }
         }))
     }
@@ -135,10 +137,6 @@ fn sends_paths(open: &Open, family: usize) -> bool {
 
 fn takes_paths(open: &Open, family: usize) -> bool {
     open.takes_paths.get(family) == Some(&true)
-}
-
-fn knows_long_lived(open: &Open, family: usize) -> bool {
-    open.long_lived.get(family).is_some_and(Option::is_some)
 }
 
 /// 0 for IPv4 unicast, 1 for IPv6 unicast.
@@ -302,6 +300,7 @@ fn capability(open: &mut Open, code: u8, mut value: Octets<'_>) -> Option<()> {
             }
         }
         71 => {
+            open.knows_long_lived = true;
             while !value.is_empty() {
                 let number = family(&mut value);
                 let word = value.u32()?;

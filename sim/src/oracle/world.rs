@@ -67,7 +67,7 @@ pub struct SessionInputs {
 pub struct Agreed {
     /// Several paths to a destination go this way, IPv4 and IPv6 (RFC 7911).
     pub add_path: [bool; 2],
-    /// Both ends know of long-lived stale routes, IPv4 and IPv6 (RFC 9494).
+    /// The other end knows of long-lived stale routes, IPv4 and IPv6 (RFC 9494 section 4.3).
     pub long_lived: [bool; 2],
 }
 
@@ -146,7 +146,7 @@ impl World {
             let [a, b] = &session.sides;
             let agree = |from: &SideSpec, to: &SideSpec| {
                 let ([_, send], [take, _]) = (from.add_path, to.add_path);
-                let long_lived = from.long_lived.is_some() && to.long_lived.is_some();
+                let long_lived = to.long_lived.is_some() && to.restart_time.is_some();
                 Agreed { add_path: [send && take; 2], long_lived: [long_lived; 2] }
             };
             session.up = Some([agree(a, b), agree(b, a)]);

@@ -69,6 +69,20 @@ fn nothing_is_kept_of_a_peer_that_does_not_restart_gracefully_or_that_we_do_not_
     assert!(r.seen().is_empty());
 }
 
+#[test]
+fn what_is_kept_is_what_the_session_agreed_on_whatever_is_configured_since() {
+    let off = PeerSettings { restart: None, ..restarting(1) };
+    for (first, then, kept) in [(restarting(1), off.clone(), true), (off, restarting(1), false)] {
+        let mut r = Restart::of(first);
+        r.announce(&[V4]);
+        let now = r.rig.now;
+        r.rig.sides[0].peer.reconfigure(now, then);
+        r.rig.settle();
+        r.cut();
+        assert_eq!(!r.seen().is_empty(), kept);
+    }
+}
+
 /// Whether the routes are kept when the session ends so, with the N bit of both sides or of one only.
 fn outlive(notification: bool, end: impl Fn(&mut Restart)) -> bool {
     let settings = PeerSettings { hold_time: 90, ..restarting(1) };

@@ -30,6 +30,7 @@ impl Peer {
             let mut message = Vec::new();
             RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
             connection.queue.push_control(message.into());
+            self.refreshes_sent += 1;
         }
         self.session.queued(now);
         true

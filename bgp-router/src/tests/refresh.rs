@@ -370,3 +370,17 @@ fn pages_of_kept_routes_go_on_where_they_ended() {
     assert_eq!(seen.len(), 101);
     assert!(seen.is_sorted() && seen.contains(&(prefix("fd01::/64"), PathId(0))));
 }
+
+#[test]
+fn requests_and_marks_are_counted_and_are_no_updates() {
+    let mut rig = Rig::new();
+    let index = offering(&mut rig, client(1), &[Capability::EnhancedRouteRefresh]);
+    let now = rig.now;
+    assert!(rig.sides[index].peer.request_refresh(now, both()));
+    rig.settle();
+    let updates = rig.sides[index].peer.updates_sent();
+    assert_eq!(rig.sides[index].peer.refreshes_sent(), 2);
+    rig.hear(index, &refresh(RouteRefresh::REQUEST));
+    assert_eq!(rig.sides[index].peer.refreshes_sent(), 4);
+    assert_eq!(rig.sides[index].peer.updates_sent(), updates);
+}

@@ -61,7 +61,17 @@ pub(super) struct Lost {
     pub(super) is_new: bool,
 }
 
+/// The longest that a restart can be asked for (RFC 4724 section 3), and long-lived stale routes be kept (RFC 9494
+/// section 3.1).
+const LONGEST: Duration = Duration::from_secs(4095 + (1 << 24));
+
 impl Lost {
+    /// A session of which nothing was seen: whatever may have been agreed.
+    pub(super) fn unseen(now: Instant) -> Lost {
+        let ever = [Some(now + LONGEST); 2];
+        Lost { connection: 0, until: ever, long_until: ever, as_by_restart: false, is_new: true }
+    }
+
     /// `open` is the other end's, `book` this end's.
     pub(super) fn new(
         now: Instant,

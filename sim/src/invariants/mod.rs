@@ -126,7 +126,14 @@ impl Invariants {
         let agreed = peer.session().negotiated();
         let connection = agreed.map(|agreed| agreed.connection.0);
         let book = self.ends.entry((session, end)).or_default();
+        let ups = usize::try_from(peer.session().counters().established).unwrap_or(usize::MAX);
+        // Sessions may come and go within one step, if all octets of some seconds are read at once.
+        let unseen = ups > book.ups + usize::from(connection.is_some() && book.connection != connection);
         if book.connection == connection {
+            if unseen {
+                book.ups = ups;
+                book.lost = Some(Lost::unseen(now));
+            }
             return Ok(());
         }
         if let Some(old) = book.connection {
@@ -138,17 +145,23 @@ impl Invariants {
                 let what = format!("session {session}, end {end}: expired after {silent:?} of silence");
                 return Err(failure("hold", what));
             }
-            let open = self.tap.open(old, 1 - end.min(1)).unwrap_or_default();
             let asked = connection.is_none().then_some(reason).flatten();
-            book.lost = Some(Lost::new(now, old, &open, book, asked));
+            // Whoever spoke in a router's place was not listened to.
+            book.lost = Some(match self.tap.open(old, 1 - end.min(1)) {
+                Some(open) if self.tap.agreed(old).is_some() => Lost::new(now, old, &open, book, asked),
+                _ => Lost::unseen(now),
+            });
         }
+        if unseen {
+            book.lost = Some(Lost::unseen(now));
+        }
+        book.ups = ups;
         book.connection = connection;
         book.refreshing.clear();
         if let Some(agreed) = agreed {
             let side = network.side(session, end);
             book.up_at = now;
             book.notified = false;
-            book.ups += 1;
             book.hold_time = Duration::from_secs(agreed.hold_time.into());
             book.restarts = side.is_some_and(|side| side.restart_time.is_some());
             book.long_lived = side.and_then(|side| side.long_lived);

@@ -24,7 +24,7 @@ fn expect_kernel(net: &Net, node: &Node, expected: &[&str]) -> Result<()> {
 }
 
 fn bird(node: &Node, to: &Node, prefixes: &[&str]) -> Result<Box<dyn Peer>> {
-    let setup = Setup::new(AS).neighbor(Neighbor::new(to.v4(), AS));
+    let setup = Setup::new(AS).neighbor(Neighbor::new(to.v4(), AS).restart(1));
     Software::Bird.start(node, &prefixes.iter().fold(setup, |setup, prefix| setup.announce(*prefix)))
 }
 
@@ -49,7 +49,8 @@ fn equal_routes_of_two_peers_share_the_load_until_one_peer_dies() -> Result<()> 
 fn a_speaker_that_starts_again_adopts_its_routes_and_removes_only_stale_ones() -> Result<()> {
     let net = Net::new()?;
     let (a, b) = (net.node("a")?, net.node("b")?);
-    let setup = Setup::new(AS).neighbor(Neighbor::new(b.v4(), AS)).announce("10.42.1.0/26");
+    // With graceful restart the neighbour says when it has announced everything.
+    let setup = Setup::new(AS).neighbor(Neighbor::new(b.v4(), AS).restart(60)).announce("10.42.1.0/26");
     let mut speaker = Software::Speaker.start(&a, &setup)?;
     let mut before = bird(&b, &a, &["10.42.2.0/26", "10.42.3.0/26"])?;
     let own = "blackhole 10.42.1.0/26";

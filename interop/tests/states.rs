@@ -11,6 +11,7 @@ const AS: u32 = 64512;
 interop::with_every_router!(
     takes_all_paths_and_gives_all_paths,
     keeps_its_routes_while_the_reflector_starts_again,
+    keeps_those_of_several_paths_that_the_reflector_still_has,
     is_waited_for_and_then_given_up,
     comes_back_without_what_it_no_longer_announces,
     leaves_long_lived_stale_routes_behind,
@@ -114,6 +115,26 @@ fn keeps_its_routes_while_the_reflector_starts_again(router: Software) -> Result
     // What went meanwhile goes, once the reflector has said what there is.
     other.kill();
     net.eventually("a dead client's route goes", || has(peer.as_mut(), PREFIX, &[]))
+}
+
+fn keeps_those_of_several_paths_that_the_reflector_still_has(router: Software) -> Result<()> {
+    let net = Net::new()?;
+    let [rr, a, b] = nodes(&net)?;
+    let c = net.node("c")?;
+    let client = |node: &Node| Neighbor::new(node.v4(), AS).restart(60);
+    let clients = || [client(&a).add_path(), client(&b), client(&c)];
+    let mut middle = reflector(&rr, clients())?;
+    let up = client(&rr);
+    let mut peer = router.start(&a, &announcing(up.clone().add_path(), &[]))?;
+    let mut bird_b = Software::Bird.start(&b, &announcing(up.clone(), &[PREFIX]))?;
+    let _c = Software::Bird.start(&c, &announcing(up, &[PREFIX]))?;
+    net.eventually("both paths arrive", || has(peer.as_mut(), PREFIX, &[&b, &c]))?;
+    middle.stop(Duration::from_secs(10))?;
+    bird_b.kill();
+    holds_for(Duration::from_secs(1), || has(peer.as_mut(), PREFIX, &[&b, &c]))?;
+    let _middle = reflector(&rr, clients())?;
+    net.eventually("one path goes", || has(peer.as_mut(), PREFIX, &[&c]))?;
+    holds_for(Duration::from_secs(1), || has(peer.as_mut(), PREFIX, &[&c]))
 }
 
 fn is_waited_for_and_then_given_up(router: Software) -> Result<()> {

@@ -236,13 +236,15 @@ impl NextHops {
         let Some(entry) = self.entries.get_mut(id.index()) else { return false };
         let before = entry.metric();
         entry.state = state;
+        let mut was_by_route = false;
         if state == NextHopState::Unreachable {
             self.unreached.insert(address, id);
         } else {
-            entry.via = None;
+            was_by_route = entry.via.take().is_some();
             self.unreached.remove(&address);
         }
-        entry.metric() != before
+        // Packets go elsewhere, even if that costs the same.
+        was_by_route || entry.metric() != before
     }
 
     /// The id of a next hop that is tracked.

@@ -139,10 +139,12 @@ impl AdjRibIn {
         F::routes_mut(self).withdraw(key, max, judge, out);
     }
 
-    /// The peer sends all routes of the family again (RFC 7313 section 4).
+    /// The peer sends all routes of the family again (RFC 7313 section 4); within such an answer it says nothing new.
     pub(crate) fn refresh_begins<F: Unicast>(&mut self) {
-        F::routes_mut(self).by_key.values_mut().for_each(|route| route.stale = true);
-        self.arriving = self.arriving.with(F::FAMILY);
+        if !self.arriving.contains(F::FAMILY) {
+            F::routes_mut(self).by_key.values_mut().for_each(|route| route.stale = true);
+            self.arriving = self.arriving.with(F::FAMILY);
+        }
     }
 
     /// It has sent them, or takes too long: those that have not come again are gone.

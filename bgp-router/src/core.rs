@@ -19,7 +19,7 @@ use bgp_rib::{
 };
 use hashbrown::HashMap;
 
-use crate::config::{Limits, RestartSettings};
+use crate::config::Limits;
 use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
 use crate::propagation::Propagation;
 use crate::restart::Restarts;
@@ -49,8 +49,6 @@ struct Established {
     sends_end_of_rib: bool,
     /// Whether our restart is not over without its End-of-RIB.
     is_awaited: bool,
-    /// How long a refresh of its routes may take.
-    stale_time: Duration,
     enhanced_refresh: bool,
     octets: usize,
     sends: usize,
@@ -70,7 +68,7 @@ impl Established {
 pub struct Core {
     rib: Rib,
     store: AttributeStore,
-    /// By slot. Never iterated, so its order is nobody's business.
+    /// By slot. No output follows its order.
     sessions: HashMap<u32, Established, foldhash::fast::FixedState>,
     outputs: VecDeque<CoreOutput>,
     propagation: Propagation,
@@ -130,7 +128,7 @@ impl Core {
                     self.enforce_limits(now, peer);
                 }
             }
-            ToCore::RefreshBegins(peer, family) => self.refresh_begins(now, peer, family),
+            ToCore::RefreshBegins(peer, family) => self.refresh_begins(peer, family),
             ToCore::RefreshEnds(peer, family) => {
                 if self.session(peer).is_some() && self.restarts.refresh_ends(peer.slot, family) {
                     self.rib.sweep_stale(now, peer.slot, family);
@@ -158,7 +156,6 @@ impl Core {
             limits: up.limits,
             sends_end_of_rib: up.sends_end_of_rib,
             is_awaited: up.sends_end_of_rib && !up.restarted,
-            stale_time: up.restart.map_or(RestartSettings::default().stale_time, |r| r.stale_time),
             enhanced_refresh: up.enhanced_refresh,
             octets: 0,
             sends: 0,

@@ -131,7 +131,7 @@ pub enum ToCore {
     Regroup(PeerId, Box<(GroupKey, SourceKind)>),
     /// The answer to our ROUTE-REFRESH begins (RFC 7313 section 4): what does not come again until its end goes.
     RefreshBegins(PeerId, Family),
-    /// The answer to our ROUTE-REFRESH has ended.
+    /// The answer to our ROUTE-REFRESH has ended, or has taken too long.
     RefreshEnds(PeerId, Family),
     /// The session ended; `None`: all its routes go. Said again without, those go that were kept.
     Down(PeerId, Option<Retention>),

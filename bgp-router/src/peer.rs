@@ -11,7 +11,7 @@ use bgp_core::fsm::{
 };
 use bgp_core::wire::header::HEADER_LEN;
 use bgp_core::wire::notification::cease;
-use bgp_core::wire::{Fault, Notification};
+use bgp_core::wire::{Fault, MessageType, Notification};
 use bgp_core::{Family, FamilySet, Instant};
 use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
@@ -113,6 +113,7 @@ pub struct Peer {
     kept_until: Option<Instant>,
     counters: ImportCounters,
     updates_sent: u64,
+    refreshes_sent: u64,
     /// We are about to go (RFC 8326).
     draining: bool,
     outputs: VecDeque<PeerOutput>,
@@ -142,6 +143,7 @@ impl Peer {
             kept_until: None,
             counters: ImportCounters::default(),
             updates_sent: 0,
+            refreshes_sent: 0,
             draining: false,
             outputs: VecDeque::new(),
         }
@@ -195,6 +197,12 @@ impl Peer {
     #[must_use]
     pub fn updates_sent(&self) -> u64 {
         self.updates_sent
+    }
+
+    /// ROUTE-REFRESHes given to connections over all sessions: requests, and marks around answers (RFC 7313).
+    #[must_use]
+    pub fn refreshes_sent(&self) -> u64 {
+        self.refreshes_sent
     }
 
     /// Starts the session (ManualStart).
@@ -329,7 +337,10 @@ impl Peer {
         match message {
             ToPeer::Send(_, chunks) => {
                 let id = established.connection;
-                self.updates_sent += chunks.iter().map(|chunk| messages_in(chunk)).sum::<u64>();
+                for kind in chunks.iter().flat_map(|chunk| types_in(chunk)) {
+                    let marks = kind == MessageType::RouteRefresh as u8;
+                    *(if marks { &mut self.refreshes_sent } else { &mut self.updates_sent }) += 1;
+                }
                 if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
                     connection.queue.push_updates(chunks);
                 }
@@ -487,13 +498,12 @@ impl Peer {
     }
 }
 
-/// How many messages a chunk holds; it holds whole ones only.
-fn messages_in(mut chunk: &[u8]) -> u64 {
-    let mut count = 0;
-    while let Some([high, low]) = chunk.get(16..18) {
-        let len = usize::from(u16::from_be_bytes([*high, *low]));
-        count += 1;
+/// The types of the messages in a chunk; it holds whole ones only.
+fn types_in(mut chunk: &[u8]) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let [high, low, kind] = *chunk.first_chunk::<HEADER_LEN>()?.last_chunk()?;
+        let len = usize::from(u16::from_be_bytes([high, low]));
         chunk = chunk.get(len.max(HEADER_LEN)..).unwrap_or_default();
-    }
-    count
+        Some(kind)
+    })
 }

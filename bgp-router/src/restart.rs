@@ -1,5 +1,6 @@
-//! For how long routes outlive the session of their peer (RFC 4724 section 4.2, RFC 9494 section 4.2), and for how long
-//! a refresh that was marked may take (RFC 7313 section 4). This keeps the time; the RIB keeps the routes.
+//! For how long routes outlive the session of their peer (RFC 4724 section 4.2, RFC 9494 section 4.2), and which
+//! marked refreshes (RFC 7313 section 4) are under way: how long those may take is the peer's business. This keeps the
+//! time; the RIB keeps the routes.
 //!
 //! For each family of a peer:
 //! ```text
@@ -53,8 +54,8 @@ struct Slot {
     stages: BTreeMap<Family, Stage>,
     /// Since the session is back: how long the End-of-RIB of all families is waited for.
     synchronized_by: Option<Instant>,
-    /// Marked refreshes under way, and how long their end is waited for.
-    refreshes: BTreeMap<Family, Instant>,
+    /// Marked refreshes under way.
+    refreshes: FamilySet,
 }
 
 /// The peers, by slot, that left routes or send all again. Bounded by the peers that there are.
@@ -119,18 +120,25 @@ impl Restarts {
     pub(crate) fn end_of_rib(&mut self, slot: u32, family: Family) -> bool {
         self.edit(slot, |state| {
             let was_awaited = state.stages.remove(&family).is_some();
-            was_awaited && !state.refreshes.contains_key(&family)
+            was_awaited && !state.refreshes.contains(family)
         })
     }
 
-    /// The answer to a ROUTE-REFRESH begins, and should have ended at `until`.
-    pub(crate) fn refresh_begins(&mut self, slot: u32, family: Family, until: Instant) {
-        self.slots.entry(slot).or_default().refreshes.insert(family, until);
+    /// The answer to a ROUTE-REFRESH begins; returns whether that is new.
+    pub(crate) fn refresh_begins(&mut self, slot: u32, family: Family) -> bool {
+        let state = self.slots.entry(slot).or_default();
+        let before = state.refreshes;
+        state.refreshes = before.with(family);
+        !before.contains(family)
     }
 
     /// It has ended; returns whether it had begun, and what is stale goes.
     pub(crate) fn refresh_ends(&mut self, slot: u32, family: Family) -> bool {
-        self.edit(slot, |state| state.refreshes.remove(&family).is_some())
+        self.edit(slot, |state| {
+            let before = state.refreshes;
+            state.refreshes = before.without(family);
+            before.contains(family)
+        })
     }
 
     /// The peer is gone for good.
@@ -202,17 +210,10 @@ impl Slot {
     fn next_timeout(&self) -> Option<Instant> {
         let stages = self.stages.values().filter_map(Stage::until);
         let synchronized = self.synchronized_by.filter(|_| !self.stages.is_empty());
-        stages.chain(synchronized).chain(self.refreshes.values().copied()).min()
+        stages.chain(synchronized).min()
     }
 
     fn take_due(&mut self, now: Instant, mut on: impl FnMut(Family, Due)) {
-        self.refreshes.retain(|family, until| {
-            let is_due = *until <= now;
-            if is_due {
-                on(*family, Due::Sweep);
-            }
-            !is_due
-        });
         let is_back = self.synchronized_by.is_some();
         let waited_enough = self.synchronized_by.is_some_and(|at| at <= now);
         self.stages.retain(|family, stage| {

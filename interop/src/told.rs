@@ -1,6 +1,6 @@
 //! What this project's daemons tell of themselves in JSON, beyond what every router does.
 
-use crate::{Error, Node, Peer, Result};
+use crate::{Error, Net, Node, Peer, Result, ensure};
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -35,6 +35,17 @@ pub fn messages(daemon: &mut dyn Peer, neighbor: IpAddr, direction: &str, kind: 
     Ok(wanted.map(|row| number(row, "count")).sum())
 }
 
+/// Waits until a daemon's own restart is over: every daemon begins with one, and sends its End-of-RIB ten seconds after the
+/// last new session.
+///
+/// # Errors
+/// If it does not happen.
+pub fn has_told_all(net: &Net, daemon: &dyn Peer) -> Result<()> {
+    net.eventually("the restart of a daemon is over", || {
+        ensure(daemon.log().contains("restart is over"), || "not yet")
+    })
+}
+
 /// The daemon of a node reads its configuration again after `change`.
 ///
 /// # Errors
@@ -44,7 +55,7 @@ pub fn reload(node: &Node, daemon: &mut dyn Peer, change: impl FnOnce(&str) -> S
     let config =
         std::fs::read_to_string(&path).map_err(Error::io(format!("cannot read {}", path.display())))?;
     let changed = change(&config);
-    crate::ensure(changed != config, || "nothing is changed")?;
+    ensure(changed != config, || "nothing is changed")?;
     node.write("config.toml", &changed)?;
     daemon.command(&["reload"]).map(drop)
 }

@@ -1,4 +1,4 @@
-//! Sessions that are lost while both processes live on: what is kept meanwhile.
+//! Sessions that are lost, and what is kept meanwhile: the neighbour stands still, or it is a reflector that starts again.
 
 #![cfg(test)]
 
@@ -8,7 +8,10 @@ use std::time::Duration;
 const AS: u32 = 64512;
 const PREFIX: &str = "10.42.1.0/26";
 
-interop::with_every_router!(is_kept_over_the_hold_timer_if_both_say_so);
+interop::with_every_router!(
+    is_kept_over_the_hold_timer_if_both_say_so,
+    starts_again_as_a_reflector_and_a_kernel_loses_nothing,
+);
 
 fn has(peer: &mut dyn Peer, next_hops: &[&Node]) -> Result<()> {
     let expected: Vec<String> = next_hops.iter().map(|node| node.v4().to_string()).collect();
@@ -50,4 +53,33 @@ fn is_kept_over_the_hold_timer_if_both_say_so(router: Software) -> Result<()> {
     })?;
     let gone = monitor.deleted("bird");
     ensure(gone.is_empty() == keeps_over_notifications(router), || format!("{gone:?}"))
+}
+
+fn starts_again_as_a_reflector_and_a_kernel_loses_nothing(router: Software) -> Result<()> {
+    let net = Net::new()?;
+    let (rr, a, b) = (net.node("rr")?, net.node("a")?, net.node("b")?);
+    let client = |node: &Node| Neighbor::new(node.v4(), AS).client().restart(60);
+    let setup = || Setup::new(AS).neighbor(client(&a)).neighbor(client(&b));
+    let mut middle = router.start(&rr, &setup())?;
+    let up = Neighbor::new(rr.v4(), AS).restart(60);
+    let mut speaker = Software::Speaker.start(&a, &Setup::new(AS).neighbor(up.clone()))?;
+    let _b = Software::Bird.start(&b, &Setup::new(AS).neighbor(up).announce(PREFIX))?;
+    net.eventually("the route arrives", || has(speaker.as_mut(), &[&b]))?;
+    net.eventually("it is in the kernel", || {
+        ensure(a.routes()?.iter().any(|route| route.prefix == PREFIX), || "not yet")
+    })?;
+    // Whoever restarts waits for those only that do not.
+    interop::has_told_all(&net, speaker.as_ref())?;
+    let monitor = Monitor::start(&a)?;
+    middle.kill();
+    let _middle = router.start(&rr, &setup().after_restart())?;
+    net.eventually("the reflector is back", || {
+        ensure(speaker.is_established(rr.v4())?, || "not established")?;
+        let stale = interop::stale(speaker.as_mut())?;
+        ensure(stale == 0, || format!("{stale} stale routes"))?;
+        has(speaker.as_mut(), &[&b])
+    })?;
+    holds_for(Duration::from_secs(2), || has(speaker.as_mut(), &[&b]))?;
+    let gone = monitor.deleted("bgp");
+    ensure(gone.is_empty(), || format!("{gone:?}"))
 }

@@ -84,12 +84,10 @@ fn a_speaker_that_starts_again_under_a_flood_of_pings_loses_none() -> Result<()>
         ping(&from, &["-c", "1", "-W", "1", "10.42.2.2"]).map(drop)
     })?;
     // 8 s of pings, one each 2 ms.
-    let flood = Command::new("ip")
-        .args(["netns", "exec", &from, "ping", "-q", "-i", "0.002", "-c", "4000", "-W", "2", "10.42.2.2"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("`ping` of iputils-ping is there");
+    let flood = std::thread::spawn(move || {
+        let ping = ["ping", "-q", "-i", "0.002", "-c", "4000", "-W", "2", "10.42.2.2"];
+        Command::new("ip").args(["netns", "exec", &from]).args(ping).output()
+    });
     for _ in 0..2 {
         speaker_a.stop(Duration::from_secs(10))?;
         speaker_a = Software::Speaker.start(&a, &setup("10.42.1.0/26"))?;
@@ -97,7 +95,7 @@ fn a_speaker_that_starts_again_under_a_flood_of_pings_loses_none() -> Result<()>
             ensure(speaker_a.is_established(rr.v4())?, || "not established")
         })?;
     }
-    let output = flood.wait_with_output().expect("ping ends");
+    let output = flood.join().expect("no panic").expect("`ping` of iputils-ping is there");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure(text.contains(" 0% packet loss"), || text.clone())
 }

@@ -2,7 +2,7 @@
 
 use interop::{
     Announcement, Monitor, Neighbor, Net, Node, Peer, Result, SeenRoute, Setup, Software, ensure,
-    expect_routes, flaps, holds_for, reload,
+    expect_routes, flaps, has_told_all, holds_for, messages, reload,
 };
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ interop::with_every_router!(
     is_waited_for_and_then_given_up,
     comes_back_without_what_it_no_longer_announces,
     leaves_long_lived_stale_routes_behind,
+    keeps_long_lived_stale_routes_of_a_reflector_that_stays_away,
     is_asked_for_its_routes_again_and_asks,
     sees_a_changed_filter_without_a_flap,
     sees_that_the_reflector_is_about_to_go,
@@ -161,6 +162,24 @@ fn leaves_long_lived_stale_routes_behind(router: Software) -> Result<()> {
     })
 }
 
+fn keeps_long_lived_stale_routes_of_a_reflector_that_stays_away(router: Software) -> Result<()> {
+    let net = Net::new()?;
+    let [rr, a, b] = nodes(&net)?;
+    let clients = || [&a, &b].map(|node| Neighbor::new(node.v4(), AS).restart(2).long_lived(300));
+    let mut middle = reflector(&rr, clients())?;
+    let up = Neighbor::new(rr.v4(), AS).restart(60).long_lived(600);
+    let mut peer = router.start(&a, &announcing(up.clone(), &[]))?;
+    let of_b = Announcement::new(PREFIX).med(1);
+    let _b = Software::Bird.start(&b, &Setup::new(AS).neighbor(up).announce(of_b.clone()))?;
+    let fresh = of_b.seen_internally(b.v4()).reflected(b.v4(), rr.v4());
+    expect_routes(&net, peer.as_mut(), std::slice::from_ref(&fresh))?;
+    middle.stop(Duration::from_secs(10))?;
+    let stale = SeenRoute { communities: vec!["65535:6".to_owned()], ..fresh.clone() };
+    expect_routes(&net, peer.as_mut(), &[stale])?;
+    let _middle = reflector(&rr, clients())?;
+    expect_routes(&net, peer.as_mut(), &[fresh])
+}
+
 fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {
     let net = Net::new()?;
     let [rr, a, b] = nodes(&net)?;
@@ -168,7 +187,25 @@ fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {
     let up = Neighbor::new(rr.v4(), AS);
     let mut peer = router.start(&a, &announcing(up.clone(), &[PREFIX]))?;
     let _b = Software::Bird.start(&b, &announcing(up, &["10.42.2.0/26"]))?;
-    net.eventually("the route arrives", || has(peer.as_mut(), "10.42.2.0/26", &[&b]))?;
+    net.eventually("the routes arrive", || {
+        has(peer.as_mut(), "10.42.2.0/26", &[&b])?;
+        has(middle.as_mut(), PREFIX, &[&a])
+    })?;
+    // Two families, a mark at either end; GoBGP has no enhanced refresh (RFC 7313).
+    let marks = if router == Software::GoBgp { 0 } else { 4 };
+    let refreshes = |middle: &mut dyn Peer, direction, count| {
+        net.eventually(&format!("{count} ROUTE-REFRESHes are {direction}"), || {
+            let counted = messages(middle, a.v4(), direction, "route_refresh")?;
+            ensure(counted == count, || format!("{counted}"))
+        })
+    };
+    middle.refresh(a.v4())?;
+    refreshes(middle.as_mut(), "sent", 2)?;
+    refreshes(middle.as_mut(), "received", marks)?;
+    // We mark nothing before the End-of-RIB, which waits for ten quiet seconds.
+    has_told_all(&net, middle.as_ref())?;
+    middle.command(&["peer", &a.v4().to_string(), "refresh", "out"])?;
+    refreshes(middle.as_mut(), "sent", 2 + marks)?;
     for _ in 0..3 {
         middle.refresh(a.v4())?;
         peer.refresh(rr.v4())?;

@@ -183,8 +183,8 @@ fn draw_side(client: bool, external: bool, features: Features, random: &mut Rand
     SideSpec {
         client,
         extended_message: random.one_in(2),
-        import: if features.import { policy::draw(random) } else { Policy::Accept },
-        export: if features.export { policy::draw(random) } else { Policy::Accept },
+        import: if features.import { policy::draw(external, random) } else { Policy::Accept },
+        export: if features.export { policy::draw(false, random) } else { Policy::Accept },
         advertise: draw_advertise(features, add_path[1], random),
         add_path,
         next_hop: if features.next_hops { draw_next_hop(external, random) } else { NextHopRule::Auto },

@@ -123,22 +123,30 @@ pub(super) const MESSAGE_TYPES: [(MessageType, &str); 5] = [
     (MessageType::RouteRefresh, "route_refresh"),
 ];
 
-/// Messages by direction and type: those of the session, and the UPDATEs that went past it.
+/// Messages by direction and type.
 pub(super) fn messages(status: &PeerStatus) -> Vec<MessageCount> {
-    let directions = [("received", &status.counters.received), ("sent", &status.counters.sent)];
+    type Count = fn(&PeerStatus, MessageType) -> u64;
+    let directions: [(&str, Count); 2] =
+        [("received", |status, kind| status.counters.received.get(kind)), ("sent", sent)];
     directions
         .into_iter()
-        .flat_map(|(direction, counters)| {
+        .flat_map(|(direction, count)| {
             MESSAGE_TYPES.into_iter().map(move |(kind, name)| MessageCount {
                 direction: direction.to_owned(),
                 kind: name.to_owned(),
-                count: match (direction, kind) {
-                    ("sent", MessageType::Update) => status.updates_sent,
-                    _ => counters.get(kind),
-                },
+                count: count(status, kind),
             })
         })
         .collect()
+}
+
+/// How many messages of a type were sent: by the session, or past it.
+pub(super) fn sent(status: &PeerStatus, kind: MessageType) -> u64 {
+    match kind {
+        MessageType::Update => status.updates_sent,
+        MessageType::RouteRefresh => status.refreshes_sent,
+        _ => status.counters.sent.get(kind),
+    }
 }
 
 /// The alarm for two peers that say they are the same router.

@@ -71,8 +71,7 @@ fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> Pee
         }
     });
     let messages = rows::MESSAGE_TYPES.into_iter().flat_map(|(kind, name)| {
-        let sent = if name == "update" { status.updates_sent } else { status.counters.sent.get(kind) };
-        [("received", name, status.counters.received.get(kind)), ("sent", name, sent)]
+        [("received", name, status.counters.received.get(kind)), ("sent", name, rows::sent(status, kind))]
     });
     let directions = [
         ("received", &status.counters.notifications_received),

@@ -45,7 +45,9 @@ pub struct PeerStatus {
     pub offered: Vec<Capability>,
     /// UPDATEs sent, over all sessions.
     pub updates_sent: u64,
-    /// Messages by type and direction but the UPDATEs sent, over all sessions.
+    /// ROUTE-REFRESHes sent, over all sessions.
+    pub refreshes_sent: u64,
+    /// Messages by type and direction but the UPDATEs and ROUTE-REFRESHes sent, over all sessions.
     pub counters: Counters,
     /// Routes and faults received, over all sessions.
     pub import: ImportCounters,
@@ -81,6 +83,7 @@ impl PeerStatus {
             queued: connection.and_then(|c| peer.queue(c.id)).map_or(0, bgp_router::WriteQueue::octets),
             offered: peer.session().our_open().capabilities,
             updates_sent: peer.updates_sent(),
+            refreshes_sent: peer.refreshes_sent(),
             counters: *peer.session().counters(),
             import: peer.import_counters(),
             received: peer.adj_rib_in().map(bgp_router::AdjRibIn::len),

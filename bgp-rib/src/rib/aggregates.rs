@@ -94,6 +94,12 @@ impl Rib {
         // What contributes is found out anew, and what is suppressed may have changed.
         self.mark_all::<V4>(now);
         self.mark_all::<V6>(now);
+        self.settle(now);
+        // One that stays may have lost its last route since the changes were last looked at.
+        let empty = self.aggregates.entries.iter().filter(|entry| entry.contributors == 0);
+        for prefix in empty.map(|entry| entry.aggregate.prefix).collect::<Vec<_>>() {
+            self.withdraw_aggregate(now, prefix);
+        }
     }
 
     /// Has the groups look at every destination again.

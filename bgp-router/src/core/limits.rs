@@ -10,9 +10,14 @@ use crate::config::Limits;
 use crate::message::{CoreOutput, ToPeer};
 
 impl Core {
-    /// Ends the session of a peer that makes us hold more than it may. Nothing of it stays.
+    /// Ends the session of a peer that makes us hold more than it may. Nothing of it stays. But what it has announced
+    /// only before its restart, or before it began to send all again, goes first: other path ids or other prefixes after
+    /// a restart are no fault.
     pub(super) fn enforce_limits(&mut self, now: Instant, peer: PeerId) {
         let Some(limits) = self.session(peer).map(|session| session.limits) else { return };
+        if self.too_much(peer, limits).is_some() {
+            self.drop_stale(now, peer.slot);
+        }
         if let Some(notification) = self.too_much(peer, limits) {
             self.down(now, peer, None);
             self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));

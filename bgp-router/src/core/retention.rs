@@ -37,13 +37,15 @@ impl Core {
         self.check_awaited(now);
     }
 
-    /// A refresh that is marked before the End-of-RIB that is due is not heeded (RFC 7313 section 4).
-    pub(super) fn refresh_begins(&mut self, now: Instant, peer: PeerId, family: Family) {
-        let Some(session) = self.session(peer) else { return };
-        let (until, sends_end_of_rib) = (now + session.stale_time, session.sends_end_of_rib);
+    /// A refresh that is marked before the End-of-RIB that is due is not heeded (RFC 7313 section 4). Nor is one within
+    /// another: what has come since that began has just come, and to mark again and again costs the peer nothing.
+    pub(super) fn refresh_begins(&mut self, peer: PeerId, family: Family) {
+        let Some(sends_end_of_rib) = self.session(peer).map(|session| session.sends_end_of_rib) else {
+            return;
+        };
         let Some(counts) = self.rib.peer_counts(peer, family) else { return };
-        if counts.end_of_rib || !sends_end_of_rib {
-            self.restarts.refresh_begins(peer.slot, family, until);
+        let is_complete = counts.end_of_rib || !sends_end_of_rib;
+        if is_complete && self.restarts.refresh_begins(peer.slot, family) {
             self.rib.mark_stale(peer, family);
         }
     }
@@ -72,8 +74,8 @@ impl Core {
         self.check_awaited(now);
     }
 
-    /// The routes that a session which ended has left go now.
-    fn drop_stale(&mut self, now: Instant, slot: u32) {
+    /// The routes of a peer that it has not announced again go now.
+    pub(super) fn drop_stale(&mut self, now: Instant, slot: u32) {
         self.restarts.forget(slot);
         let left = self.rib.stale_families(slot);
         left.iter().for_each(|family| self.rib.sweep_stale(now, slot, family));

@@ -26,6 +26,8 @@ struct World {
     held: BTreeMap<Key, u32>,
     /// What the peer has announced and not withdrawn, and whether it has come since the refresh began.
     announced: BTreeMap<Key, (u32, bool)>,
+    /// A refresh has begun and not ended: that it begins changes nothing then.
+    refreshing: bool,
 }
 
 impl World {
@@ -37,7 +39,7 @@ impl World {
         let local = LocalAddresses::new([10, 0, 0, 254].into(), None);
         let store = AttributeStore::new(1);
         let importer = Importer::new(identity(), settings.clone(), context, local, store);
-        World { importer, settings, held: BTreeMap::new(), announced: BTreeMap::new() }
+        World { importer, settings, held: BTreeMap::new(), announced: BTreeMap::new(), refreshing: false }
     }
 
     fn apply(&mut self, batch: &Batch) {
@@ -83,13 +85,18 @@ impl World {
     fn refresh(&mut self, begins: bool) {
         if begins {
             self.importer.refresh_begins(Family::IPV4_UNICAST);
-            self.announced.values_mut().for_each(|(_, came)| *came = false);
+            if !self.refreshing {
+                self.announced.values_mut().for_each(|(_, came)| *came = false);
+            }
         } else {
             let mut batch = Batch::default();
             self.importer.refresh_ends(Family::IPV4_UNICAST, &mut batch);
             self.apply(&batch);
-            self.announced.retain(|_, (_, came)| *came);
+            if self.refreshing {
+                self.announced.retain(|_, (_, came)| *came);
+            }
         }
+        self.refreshing = begins;
     }
 
     fn set(&mut self, settings: PeerSettings) {

@@ -30,6 +30,7 @@ impl Peer {
             let mut message = Vec::new();
             RouteRefresh { family, subtype: RouteRefresh::REQUEST }.encode(&mut message);
             connection.queue.push_control(message.into());
+            self.refreshes_sent += 1;
         }
         self.session.queued(now);
         true
@@ -54,10 +55,12 @@ impl Peer {
             }
             RouteRefresh::BEGIN if negotiated.enhanced_refresh && is_complete => {
                 established.importer.refresh_begins(family);
-                established.answers.retain(|(other, _)| *other != family);
-                established.answers.push((family, now + stale_time(&self.settings)));
-                self.flush_batch(batch);
-                self.outputs.push_back(PeerOutput::Core(ToCore::RefreshBegins(id, family)));
+                // Within an answer it neither marks again, which would cost the peer nothing, nor gives more time.
+                if established.answers.iter().all(|(begun, _)| *begun != family) {
+                    established.answers.push((family, now + stale_time(&self.settings)));
+                    self.flush_batch(batch);
+                    self.outputs.push_back(PeerOutput::Core(ToCore::RefreshBegins(id, family)));
+                }
             }
             RouteRefresh::END if established.answers.iter().any(|(begun, _)| *begun == family) => {
                 established.importer.answer_is_complete(family);

@@ -145,6 +145,24 @@ fn an_answer_without_an_end_is_given_up_in_time() {
 }
 
 #[test]
+fn a_beginning_within_an_answer_neither_marks_again_nor_gives_more_time() {
+    for settings in [keeping(), client(1)] {
+        let mut rig = Rig::new();
+        let settings = PeerSettings { hold_time: 0, ..settings };
+        let source = offering(&mut rig, settings, &[Capability::EnhancedRouteRefresh]);
+        let other = rig.up(PeerSettings { hold_time: 0, ..client(2) });
+        rig.hear(source, &from_client(1, "10.1.0.0/16"));
+        rig.hear(source, &from_client(1, "10.2.0.0/16"));
+        rig.hear(source, &[refresh(RouteRefresh::BEGIN), from_client(1, "10.1.0.0/16")].concat());
+        rig.later(Duration::from_secs(300));
+        rig.hear(source, &refresh(RouteRefresh::BEGIN));
+        assert_eq!(said(&rig, source, "RefreshBegins"), 1);
+        rig.later(Duration::from_secs(60));
+        assert_eq!(rig.sides[other].routes(), [prefix("10.1.0.0/16")].into());
+    }
+}
+
+#[test]
 fn another_policy_asks_a_peer_whose_routes_are_not_kept() {
     let mut rig = Rig::new();
     let (source, other) = (rig.up(client(1)), rig.up(client(2)));
@@ -323,4 +341,18 @@ fn pages_of_kept_routes_go_on_where_they_ended() {
     }
     assert_eq!(seen.len(), 101);
     assert!(seen.is_sorted() && seen.contains(&(prefix("fd01::/64"), PathId(0))));
+}
+
+#[test]
+fn requests_and_marks_are_counted_and_are_no_updates() {
+    let mut rig = Rig::new();
+    let index = offering(&mut rig, client(1), &[Capability::EnhancedRouteRefresh]);
+    let now = rig.now;
+    assert!(rig.sides[index].peer.request_refresh(now, both()));
+    rig.settle();
+    let updates = rig.sides[index].peer.updates_sent();
+    assert_eq!(rig.sides[index].peer.refreshes_sent(), 2);
+    rig.hear(index, &refresh(RouteRefresh::REQUEST));
+    assert_eq!(rig.sides[index].peer.refreshes_sent(), 4);
+    assert_eq!(rig.sides[index].peer.updates_sent(), updates);
 }

@@ -142,11 +142,23 @@ fn read_path(prefix: &str, path: &Value) -> Option<SeenRoute> {
         as_path: as_path(path.get("aspath")?)?,
         local_pref: number("locPrf"),
         med: number("metric"),
-        communities: list("community"),
+        communities: list("community").iter().map(|name| community(name)).collect(),
         large: list("largeCommunity"),
         originator: path.get("originatorId").and_then(Value::as_str).map(str::to_owned),
         cluster_list: list("clusterList"),
     })
+}
+
+/// FRR names the well-known ones.
+fn community(name: &str) -> String {
+    const WELL_KNOWN: [(&str, &str); 5] = [
+        ("gracefulShutdown", "65535:0"),
+        ("llgrStale", "65535:6"),
+        ("noLlgr", "65535:7"),
+        ("noExport", "65535:65281"),
+        ("noAdvertise", "65535:65282"),
+    ];
+    WELL_KNOWN.iter().find(|(known, _)| *known == name).map_or(name, |(_, numbers)| numbers).to_owned()
 }
 
 fn as_path(value: &Value) -> Option<String> {
@@ -172,7 +184,7 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 fn render(node: &Node, setup: &Setup) -> String {
     let mut maps = String::new();
     let mut text = format!(
-        "frr defaults traditional\nrouter bgp {}\n bgp router-id {}\n bgp cluster-id {}\n no bgp default ipv4-unicast\n \
+        "router bgp {}\n bgp router-id {}\n bgp cluster-id {}\n no bgp default ipv4-unicast\n \
          no bgp ebgp-requires-policy\n no bgp network import-check\n \
          {}\n bgp log-neighbor-changes\n coalesce-time 50\n",
         setup.asn,
@@ -215,7 +227,8 @@ fn render(node: &Node, setup: &Setup) -> String {
         text.push_str(" exit-address-family\n");
     }
     text.push_str("exit\n");
-    text + &maps
+    // Maps first: one that comes after its use takes effect five seconds later, behind the first End-of-RIB.
+    format!("frr defaults traditional\n{maps}{text}")
 }
 
 /// Restart is agreed on for all neighbours at once.
@@ -262,7 +275,7 @@ mod tests {
         let path = json!({
             "aspath": {"segments": [{"type": "as-sequence", "list": [65002, 65001]}, {"type": "as-set", "list": [1, 2]}]},
             "origin": "IGP", "metric": 5, "locPrf": 100, "bestpath": {"overall": true},
-            "community": {"list": ["64512:7"]}, "originatorId": "10.9.0.3", "clusterList": {"list": ["10.9.0.1"]},
+            "community": {"list": ["64512:7", "gracefulShutdown"]}, "originatorId": "10.9.0.3", "clusterList": {"list": ["10.9.0.1"]},
             "nexthops": [{"ip": "fe80::1", "scope": "link-local"}, {"ip": "fd00:9::1", "scope": "global"}],
         });
         assert!(is_learned_best(&path));
@@ -270,5 +283,6 @@ mod tests {
         assert_eq!(route.as_path, "65002 65001 {1 2}");
         assert_eq!(route.next_hop, "fd00:9::1");
         assert_eq!(route.cluster_list, ["10.9.0.1"]);
+        assert_eq!(route.communities, ["64512:7", "65535:0"]);
     }
 }

@@ -11,23 +11,25 @@ use crate::random::Random;
 
 const COMMUNITIES: [Community; 3] = [Community(0xfbf0_0001), Community(0xfbf0_0002), Community(0xffff_ff01)];
 
-pub(super) fn draw(random: &mut Random) -> Policy {
+/// `prefers`: the filter may set LOCAL_PREF. Where routes enter the AS it may; elsewhere a router that is told to prefer
+/// another's route to its own takes its own back by it, and there are no stable routes, or several and a long way to them.
+pub(super) fn draw(prefers: bool, random: &mut Random) -> Policy {
     match random.below(8) {
         0..=3 => Policy::Accept,
         4 => Policy::Reject,
-        _ => filter(random).map_or(Policy::Accept, |filter| Policy::Filter(Arc::new(filter))),
+        _ => filter(prefers, random).map_or(Policy::Accept, |filter| Policy::Filter(Arc::new(filter))),
     }
 }
 
-fn filter(random: &mut Random) -> Option<Filter> {
-    let terms = (0..1 + random.below(3)).map(|place| term(place, random)).collect();
+fn filter(prefers: bool, random: &mut Random) -> Option<Filter> {
+    let terms = (0..1 + random.below(3)).map(|place| term(place, prefers, random)).collect();
     let otherwise = if random.one_in(4) { Action::Reject } else { Action::Accept };
     Filter::new("drawn", terms, otherwise).ok()
 }
 
-fn term(place: usize, random: &mut Random) -> Term {
+fn term(place: usize, prefers: bool, random: &mut Random) -> Term {
     let matches = (0..random.below(3)).map(|_| matches(random)).collect();
-    let edits = (0..random.below(3)).map(|_| edit(random)).collect();
+    let edits = (0..random.below(3)).map(|_| edit(prefers, random)).collect();
     let action = random.pick(None, &[Some(Action::Accept), Some(Action::Reject), None]);
     Term { name: place.to_string(), matches, edits, action }
 }
@@ -55,10 +57,10 @@ fn range(random: &mut Random) -> Option<PrefixRange> {
     Some(PrefixRange { prefix, ge: ge.min(longest), le: le.min(longest) })
 }
 
-fn edit(random: &mut Random) -> Edit {
+fn edit(prefers: bool, random: &mut Random) -> Edit {
     match random.below(4) {
-        0 => Edit::LocalPref(random.pick(100, &[50, 200])),
-        1 => Edit::Med(random.pick(None, &[Some(0), Some(10)])),
+        0 if prefers => Edit::LocalPref(random.pick(100, &[50, 200])),
+        0 | 1 => Edit::Med(random.pick(None, &[Some(0), Some(10)])),
         2 => Edit::Communities(Change::Add(vec![random.pick(COMMUNITIES[0], &COMMUNITIES)])),
         _ => Edit::Communities(Change::Remove(vec![random.pick(COMMUNITIES[0], &COMMUNITIES).into()])),
     }

@@ -81,3 +81,24 @@ fn one_that_joins_later_is_told_the_summary_only() {
     w.settle();
     assert_eq!(w.believed(b), pairs(&[("10.0.0.0/8", "10.0.0.99"), ("fd01::/32", "fd00::99")]));
 }
+
+#[test]
+fn an_aggregate_whose_last_route_goes_as_others_are_configured_goes_too() {
+    for before in [true, false] {
+        let mut w = World::reflector();
+        let (a, b) = (w.up(5), w.up(6));
+        set(&mut w, &[("10.0.0.0/8", false)]);
+        w.announce(a, "10.1.0.0/24", "10.0.0.5", 100);
+        w.settle();
+        let both = ["10.0.0.0/8", "11.0.0.0/8"].map(|text| aggregate(&w, text, false));
+        if before {
+            w.withdraw(a, "10.1.0.0/24");
+            w.rib.set_aggregates(w.now, both.to_vec());
+        } else {
+            w.rib.set_aggregates(w.now, both.to_vec());
+            w.withdraw(a, "10.1.0.0/24");
+        }
+        w.settle();
+        assert_eq!(w.believed(b), [], "withdrawn before: {before}");
+    }
+}

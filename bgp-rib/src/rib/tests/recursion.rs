@@ -73,6 +73,20 @@ fn what_the_tracker_reaches_needs_no_route() {
 }
 
 #[test]
+fn packets_go_straight_to_a_next_hop_again_that_is_reached_at_the_same_cost() {
+    let (mut w, a, _) = tracked();
+    w.announce(a, "10.1.0.0/24", "192.0.2.7", 100);
+    w.announce(a, "192.0.2.0/24", "10.0.0.5", 100);
+    report(&mut w, "192.0.2.7", None);
+    report(&mut w, "10.0.0.5", Some(7));
+    w.settle();
+    w.fib();
+    report(&mut w, "192.0.2.7", Some(7));
+    w.settle();
+    assert_eq!(w.fib(), routes(&[("10.1.0.0/24", &["192.0.2.7"])]));
+}
+
+#[test]
 fn no_next_hop_is_reached_by_itself_or_by_another_that_needs_a_route() {
     let (mut w, a, b) = tracked();
     // The route to the next hop leads through that next hop.

@@ -241,13 +241,15 @@ fn a_member_of_a_range_stays_for_as_long_as_its_routes_do() {
 }
 
 #[test]
-fn what_is_kept_counts_for_the_limits() {
+fn what_is_kept_counts_for_the_limits_and_goes_before_the_session_does() {
     let limits = Limits { prefixes: Some(2), ..Limits::default() };
     let mut r = Restart::of(PeerSettings { limits, ..restarting(1) });
     r.announce(&[V4, OTHER]);
     r.cut();
     r.back();
     r.announce(&["10.3.0.0/16"]);
+    assert_eq!((r.rig.sides[0].closed, r.seen(), r.stale()), (false, vec!["10.3.0.0/16".into()], 0));
+    r.announce(&["10.4.0.0/16", "10.5.0.0/16"]);
     assert!(r.rig.sides[0].closed && r.seen().is_empty());
 }
 

@@ -10,7 +10,7 @@ FUZZ_TIME ?= 20
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions fuzz sim replay bench bench-codec musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-codec musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,14 +33,14 @@ lint: ## format, clippy, documentation
 instructions: ## what the codec's hot paths take, against bench/instructions.toml
 	bench/instructions
 
-# Everything: lints, documentation tests, unit tests, simulation, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.
-test: setup lint binaries instructions ## all tests, a fuzz target for FUZZ_TIME=20 seconds each
+# Everything: lints, documentation tests, unit tests, simulation, planted mistakes, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.
+test: setup lint binaries instructions faults ## all tests, a fuzz target for FUZZ_TIME=20 seconds each
 	cargo test --locked --profile ci --workspace --doc
 	cargo nextest run --locked --cargo-profile ci --workspace
 	fuzz/run --time $(FUZZ_TIME)
 
 faults: ## plants mistakes in the code, one after another: the simulation has to find each
-	RUSTFLAGS="--cfg planted_faults" cargo run --locked --profile ci -p sim --target-dir $(TARGET)/faults -- --faults
+	RUSTFLAGS="--cfg planted_faults" cargo run --locked --profile ci -p sim --target-dir $(TARGET)/planted -- --faults
 
 fuzz: setup ## TIME=60: every fuzz target for so many seconds; a crash is an error and names the input
 	fuzz/run --time $(TIME)

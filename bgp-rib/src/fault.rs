@@ -34,12 +34,16 @@ faults! {
     TombstoneDroppedEarly,
     /// A slow peer that is sent the records goes on behind what it has not read.
     CursorSkipsEntry,
+    /// A walk over the records of a family ends after its first window.
+    WalkEndsEarly,
     /// A peer is sent its own route.
     SentBackToSource,
     /// What goes to all but the source does not go to the peers beside it in the list either.
     AudienceLeavesOneOut,
     /// Who loses a route because its own became the best is not told.
     WithdrawalToNewSourceLost,
+    /// A client's routes go out with the ORIGINATOR_ID of another that has the same attributes.
+    RewriteKeptForOtherClient,
     /// CLUSTER_LIST is not prepended.
     ClusterListNotPrepended,
     /// Our AS is not put into AS_PATH.
@@ -50,6 +54,8 @@ faults! {
     OwnOriginatorNotChecked,
     /// Our own cluster in CLUSTER_LIST is not looked for.
     OwnClusterNotChecked,
+    /// A route whose next hop is our own address is taken.
+    OwnNextHopTaken,
     /// MULTI_EXIT_DISC is compared between neighbouring ASes.
     MedComparedAcrossAses,
     /// Routes of non-clients are reflected to non-clients.
@@ -98,6 +104,8 @@ faults! {
     GroupKeyForgetsExport,
     /// A peer that changes its group keeps what the new one does not send.
     RegroupWithoutWithdrawals,
+    /// Sessions that are up when we are about to go are not told.
+    DrainNotTold,
 }
 
 #[cfg(planted_faults)]

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use bgp_core::{Instant, Prefix};
 
+pub(crate) use self::node::group_limits;
 pub use self::node::{address_v4, address_v6, router_id};
 pub use self::view::ConnectionView;
 

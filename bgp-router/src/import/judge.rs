@@ -109,7 +109,7 @@ impl Judge {
         if self.settings.import == Policy::Reject {
             return Some(Refusal::Policy);
         }
-        if self.is_ours(attrs.next_hop()) {
+        if self.is_ours(attrs.next_hop()) && !planted(Fault::OwnNextHopTaken) {
             return Some(Refusal::NextHop);
         }
         let block = Attributes::new(attrs.block());

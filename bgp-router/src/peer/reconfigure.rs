@@ -2,6 +2,7 @@
 
 use bgp_core::wire::notification::cease;
 use bgp_core::{FamilySet, Instant};
+use bgp_rib::fault::{Fault, planted};
 
 use super::{Connection, Notification, Peer, PeerOutput};
 use crate::config::PeerSettings;
@@ -113,7 +114,9 @@ impl Peer {
     /// later sessions too.
     pub fn set_draining(&mut self, now: Instant, draining: bool) {
         self.draining = draining;
-        self.regroup();
+        if !planted(Fault::DrainNotTold) {
+            self.regroup();
+        }
         self.drain(now);
     }
 

@@ -17,9 +17,9 @@ pub(super) struct End {
     /// How often it came up.
     pub(super) ups: usize,
     pub(super) hold_time: Duration,
-    /// This end offered graceful restart, and to keep routes for so many seconds more.
+    /// This end offered graceful restart, and by family to keep routes for so many seconds more.
     pub(super) restarts: bool,
-    pub(super) long_lived: Option<u32>,
+    pub(super) long_lived: [Option<u32>; 2],
     /// When the last message came on each connection.
     pub(super) last_message: BTreeMap<u64, Instant>,
     /// The other end has said why it ends the session.
@@ -84,16 +84,17 @@ impl Lost {
         // A family that is only kept for long is so from the start (RFC 9494 section 4.2).
         let offered = open.restart_time.is_some() && book.restarts;
         let [restarts_v4, restarts_v6] = open.restarts;
-        let [long_v4, long_v6] = open.long_lived.map(|time| time.is_some() && book.long_lived.is_some());
+        let [theirs_v4, theirs_v6] = open.long_lived;
+        let [own_v4, own_v6] = book.long_lived;
+        let [long_v4, long_v6] = [theirs_v4.zip(own_v4), theirs_v6.zip(own_v6)];
         let until = [(restarts_v4, long_v4), (restarts_v6, long_v6)].map(|kept| match kept {
             (true, _) if offered => Some(now + restart),
-            (false, true) if offered => Some(now),
+            (false, Some(_)) if offered => Some(now),
             _ => None,
         });
-        let [v4, v6] = open.long_lived;
-        let long = |until: Option<Instant>, theirs: Option<u32>| {
-            let seconds = theirs?.min(book.long_lived?);
-            Some(until? + Duration::from_secs(seconds.into()))
+        let long = |until: Option<Instant>, times: Option<(u32, u32)>| {
+            let (theirs, own) = times?;
+            Some(until? + Duration::from_secs(theirs.min(own).into()))
         };
         let [until_v4, until_v6] = until;
         let without_a_word = matches!(reason, Some(DownReason::TcpFailed)) && !book.notified;
@@ -101,7 +102,7 @@ impl Lost {
         Lost {
             connection,
             until,
-            long_until: [long(until_v4, v4), long(until_v6, v6)],
+            long_until: [long(until_v4, long_v4), long(until_v6, long_v6)],
             as_by_restart,
             is_new: true,
         }

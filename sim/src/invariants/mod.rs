@@ -159,12 +159,14 @@ impl Invariants {
         book.connection = connection;
         book.refreshing.clear();
         if let Some(agreed) = agreed {
-            let side = network.side(session, end);
+            // As its OPEN said; it may be configured otherwise by now.
+            let own = self.tap.open(agreed.connection.0, end).unwrap_or_default();
             book.up_at = now;
             book.notified = false;
             book.hold_time = Duration::from_secs(agreed.hold_time.into());
-            book.restarts = side.is_some_and(|side| side.restart_time.is_some());
-            book.long_lived = side.and_then(|side| side.long_lived);
+            // Without families it only says that End-of-RIB will come (RFC 4724 section 3).
+            book.restarts = own.restarts.contains(&true);
+            book.long_lived = own.long_lived;
         }
         Ok(())
     }
@@ -174,10 +176,6 @@ impl Invariants {
         let Some(book) = self.ends.get_mut(&(session, end)) else { return Ok(()) };
         let Some(lost) = &mut book.lost else { return Ok(()) };
         if !std::mem::replace(&mut lost.is_new, false) || !lost.as_by_restart {
-            return Ok(());
-        }
-        // What a session was agreed on and what its ends are configured to do may then be two things.
-        if network.spec().events.iter().any(|(_, event)| matches!(event, Event::Configure(..))) {
             return Ok(());
         }
         let announced = self.tap.received(lost.connection, 1 - end.min(1));

@@ -313,7 +313,7 @@ fn peer_settings(address: IpAddr, side: &SideSpec) -> PeerSettings {
 }
 
 /// Some routers have hardly any memory for peers that are behind.
-pub(super) fn group_limits(seed: u64, number: usize) -> GroupLimits {
+pub(crate) fn group_limits(seed: u64, number: usize) -> GroupLimits {
     let mut random = Random::new(seed ^ (number as u64 + 1));
     if random.one_in(2) {
         return GroupLimits::default();

@@ -9,8 +9,7 @@ use bgp_core::{Instant, Prefix};
 use bgp_rib::GroupLimits;
 use bgp_router::{Peer, Router};
 
-use super::Network;
-use super::node::group_limits;
+use super::{Network, group_limits};
 use crate::spec::{SideSpec, Spec};
 
 /// The connection on which a session is established at both ends.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bgp_core::{Family, Instant};
+use bgp_rib::filter::Edit;
 use bgp_rib::table::DestId;
 use bgp_rib::{Path, RouteView};
 use bgp_router::Router;
@@ -16,7 +17,7 @@ use super::world::World;
 use super::{check, ghosts, multipath};
 use crate::network::Network;
 use crate::observe::{Failure, Observer, Read, Verdict};
-use crate::spec::Spec;
+use crate::spec::{SideSpec, Spec};
 
 /// How often a run could be compared with the tables of the rounds, and what came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl Observer for Judge {
         let mut world = World::of(network, &self.tap);
         // A network whose routes never rest may not have come to its last sessions when it is given up.
         world.assume_up();
-        !matches!(rounds(&world), Solution::Solved(_))
+        may_be_restless(&world)
     }
 
     fn end(&mut self, network: &Network, _spec: &Spec) -> Verdict {
@@ -170,10 +171,23 @@ fn without_ids(tables: &Tables) -> Tables {
     plain
 }
 
-/// Whether the model itself says that such a network never comes to rest: then it need not.
-#[must_use]
-pub fn may_oscillate(network: &Network) -> bool {
-    let mut world = World::of(network, &Tap::default());
-    world.assume_up();
-    matches!(rounds(&world), Solution::Oscillates | Solution::Ambiguous)
+/// Whether the routes of such a network may change for ever (RFC 3345): in some order of turns, or the order
+/// decides, and reflection or MULTI_EXIT_DISC is why.
+fn may_be_restless(world: &World) -> bool {
+    match rounds(world) {
+        Solution::Solved(_) => false,
+        Solution::Oscillates => true,
+        Solution::Ambiguous => {
+            world.routers.iter().any(|router| router.cluster.is_some())
+                || world.sessions.iter().flat_map(|session| &session.sides).any(sets_med)
+        }
+    }
+}
+
+fn sets_med(side: &SideSpec) -> bool {
+    let filters = [&side.import, &side.export].into_iter().filter_map(|policy| policy.filter());
+    filters
+        .flat_map(|filter| filter.terms())
+        .flat_map(|term| &term.edits)
+        .any(|edit| matches!(edit, Edit::Med(_)))
 }

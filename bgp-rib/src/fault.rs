@@ -104,6 +104,8 @@ faults! {
     GroupKeyForgetsExport,
     /// A peer that changes its group keeps what the new one does not send.
     RegroupWithoutWithdrawals,
+    /// What did not come again between the marks of a refresh stays (in a network in which withdrawals get lost, too).
+    RefreshEndsWithoutSweep,
     /// Sessions that are up when we are about to go are not told.
     DrainNotTold,
 }

@@ -130,7 +130,10 @@ impl Core {
             }
             ToCore::RefreshBegins(peer, family) => self.refresh_begins(peer, family),
             ToCore::RefreshEnds(peer, family) => {
-                if self.session(peer).is_some() && self.restarts.refresh_ends(peer.slot, family) {
+                if self.session(peer).is_some()
+                    && self.restarts.refresh_ends(peer.slot, family)
+                    && !planted(Fault::RefreshEndsWithoutSweep)
+                {
                     self.rib.sweep_stale(now, peer.slot, family);
                 }
             }

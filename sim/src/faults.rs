@@ -99,6 +99,7 @@ fn hunt_for(fault: Fault) -> (Place, &'static [&'static str]) {
         F::KeptRoutesNotFilteredAgain => (Scene(scenes::new_filters), &["paths"]),
         F::GroupKeyForgetsExport => (Drawn(T::Reflector, FILTERS), &["sent"]),
         F::RegroupWithoutWithdrawals => (Scene(scenes::new_filters), &["agreement", "sent"]),
+        F::RefreshEndsWithoutSweep => (Scene(scenes::less_and_again), &["stale"]),
         F::DrainNotTold => (Scene(scenes::drained), &["sent"]),
     }
 }

@@ -226,6 +226,8 @@ impl Window<'_> {
                 is_back_at_its_source.then_some(0)
             }
             Slot::Unsent(_) if planted(Fault::RegroupWithoutWithdrawals) => None,
+            // Else nothing would be left to sweep.
+            Slot::Unsent(_) if planted(Fault::RefreshEndsWithoutSweep) => None,
             Slot::Unsent(_) => {
                 self.batch.withdraw(out, known.holders(is_reader)?);
                 Some(0)

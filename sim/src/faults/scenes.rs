@@ -172,6 +172,17 @@ pub(super) fn new_filters(seed: u64) -> Spec {
     scene.finish()
 }
 
+/// A reflector has less for one of its clients than before, and then sends all again between marks.
+pub(super) fn less_and_again(seed: u64) -> Spec {
+    let mut scene = Scene::star(seed, 2, plain_side(), plain_side());
+    let count = 1 + scene.random.below(4);
+    scene.announce(Duration::ZERO, 2, &prefixes(count));
+    let side = SideSpec { client: true, export: Policy::Reject, ..plain_side() };
+    scene.at(seconds(30), Event::Configure(0, 0, Box::new(side)));
+    scene.at(seconds(60), Event::RefreshOut(0, 0));
+    scene.finish()
+}
+
 /// What a session with graceful restart is configured to do; `long_lived` too.
 fn restarting(restart_time: u16, long_lived: Option<u32>) -> SideSpec {
     SideSpec { restart_time: Some(restart_time), long_lived, ..plain_side() }

@@ -23,6 +23,8 @@ pub struct Received {
     pub garbled: bool,
     buffer: Vec<u8>,
     open: Option<Open>,
+    /// Of the families that are being sent again, what has not come yet (RFC 7313 section 4).
+    doubtful: BTreeMap<usize, BTreeSet<(Prefix, u32)>>,
 }
 
 /// What an OPEN said, of what the model needs; by family.
@@ -178,9 +180,27 @@ impl Received {
                 let afi = octets.u16()?;
                 let subtype = octets.u8()?;
                 let _safi = octets.u8()?;
-                Some(Message::Refresh(usize::from(afi != 1), subtype))
+                let family = usize::from(afi != 1);
+                self.refresh(family, subtype);
+                Some(Message::Refresh(family, subtype))
             }
             _ => None,
+        }
+    }
+
+    /// What is not announced between the two markers is gone. A marker before the End-of-RIB is none.
+    fn refresh(&mut self, family: usize, subtype: u8) {
+        let is_of_family = |(prefix, _): &&(Prefix, u32)| usize::from(prefix.address().is_ipv6()) == family;
+        match subtype {
+            1 if self.end_of_rib.contains(&family) => {
+                let all = self.routes.keys().filter(is_of_family).copied().collect();
+                self.doubtful.insert(family, all);
+            }
+            2 => {
+                let gone = self.doubtful.remove(&family).unwrap_or_default();
+                self.routes.retain(|dest, _| !gone.contains(dest));
+            }
+            _ => {}
         }
     }
 
@@ -225,7 +245,10 @@ impl Received {
         for dest in &withdrawn {
             self.routes.remove(dest);
         }
-        let dests = announced.iter().map(|(dest, _)| *dest).collect();
+        let dests: Vec<(Prefix, u32)> = announced.iter().map(|(dest, _)| *dest).collect();
+        for dest in &dests {
+            self.doubtful.values_mut().for_each(|doubtful| doubtful.retain(|other| other != dest));
+        }
         self.routes.extend(announced);
         if let Some(family) = end_of_rib {
             self.end_of_rib.insert(family);

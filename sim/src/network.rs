@@ -96,7 +96,7 @@ impl Network {
             spec: spec.clone(),
             now: Instant::ZERO,
             random: Random::new(spec.seed),
-            nodes: spec.routers.iter().map(|_| Node::default()).collect(),
+            nodes: (0..spec.routers.len()).map(Node::new).collect(),
             lines: Vec::new(),
             pipes: BTreeMap::new(),
             next_pipe: 1,

@@ -12,9 +12,11 @@
 //! | `long-lived` | who does not know of long-lived stale routes is sent none |
 //! | `end of rib` | every session is told the end of the other's routes |
 //! | `agreement` | what a router counts as sent is what the other end was sent, once nothing is under way |
+//! | `kernel` | at the end a kernel has the routes that its router wants, as far as next hops can be reached, and no old ones |
 //! | `memory` | what groups keep for slow peers stays within its bounds |
 
 mod book;
+mod kernel;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -88,7 +90,8 @@ impl Observer for Invariants {
         (0..network.spec().sessions.len()).try_for_each(|session| {
             self.check_complete(network, session)?;
             self.check_agreement(network, session)
-        })
+        })?;
+        kernel::check(network)
     }
 }
 

@@ -115,14 +115,14 @@ impl Kernel {
         all
     }
 
-    /// The gateways of our route to just this prefix; `None` if there is none.
+    /// The gateways of our routes, none where packets are dropped.
     #[must_use]
-    pub fn gateways(&self, prefix: Prefix) -> Option<Vec<IpAddr>> {
-        let route = self.ours().find(|route| route.prefix == prefix)?;
-        match &route.forwarding {
-            Forwarding::Via(hops) => Some(hops.iter().filter_map(|hop| hop.gateway).collect()),
-            Forwarding::Blackhole | Forwarding::Unreachable => Some(Vec::new()),
-        }
+    pub fn our_gateways(&self) -> BTreeMap<Prefix, BTreeSet<IpAddr>> {
+        let gateways = |route: &KernelRoute| match &route.forwarding {
+            Forwarding::Via(hops) => hops.iter().filter_map(|hop| hop.gateway).collect(),
+            Forwarding::Blackhole | Forwarding::Unreachable => BTreeSet::new(),
+        };
+        self.ours().map(|route| (route.prefix, gateways(route))).collect()
     }
 
     fn ours(&self) -> impl Iterator<Item = &KernelRoute> {

@@ -183,7 +183,7 @@ impl Network {
         self.last_work = now;
         for address in [address_v4(other), address_v6(other)] {
             if let Some(node) = self.nodes.get_mut(number) {
-                node.next_hops.insert(address, metric);
+                node.steer(address, metric);
                 self.schedule(now, Due::NextHop { node: number, address });
             }
         }
@@ -195,11 +195,7 @@ impl Network {
         if !self.spec.routers.get(number)?.tracks_next_hops {
             return Some(0);
         }
-        if let Some(metric) = self.nodes.get(number)?.next_hops.get(&address) {
-            return *metric;
-        }
-        let is_router = |other| address_v4(other) == address || address_v6(other) == address;
-        (0..self.nodes.len()).any(is_router).then_some(0)
+        self.nodes.get(number)?.kernel.resolve(address).map(|to| to.metric)
     }
 
     /// Somebody takes an end's address and speaks in its place: its connections are reset, it can make no others.

@@ -9,6 +9,7 @@ use bgp_rib::{GroupLimits, NextHopSource, NextHopState, RibConfig, Watch};
 use bgp_router::{AddPath, Identity, PeerSettings, RestartSettings, Router, RouterOutput};
 
 use super::{Due, Network};
+use crate::kernel::{Kernel, Target};
 use crate::random::Random;
 use crate::spec::SideSpec;
 
@@ -54,13 +55,37 @@ pub(super) struct Node {
     pub(super) pipes: Vec<(u64, usize)>,
     pub(super) originates: BTreeSet<Prefix>,
     pub(super) draining: bool,
-    /// What was said of next hops; of all others the routers' addresses can be reached at no cost.
-    pub(super) next_hops: BTreeMap<IpAddr, Option<u32>>,
+    /// Outlives the router: the next one finds what this one left.
+    pub(super) kernel: Kernel,
+    /// What the router wants of the kernel.
     pub(super) fib: BTreeMap<Prefix, Vec<IpAddr>>,
     pub(super) converged: bool,
 }
 
 impl Node {
+    /// A host in the one network that all are in, without a router.
+    pub(super) fn new(number: usize) -> Node {
+        let mut kernel = Kernel::new();
+        let commands = [
+            "link add name eth0".to_owned(),
+            format!("addr add {}/24 dev eth0", address_v4(number)),
+            format!("-6 addr add {}/64 dev eth0", address_v6(number)),
+        ];
+        // The commands are those that the simulated kernel is made for.
+        let _ = commands.iter().try_for_each(|command| kernel.ip(command));
+        Node { kernel, ..Node::default() }
+    }
+
+    /// The kernel reaches another host at this cost from now on, or not at all.
+    pub(super) fn steer(&mut self, to: IpAddr, metric: Option<u32>) {
+        let (family, len) = if to.is_ipv4() { ("-4", 32) } else { ("-6", 128) };
+        let _ = self.kernel.ip(&format!("{family} route del {to}/{len}"));
+        let _ = self.kernel.ip(&match metric {
+            Some(metric) => format!("{family} route add {to}/{len} via {to} metric {metric}"),
+            None => format!("{family} route add unreachable {to}/{len} metric 1"),
+        });
+    }
+
     /// It has one more session; returns its slot.
     pub(super) fn add_line(&mut self, session: usize, end: usize) -> u32 {
         self.lines.push((session, end));
@@ -89,7 +114,10 @@ impl Network {
         for prefix in &node.originates {
             router.with_core(|core| core.announce_local(now, *prefix));
         }
+        let slots = router.slots().collect();
+        router.with_core(|core| core.await_end_of_rib(now, slots, now + DEFERRAL));
         if let Some(node) = self.nodes.get_mut(number) {
+            node.kernel.restart();
             node.router = Some(router);
             node.lives += 1;
             node.up_at = None;
@@ -168,7 +196,11 @@ impl Network {
                         self.close(pipe, end);
                     }
                 }
-                RouterOutput::Converged => node.converged = true,
+                RouterOutput::Converged => {
+                    node.converged = true;
+                    node.take_fib_changes();
+                    node.kernel.finish_adoption();
+                }
                 RouterOutput::Event(..)
                 | RouterOutput::Restarted
                 | RouterOutput::DuplicateRouterId { .. } => {}
@@ -280,8 +312,10 @@ impl Node {
         router.with_core(|core| core.take_fib_changes(usize::MAX, &mut changes));
         for change in changes {
             if change.next_hops.is_empty() {
+                self.kernel.remove(change.prefix);
                 self.fib.remove(&change.prefix);
             } else {
+                self.kernel.set(change.prefix, Target::Via(change.next_hops.clone()));
                 self.fib.insert(change.prefix, change.next_hops);
             }
         }

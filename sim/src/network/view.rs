@@ -10,6 +10,7 @@ use bgp_rib::GroupLimits;
 use bgp_router::{Peer, Router};
 
 use super::{Network, group_limits};
+use crate::kernel::Kernel;
 use crate::spec::{SideSpec, Spec};
 
 /// The connection on which a session is established at both ends.
@@ -83,6 +84,12 @@ impl Network {
     #[must_use]
     pub fn fib(&self, number: usize) -> Option<&BTreeMap<Prefix, Vec<IpAddr>>> {
         self.nodes.get(number).map(|node| &node.fib)
+    }
+
+    /// The kernel of a router's host.
+    #[must_use]
+    pub fn kernel(&self, number: usize) -> Option<&Kernel> {
+        self.nodes.get(number).map(|node| &node.kernel)
     }
 
     /// How one end of a session is configured to treat the other.

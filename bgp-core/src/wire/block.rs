@@ -130,17 +130,26 @@ impl Summary {
                 // All that are looked for are of the reserved ones (RFC 1997).
                 for octets in value.as_chunks::<4>().0.iter().filter(|octets| octets.starts_with(&[0xff; 2]))
                 {
-                    let community = Community(u32::from_be_bytes(*octets));
-                    self.no_advertise |= community == Community::NO_ADVERTISE;
-                    self.no_export |=
-                        matches!(community, Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED);
-                    self.graceful_shutdown |= community == Community::GRACEFUL_SHUTDOWN;
-                    self.llgr_stale |= community == Community::LLGR_STALE;
-                    self.no_llgr |= community == Community::NO_LLGR;
+                    self.note_reserved(Community(u32::from_be_bytes(*octets)));
                 }
             }
             _ => {}
         }
+    }
+
+    /// Rarely called: out of the way of the hot path.
+    #[cold]
+    #[inline(never)]
+    fn note_reserved(&mut self, community: Community) {
+        let mark = match community {
+            Community::NO_ADVERTISE => &mut self.no_advertise,
+            Community::NO_EXPORT | Community::NO_EXPORT_SUBCONFED => &mut self.no_export,
+            Community::GRACEFUL_SHUTDOWN => &mut self.graceful_shutdown,
+            Community::LLGR_STALE => &mut self.llgr_stale,
+            Community::NO_LLGR => &mut self.no_llgr,
+            _ => return,
+        };
+        *mark = true;
     }
 
     /// The summary of a block that was checked.

@@ -178,6 +178,9 @@ pub fn summary(attributes: &[PathAttribute]) -> Summary {
                 let has = |community| list.contains(&community);
                 summary.no_advertise = has(Community::NO_ADVERTISE);
                 summary.no_export = has(Community::NO_EXPORT) || has(Community::NO_EXPORT_SUBCONFED);
+                summary.graceful_shutdown = has(Community::GRACEFUL_SHUTDOWN);
+                summary.llgr_stale = has(Community::LLGR_STALE);
+                summary.no_llgr = has(Community::NO_LLGR);
             }
             _ => {}
         }

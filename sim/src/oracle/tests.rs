@@ -7,30 +7,15 @@ use std::sync::Arc;
 use bgp_core::wire::Community;
 use bgp_core::{Asn, ClusterId, Prefix};
 use bgp_rib::filter::{Action, Change, Edit, Filter, Term};
-use bgp_rib::{Advertise, DecisionConfig, NextHopRule, Policy};
+use bgp_rib::{DecisionConfig, Policy};
 
 use super::world::Agreed;
 use super::*;
+use crate::generate::plain_side as side;
 use crate::spec::SideSpec;
 
 fn prefix() -> Prefix {
     "10.244.0.0/26".parse().unwrap()
-}
-
-fn side() -> SideSpec {
-    SideSpec {
-        client: false,
-        passive: false,
-        extended_message: false,
-        import: Policy::Accept,
-        export: Policy::Accept,
-        advertise: Advertise::Best,
-        add_path: [false; 2],
-        next_hop: NextHopRule::Auto,
-        restart_time: None,
-        long_lived: None,
-        keep_received: false,
-    }
 }
 
 fn client() -> SideSpec {

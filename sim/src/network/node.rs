@@ -59,7 +59,6 @@ pub(super) struct Node {
     pub(super) kernel: Kernel,
     /// What the router wants of the kernel.
     pub(super) fib: BTreeMap<Prefix, Vec<IpAddr>>,
-    pub(super) converged: bool,
 }
 
 impl Node {
@@ -122,7 +121,6 @@ impl Network {
             node.lives += 1;
             node.up_at = None;
             node.deferred_until = now + DEFERRAL;
-            node.converged = false;
         }
         self.settle(number);
     }
@@ -197,7 +195,6 @@ impl Network {
                     }
                 }
                 RouterOutput::Converged => {
-                    node.converged = true;
                     node.take_fib_changes();
                     node.kernel.finish_adoption();
                 }

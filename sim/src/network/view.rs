@@ -62,12 +62,6 @@ impl Network {
         until.is_some_and(|until| until > self.now)
     }
 
-    /// Whether the router has said that it knows all that its peers have to tell.
-    #[must_use]
-    pub fn has_converged(&self, number: usize) -> bool {
-        self.nodes.get(number).is_some_and(|node| node.converged)
-    }
-
     /// The prefixes that a router is configured to announce.
     #[must_use]
     pub fn originates(&self, number: usize) -> Option<&BTreeSet<Prefix>> {

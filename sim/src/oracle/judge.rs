@@ -1,7 +1,5 @@
 //! The model as an observer of runs.
 
-use std::collections::BTreeMap;
-
 use bgp_core::{Family, Instant};
 use bgp_rib::filter::Edit;
 use bgp_rib::table::DestId;
@@ -10,7 +8,7 @@ use bgp_router::Router;
 
 use super::look::{in_use, look};
 use super::rounds::{Solution, rounds};
-use super::state::{Finding, Origin, RouterState, State, Tables};
+use super::state::{Finding, RouterState, State};
 use super::step::check_rank;
 use super::tap::Tap;
 use super::world::World;
@@ -19,25 +17,10 @@ use crate::network::Network;
 use crate::observe::{Failure, Observer, Read, Verdict};
 use crate::spec::{SideSpec, Spec};
 
-/// How often a run could be compared with the tables of the rounds, and what came of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
-    /// The network has just what the rounds come to.
-    pub equal: usize,
-    /// The network has other tables, stable ones too: the rounds found but one of several solutions.
-    pub elsewhere: usize,
-    /// The order of turns decides.
-    pub ambiguous: usize,
-    /// Nothing is stable.
-    pub oscillating: usize,
-}
-
 /// Listens to a run and judges its end.
 #[derive(Debug, Default)]
 pub struct Judge {
     tap: Tap,
-    /// What the rounds came to at the end.
-    pub comparison: Comparison,
 }
 
 impl Observer for Judge {
@@ -76,7 +59,6 @@ impl Observer for Judge {
         if let Some(first) = findings.first() {
             return Err(Failure { check: first.check, what: text(&findings) });
         }
-        self.compare(&world, &state);
         Ok(())
     }
 }
@@ -137,38 +119,6 @@ fn check_use(network: &Network, world: &World, state: &State) -> Vec<Finding> {
         }
     }
     findings
-}
-
-impl Judge {
-    /// What the rounds say too.
-    fn compare(&mut self, world: &World, state: &State) {
-        let counter = match rounds(world) {
-            Solution::Solved(tables) => {
-                let found: Vec<Tables> = state.routers.iter().map(|r| without_ids(&r.tables)).collect();
-                let expected: Vec<Tables> = tables.iter().map(without_ids).collect();
-                if found == expected { &mut self.comparison.equal } else { &mut self.comparison.elsewhere }
-            }
-            Solution::Ambiguous => &mut self.comparison.ambiguous,
-            Solution::Oscillates => &mut self.comparison.oscillating,
-        };
-        *counter += 1;
-    }
-}
-
-/// The model numbers paths in its own way.
-fn without_ids(tables: &Tables) -> Tables {
-    let mut plain: Tables = BTreeMap::new();
-    for (prefix, paths) in tables {
-        let mut paths = paths.clone();
-        for path in &mut paths {
-            if let Origin::Session(_, id) = &mut path.origin {
-                *id = 0;
-            }
-        }
-        paths.sort();
-        plain.insert(*prefix, paths);
-    }
-    plain
 }
 
 /// Whether the routes of such a network may change for ever (RFC 3345): in some order of turns, or the order

@@ -40,7 +40,7 @@ pub use decide::{best, multipath, ranked};
 pub use export::{Sent, advertised, outgoing};
 pub use ground::ghosts;
 pub use import::accepted;
-pub use judge::{Comparison, Judge, state_of};
+pub use judge::{Judge, state_of};
 pub use look::{in_use, look};
 pub use rounds::{Solution, rounds};
 pub use route::{LLGR_STALE, Route};

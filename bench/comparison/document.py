@@ -61,7 +61,7 @@ def provenance(comparison):
 def growth_tables(growth):
     """A table for routes and one for receivers: figures, exponents, and the exponent of each step."""
     parts = []
-    for subject, (scenario, _, _) in SUBJECTS.items():
+    for subject, how in SUBJECTS.items():
         points = growth.get(subject, {}).get("points", [])
         if not points:
             continue
@@ -78,7 +78,7 @@ def growth_tables(growth):
         for metric in steps:
             fit = exponent([(p["n"], p["median"].get(metric) or 0) for p in points])
             fits += ["", f"{fit[0]:.2f}" if fit else ""]
-        parts.append(f"{scenario} with other numbers of {subject}:\n\n" + table(
+        parts.append(f"{how.scenario} with other numbers of {subject}:\n\n" + table(
             [subject, "time, s", "step", "CPU, s", "step", "peak MB", "step", ""], [*lines, [*fits, ""]]))
     return "\n\n".join(parts)
 

@@ -10,7 +10,7 @@ FUZZ_TIME ?= 20
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-codec musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-codec bench-rib musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,6 +61,9 @@ bench: ## BENCH=dir: this route reflector beside BIRD, FRR, GoBGP and OpenBGPD (
 
 bench-codec: ## the codec beside the BGP crates of crates.io (ARGS="--json FILE")
 	cargo run --locked --release --manifest-path bench/codec/Cargo.toml -- $(ARGS)
+
+bench-rib: ## time, memory and growth of the tables (ARGS="memory --json FILE")
+	cargo run --locked --release -p rib-bench -- $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

@@ -30,7 +30,7 @@ lint: ## format, clippy, documentation
 	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --workspace --no-deps
 
-instructions: ## what the codec's hot paths take, against bench/instructions.toml
+instructions: ## what the hot paths of codec and RIB take, against bench/instructions.toml
 	bench/instructions
 
 # Everything: lints, documentation tests, unit tests, simulation, planted mistakes, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.

@@ -13,11 +13,11 @@ mod times;
 
 #[path = "../../../bgp-core/benches/codec/paths.rs"]
 mod paths;
-#[path = "../../../bgp-rib/benches/instructions/routes.rs"]
+#[path = "../../../bgp-rib/benches/rib/routes.rs"]
 mod routes;
 #[path = "../../../bgp-core/benches/codec/workload.rs"]
 mod workload;
-#[path = "../../../bgp-rib/benches/instructions/world.rs"]
+#[path = "../../../bgp-rib/benches/rib/world.rs"]
 mod world;
 
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ FUZZ_TIME ?= 20
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-render bench-codec musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-render bench-codec bench-rib musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,7 +32,7 @@ lint: ## format, clippy, documentation
 	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --workspace --no-deps
 
-instructions: ## what the codec's hot paths take, against bench/instructions.toml
+instructions: ## what the hot paths of codec and RIB take, against bench/instructions.toml
 	bench/instructions
 
 # Everything: lints, documentation tests, unit tests, simulation, planted mistakes, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.
@@ -78,6 +78,9 @@ bench-render: ## the tables and charts of docs/performance.md again, from the JS
 
 bench-codec: ## the codec beside the BGP crates of crates.io (ARGS="--json FILE")
 	cargo run --locked --release --manifest-path bench/codec/Cargo.toml -- $(ARGS)
+
+bench-rib: ## time, memory and growth of the tables (ARGS="memory --json FILE")
+	cargo run --locked --release -p rib-bench -- $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

@@ -122,13 +122,18 @@ def reduce(raw):
 
 
 def commit():
-    """Which state of the project was measured."""
-    described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True)
-    return described.stdout.strip() or "unknown"
+    """Which state of the project was measured. What is written there while measuring makes it no other one."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=PROJECT, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
 
 
 def machine():
     """What it was measured on."""
     with open("/proc/cpuinfo") as file:
         models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return {"kernel": platform.release(), "cpus": os.cpu_count(), "cpu": models[0] if models else platform.machine()}
+    congestion = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    return {"kernel": platform.release(), "cpus": os.cpu_count(), "cpu": models[0] if models else platform.machine(),
+            "congestion": congestion}

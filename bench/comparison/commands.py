@@ -4,7 +4,7 @@ import json
 import pathlib
 import tempfile
 
-from . import charts, document, idle, runner
+from . import charts, document, idle, profile, runner
 from .growth import SUBJECTS
 from .judge import judge, median
 from .rows import METRICS, NAMES, OTHERS, OURS, ROWS
@@ -154,6 +154,11 @@ def measure_idle(options):
     render(options)
 
 
+def take_profile(options):
+    """Where our CPU time goes in a row, by perf."""
+    profile.profile(options.bench, {name: ROWS[name] for name in listed(options.rows)}, options.small)
+
+
 def render(_):
     """The document's tables and charts from what is kept."""
     kept = [load(name) for name in ("comparison", "growth", "limit", "idle")]
@@ -189,6 +194,9 @@ def main(description):
     added = command("idle", measure_idle, measures=False)
     added.add_argument("--sessions", type=int, default=1000)
     added.add_argument("--seconds", type=int, default=120)
+    added = command("profile", take_profile)
+    added.add_argument("--rows", default="S1,S2,S3", help="some of " + ",".join(ROWS))
+    added.add_argument("--small", action="store_true", help="smaller sizes")
     command("render", render, measures=False)
     options = parser.parse_args()
     if hasattr(options, "bench"):

@@ -44,10 +44,10 @@ def in_namespace(command, setting):
 
 
 def run(bench, scenario, daemons, reps, sets=(), adapters=(ADAPTER,), small=False, nice=0, timeout=120,
-        receive_buffer=None, env=None):
+        receive_buffer=None, cmd=None, env=None):
     """One scenario, the daemons in turns; what the benchmark says of it.
 
-    `receive_buffer` bounds what the kernel keeps for each receiver, in octets.
+    `receive_buffer` bounds what the kernel keeps for each receiver, in octets. `cmd` is started in place of our daemon.
     """
     raise_descriptors()
     with tempfile.TemporaryDirectory() as folder:
@@ -60,6 +60,8 @@ def run(bench, scenario, daemons, reps, sets=(), adapters=(ADAPTER,), small=Fals
             command += ["--set", setting]
         if small:
             command.append("--small")
+        if cmd:
+            command += ["--cmd", str(cmd)]
         environment = {**os.environ, **(env or {})}
         if receive_buffer:
             command = in_namespace(command, f"net.ipv4.tcp_rmem=4096 131072 {receive_buffer}")

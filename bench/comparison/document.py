@@ -15,12 +15,17 @@ def side_by_side(comparison):
     daemons = [d for d in NAMES if any(d in row["daemons"] for row in rows.values())]
     lines = []
     for name in (n for n in ROWS if n in rows):
-        label = f"**{name}** {ROWS[name].what} ({rows[name]['reps']} runs)"
+        label = f"**{name}** {ROWS[name].what} ({times(rows[name]['reps'])})"
         for metric in (*ROWS[name].times, "cpu", "rss_mb"):
             cells = [cell(rows[name]["daemons"].get(d), metric) for d in daemons]
             lines.append([label, f"{METRICS[metric][0]}, {METRICS[metric][1]}", *cells])
             label = ""
     return table(["", "", *(NAMES[d] for d in daemons)], lines)
+
+
+def times(reps):
+    """How many repetitions, in words."""
+    return "1 run" if reps == 1 else f"{reps} runs"
 
 
 def cell(figures, metric):
@@ -106,12 +111,12 @@ def own_bars(comparison, growth, limit, idle):
     if many and frr:
         add("100k routes to 1,000 clients, against twice FRR's time for 200", many["time"], 2 * frr, "s")
     if many:
-        add("the same, peak memory", many["rss_mb"], 150, "MB")
+        add("100k routes to 1,000 clients, peak memory", many["rss_mb"], 150, "MB")
     if full := point(growth, "routes", 4_000_000):
         add("4M routes, octets a route of peak memory", full["rss_mb"] * 2 ** 20 / 4e6, 150, "octets")
     if idle:
         add(f"idle with {idle['sessions']:,} sessions, share of a core", 100 * idle["share"], 0.5, "%")
-    for name, figures in limit.get("daemons", {}).items():
+    for name in limit.get("daemons", {}):
         ours, bare = median(limit, OURS, "time"), median(limit, name, "time")
         if name != OURS and ours and bare:
             octets = int(name.removeprefix("limit-"))
@@ -119,11 +124,11 @@ def own_bars(comparison, growth, limit, idle):
     return lines
 
 
-def own_table(*kept):
+def own_table(lines):
     """The bars of our own as a table."""
     return table(["", "measured", "bar", ""],
                  [[what, value.strip(), bar.strip(), "" if met else "**missed**"]
-                  for what, value, bar, met in own_bars(*kept)])
+                  for what, value, bar, met in lines])
 
 
 def limit_table(limit):
@@ -147,8 +152,8 @@ def sections(comparison, growth, limit, idle):
         made["growth"] = growth_tables(growth)
     if limit:
         made["limit"] = limit_table(limit)
-    if comparison or growth or limit or idle:
-        made["own"] = own_table(comparison, growth, limit, idle)
+    if lines := own_bars(comparison, growth, limit, idle):
+        made["own"] = own_table(lines)
     return made
 
 

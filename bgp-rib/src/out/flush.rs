@@ -88,7 +88,7 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
         let paths = self.paths(table, dest, prefix);
         let going = choice::one(self.exporter, self.peers, paths).and_then(|path| {
             let attrs = self.exporter.outgoing::<F>(self.peers, prefix, path)?;
-            Some((attrs, path.source))
+            Some((attrs, path.source()))
         });
         match going {
             None => self.take_back(out, records.get(dest, out.id).1),

@@ -311,8 +311,8 @@ impl World {
         let earlier = self
             .paths(prefix)
             .iter()
-            .find(|path| path.source.slot == slot && path.source != source && path.path_id == path_id);
-        if let Some(source) = earlier.map(|path| path.source) {
+            .find(|path| path.slot() == slot && path.source() != source && path.path_id == path_id);
+        if let Some(source) = earlier.map(Path::source) {
             self.remove(source, prefix, path_id);
         }
         let path = Path::new(source, path_id, self.attrs(number, next_hop, extra), self.now)
@@ -336,9 +336,9 @@ impl World {
 
     /// Takes out all that the slot has announced, in whatever session.
     fn withdraw_all(&mut self, slot: u32, prefix: Prefix) {
-        let from_it = |path: &&Path| path.source.slot == slot;
+        let from_it = |path: &&Path| path.slot() == slot;
         while let Some(path) = self.paths(prefix).iter().find(from_it) {
-            let (source, path_id) = (path.source, path.path_id);
+            let (source, path_id) = (path.source(), path.path_id);
             self.remove(source, prefix, path_id);
         }
     }

@@ -21,7 +21,7 @@ impl World {
     /// The paths to one destination that a peer must believe, best first.
     pub(super) fn expected_paths(&self, id: PeerId, prefix: Prefix) -> Vec<Sent> {
         let Some(key) = self.key_of(id) else { return Vec::new() };
-        let kind = |path: &Path| self.peers.slot(path.source.slot).unwrap().kind;
+        let kind = |path: &Path| self.peers.slot(path.slot()).unwrap().kind;
         let passes = |path: &Path| {
             lets_out(&key.export, prefix)
                 && exportable(kind(path), key.kind, true)
@@ -50,13 +50,13 @@ impl World {
             }
             Advertise::All => eligible.into_iter().filter(|path| passes(path)).collect(),
         };
-        let others = chosen.into_iter().filter(|path| path.source.slot != id.slot);
+        let others = chosen.into_iter().filter(|path| path.slot() != id.slot);
         others.map(|path| self.written(&key, prefix, path)).collect()
     }
 
     /// A path as it is written for a group.
     fn written(&self, key: &GroupKey, prefix: Prefix, path: &Path) -> Sent {
-        let source = self.peers.slot(path.source.slot).unwrap();
+        let source = self.peers.slot(path.slot()).unwrap();
         let next_hop = key.next_hop(prefix.family(), source.kind, path.attrs.next_hop()).unwrap();
         let rule = Rewrite {
             target: key.kind,
@@ -118,9 +118,8 @@ impl World {
             let (key, dest) = (self.key_of(id).unwrap(), self.dest(prefix).unwrap());
             let group = self.groups.iter().find(|group| group.peers().any(|peer| peer == id)).unwrap();
             for sent in group.sent_paths(id, prefix.family(), dest) {
-                let from = |path: &&Path| {
-                    path.source.slot == sent.source.slot && Some(path.path_id) == sent.received
-                };
+                let from =
+                    |path: &&Path| path.slot() == sent.source.slot && Some(path.path_id) == sent.received;
                 let path = self.paths(prefix).iter().find(from).unwrap();
                 let believed = receiver.paths.get(&(prefix, sent.path_id.unwrap()));
                 assert_eq!(believed, Some(&self.written(&key, prefix, path)));

@@ -6,7 +6,7 @@ use bgp_core::{AddressFamily, PathId};
 
 use super::export::{Advertise, LoadSharing};
 use super::exporter::Exporter;
-use super::slots::{Slot, Slots};
+use super::records::{Slot, Slots};
 use crate::attributes::Attrs;
 use crate::decision::Decision;
 use crate::fault::{Fault, planted};

@@ -8,6 +8,7 @@ mod paths;
 mod random;
 mod regroup;
 mod resync;
+mod slices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -427,6 +428,18 @@ impl World {
     fn drain(&mut self) {
         for slot in self.slots() {
             self.take(slot, usize::MAX);
+        }
+    }
+
+    /// Flushes, and lets all peers read, until nothing waits.
+    fn settle(&mut self) {
+        self.flush();
+        self.drain();
+        while self.groups.iter().any(|group| group.unwritten() > 0) {
+            let due = self.groups.iter().filter(|group| group.unwritten() > 0);
+            assert!(due.into_iter().all(|group| group.next_flush() <= Some(self.now)), "peers have read on");
+            self.flush();
+            self.drain();
         }
     }
 

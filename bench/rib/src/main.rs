@@ -7,7 +7,10 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "modules are shared with other programs")]
 
 mod allocator;
+mod growth;
+mod load;
 mod measure;
+mod memory;
 mod report;
 mod times;
 
@@ -44,6 +47,8 @@ usage: rib-bench [times|memory|growth] [--quick] [--rounds N] [--only GROUP] [--
 #[derive(Clone, Copy)]
 enum What {
     Times,
+    Memory,
+    Growth,
 }
 
 struct Options {
@@ -60,6 +65,8 @@ fn options() -> Option<Options> {
     while let Some(argument) = arguments.next() {
         match &*argument {
             "times" => options.what = What::Times,
+            "memory" => options.what = What::Memory,
+            "growth" => options.what = What::Growth,
             "--quick" => options.quick = true,
             "--rounds" => options.rounds = arguments.next()?.parse().ok().filter(|rounds| *rounds > 0)?,
             "--only" => options.only = arguments.next()?,
@@ -77,6 +84,8 @@ fn main() -> std::io::Result<()> {
     };
     let result = match options.what {
         What::Times => times(&options),
+        What::Memory => json!({ "memory": memory::measure(if options.quick { 20_000 } else { 200_000 }) }),
+        What::Growth => json!({ "growth": growth::measure(options.rounds.min(3), options.quick) }),
     };
     match &options.json {
         Some(path) => std::fs::write(path, format!("{result:#}\n")),

@@ -106,7 +106,7 @@ impl World {
     fn transmit_to(&mut self, peer: PeerId) -> usize {
         let mut total = 0;
         loop {
-            let octets = self.rib.poll_transmit(peer, BUDGET, &mut self.chunks);
+            let octets = self.rib.poll_transmit(peer, BUDGET, &mut self.chunks).octets;
             black_box(&self.chunks);
             self.chunks.clear();
             total += octets;

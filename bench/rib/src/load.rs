@@ -56,6 +56,17 @@ impl<F: MadeUp> Load<F> {
         }
     }
 
+    /// The first source announces, so many routes a tick; returns the octets that all peers read.
+    pub fn announce_by(&self, world: &mut World, tick: usize) -> usize {
+        let mut octets = 0;
+        for batch in self.routes.chunks(tick) {
+            world.announce::<F>(1, batch, &self.sets[0]);
+            world.flush();
+            octets += world.transmit();
+        }
+        octets
+    }
+
     /// The first so many sources withdraw.
     pub fn withdraw(&self, world: &mut World, sources: u32) {
         for batch in self.routes.chunks(TICK) {

@@ -48,20 +48,24 @@ def bars(comparison):
     return table(["", "time", "CPU", "peak memory"], [[name, *cells] for name, cells in lines.items()])
 
 
+def measured(machine, parts):
+    """When, at which state of the project and on what."""
+    days = " and ".join(sorted({part["started"][:10] for part in parts}))
+    commits = ", ".join(f"`{commit}`" for commit in sorted({part["commit"] for part in parts}))
+    return (f"Measured {days} at {commits}, on {machine['cpus']} CPUs ({machine['cpu']}), "
+            f"Linux {machine['kernel']}, {machine['congestion']}.")
+
+
 def provenance(comparison):
-    """When, on what and of which versions."""
-    rows, machine = comparison.get("rows", {}), comparison.get("machine", {})
-    days = sorted({row["started"][:10] for row in rows.values()})
-    commits = sorted({row["commit"] for row in rows.values()})
-    versions = [f"{NAMES.get(d, d)} `{v}`" for d, v in comparison.get("versions", {}).items() if d != OURS]
-    return (f"Measured {' and '.join(days)} at {', '.join(f'`{c}`' for c in commits)}, on {machine.get('cpus')} CPUs "
-            f"({machine.get('cpu')}), Linux {machine.get('kernel')}. Beside: {', '.join(versions)}.")
+    """Of the comparison, with the versions of the others."""
+    versions = [f"{NAMES.get(d, d)} (`{v}`)" for d, v in comparison["versions"].items() if d != OURS]
+    return f"{measured(comparison['machine'], comparison['rows'].values())} Beside: {', '.join(versions)}."
 
 
 def growth_tables(growth):
     """A table for routes and one for receivers: figures, exponents, and the exponent of each step."""
     parts = []
-    for subject, (scenario, _, _) in SUBJECTS.items():
+    for subject, how in SUBJECTS.items():
         points = growth.get(subject, {}).get("points", [])
         if not points:
             continue
@@ -78,7 +82,8 @@ def growth_tables(growth):
         for metric in steps:
             fit = exponent([(p["n"], p["median"].get(metric) or 0) for p in points])
             fits += ["", f"{fit[0]:.2f}" if fit else ""]
-        parts.append(f"{scenario} with other numbers of {subject}:\n\n" + table(
+        told = measured(growth["machine"], points)
+        parts.append(f"{how.scenario} with other numbers of {subject}. {told}\n\n" + table(
             [subject, "time, s", "step", "CPU, s", "step", "peak MB", "step", ""], [*lines, [*fits, ""]]))
     return "\n\n".join(parts)
 
@@ -128,7 +133,8 @@ def limit_table(limit):
         label = NAMES.get(name) or f"writes of {int(name.removeprefix('limit-')) // 1024} KiB"
         others = (figures["median"].get(metric) for metric in ("cpu", "gen_cpu", "rx_mb", "updates"))
         lines.append([label, cell(figures, "time"), *map(figure, others)])
-    return table(["S2", "time, s", "CPU, s", "CPU of the generator, s", "MB received", "UPDATEs"], lines)
+    head = ["S2", "time, s", "CPU, s", "CPU of the generator, s", "MB received", "UPDATEs"]
+    return f"{measured(limit['machine'], [limit])}\n\n{table(head, lines)}"
 
 
 def sections(comparison, growth, limit, idle):

@@ -161,7 +161,7 @@ def take_profile(options):
 
 def render(_):
     """The document's tables and charts from what is kept."""
-    kept = [load(name) for name in ("comparison", "growth", "limit", "idle")]
+    kept = [load(name) for name in ("comparison", "growth", "limit", "idle", "hostile")]
     DOCUMENT.write_text(document.rewrite(DOCUMENT.read_text(), document.sections(*kept)))
     for name, drawing in charts.all_charts(kept[0], kept[1]).items():
         (KEPT / name).write_text(drawing)

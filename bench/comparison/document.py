@@ -1,6 +1,7 @@
 """The tables of docs/performance.md, between markers that name them."""
 import re
 
+from . import hostile
 from .growth import SUBJECTS, bends, exponent
 from .judge import generator_bound, judge, median
 from .rows import METRICS, NAMES, OURS, ROWS
@@ -142,12 +143,14 @@ def limit_table(limit):
     return f"{measured(limit['machine'], [limit])}\n\n{table(head, lines)}"
 
 
-def sections(comparison, growth, limit, idle):
+def sections(comparison, growth, limit, idle, bad_peers=None):
     """Every table that there is something to put into, by the name of its marker."""
     made = {}
     if comparison.get("rows"):
         made |= {"side-by-side": side_by_side(comparison), "bars": bars(comparison),
                  "provenance": provenance(comparison)}
+    if bad_peers:
+        made["hostile"] = hostile.tables(bad_peers)
     if growth:
         made["growth"] = growth_tables(growth)
     if limit:

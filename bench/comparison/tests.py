@@ -80,6 +80,12 @@ class Writing(unittest.TestCase):
         self.assertIn("writes of 64 KiB | 1.00", made["limit"])
         self.assertIn("| 4,000,000 | 1.00 | 0.00 |", made["growth"])
 
+    def test_a_bad_peer_has_its_cost_beside_the_same_without_it(self):
+        right = {"scenario": "slow", "daemon": "bird", "faults": [], "notes": []}
+        runs = [{**right, "run": run, "figures": {"CPU, s": cpu}} for run, cpu in (("alone", 1.0), ("with", 2.5))]
+        made = document.sections({}, {}, {}, {}, {"runs": runs})
+        self.assertIn("| CPU, s | 1.00 → 2.50 |", made["hostile"])
+
     def test_a_drawing_is_xml_and_the_same_every_time(self):
         drawn = charts.all_charts(comparison(), {"routes": {"points": [
             {"n": n, "median": {"time": n / 1e5, "cpu": n / 1e5, "rss_mb": n / 1e4}} for n in (10_000, 1_000_000)]}})

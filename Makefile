@@ -10,7 +10,7 @@ FUZZ_TIME ?= 20
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-codec musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-codec bench-hostile musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,6 +61,10 @@ bench: ## BENCH=dir: this route reflector beside BIRD, FRR, GoBGP and OpenBGPD (
 
 bench-codec: ## the codec beside the BGP crates of crates.io (ARGS="--json FILE")
 	cargo run --locked --release --manifest-path bench/codec/Cargo.toml -- $(ARGS)
+
+bench-hostile: ## bad peers beside good ones: this route reflector, BIRD and FRR (ARGS="--quick --only flood")
+	cargo build --locked --release -p route-reflector
+	cargo run --locked --release --manifest-path bench/hostile/Cargo.toml -- --route-reflector $(abspath $(TARGET))/release/route-reflector $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

@@ -12,7 +12,7 @@ FUZZ_TIME ?= 20
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -86,6 +86,10 @@ bench-codec: ## the codec beside the BGP crates of crates.io (ARGS="--json FILE"
 
 bench-rib: ## time, memory and growth of the tables (ARGS="memory --json FILE")
 	cargo run --locked --release -p rib-bench -- $(ARGS)
+
+bench-hostile: ## bad peers beside good ones: this route reflector, BIRD and FRR (ARGS="--quick --only flood")
+	cargo build --locked --release -p route-reflector
+	cargo run --locked --release --manifest-path bench/hostile/Cargo.toml -- --route-reflector $(abspath $(TARGET))/release/route-reflector $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

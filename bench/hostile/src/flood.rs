@@ -52,7 +52,7 @@ impl Flood {
         let end = self.numbers.end.min(self.next + STEP);
         let numbers = self.next..end;
         self.sent += u64::from(end - self.next);
-        if self.kind == Kind::Changes && self.round % 4 == 0 {
+        if self.kind == Kind::Changes && self.round.is_multiple_of(4) {
             routes::withdraw(out, numbers);
         } else {
             let version = (self.round % 60_000 + 1) as routes::Version;

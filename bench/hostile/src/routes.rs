@@ -50,7 +50,7 @@ pub struct Mark {
 fn attributes(set: u32, mark: Mark) -> Vec<u8> {
     // Some of the hops are those of few big networks, the last one is anyone's.
     let asns = [1000 + set % 24, 2000 + set % 2999, 6000 + set % 50_000].map(Asn).to_vec();
-    let communities = vec![Community(0x03e8_0000 | set % 4000), Community(mark.salt)];
+    let communities = vec![Community(0x03e8_0000 | (set % 4000)), Community(mark.salt)];
     let attributes = [
         PathAttribute::Origin(Origin::Igp),
         PathAttribute::AsPath(vec![AsSegment { kind: SegmentKind::Sequence, asns }]),

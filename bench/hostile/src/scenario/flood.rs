@@ -61,7 +61,7 @@ fn run(stage: &Stage<'_>, column: usize, bad: &Bad, hold_time: u16) -> Result<Ou
     // The flood has time to fill all queues.
     stage.run(&mut rig, Duration::from_millis(500))?;
     stage.measure(&mut rig);
-    let time = stage.size(Duration::from_secs(8), Duration::from_secs(2));
+    let time = stage.size(Duration::from_secs(6), Duration::from_secs(2));
     changes::run(stage, &mut rig, &senders, OWN, time)?;
     let all = stage.wait(&mut rig, LIMIT, |rig| complete(rig, &good))?;
     stage.measured(&mut rig, &cast, &mut outcome);

@@ -19,7 +19,7 @@ pub(super) fn run(stage: &Stage<'_>, column: usize) -> Result<Outcome, String> {
     stage.connect(&mut rig, &cast)?;
     stage.run(&mut rig, Duration::from_secs(3))?;
 
-    let time = stage.size(Duration::from_secs(25), Duration::from_secs(3));
+    let time = stage.size(Duration::from_secs(20), Duration::from_secs(3));
     let cpu = rig.daemon.cpu();
     stage.run(&mut rig, time)?;
     let share = (rig.daemon.cpu() - cpu) / time.as_secs_f64() * 100.0;

@@ -8,6 +8,8 @@ use crate::report::Outcome;
 use crate::routes::{Version, WITHDRAWN};
 
 const SENDERS: usize = 10;
+/// Prefixes of each where all send the same, and where each sends its own.
+const FULL: [u32; 2] = [200_000, 100_000];
 /// How long the receiver may take.
 const LIMIT: Duration = Duration::from_secs(90);
 /// How long after the end memory is looked at.
@@ -24,7 +26,7 @@ pub(super) fn run_other(stage: &Stage<'_>, _: usize) -> Result<Outcome, String> 
 }
 
 fn senders(stage: &Stage<'_>, same: bool) -> Result<Outcome, String> {
-    let each: u32 = stage.size(200_000, 10_000);
+    let each: u32 = stage.size(FULL[usize::from(!same)], 10_000);
     let all = if same { each } else { each * SENDERS as u32 };
     let cast = Cast::new(90, all, 0).with(Kind::Sender, SENDERS).with(Kind::Receiver, 1);
     let mut rig = stage.set_up(&cast)?;

@@ -21,7 +21,7 @@ const STEP: (u32, Duration) = (200, Duration::from_millis(100));
 const STUCK: u32 = 3;
 
 pub(super) fn slow(stage: &Stage<'_>, column: usize) -> Result<Outcome, String> {
-    let cast = cast(stage, 90);
+    let cast = cast(stage, 9);
     let slow = |spec| Spec { pace: Pace::Slow(SLOW), receive_buffer: Some(SMALL_BUFFER), ..spec };
     let cast = if column == WITH { cast.with_like(Kind::Bad, 4, slow) } else { cast };
     let mut rig = stage.set_up(&cast)?;

@@ -22,7 +22,7 @@ pub struct Stage<'a> {
 }
 
 /// Who the peers are: each kind has a network of its own.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Announces; nobody looks at what it holds.
     Sender = 1,
@@ -61,23 +61,19 @@ impl Cast {
 
     /// Adds so many peers, a bit different.
     pub fn with_like(mut self, kind: Kind, count: usize, change: impl Fn(Spec) -> Spec) -> Cast {
-        let before = self.peers.iter().filter(|(other, _)| *other as u8 == kind as u8).count();
+        let before = self.peers.iter().filter(|(other, _)| *other == kind).count();
         for index in before..before + count {
             let [high, low] = (index as u16 + 1).to_be_bytes();
             let spec = Spec {
                 address: Ipv4Addr::new(10, kind as u8, high, low),
-                family: if matches!(kind, Kind::Witness) {
-                    Family::IPV6_UNICAST
-                } else {
-                    Family::IPV4_UNICAST
-                },
+                family: if kind == Kind::Witness { Family::IPV6_UNICAST } else { Family::IPV4_UNICAST },
                 pace: Pace::Full,
                 receive_buffer: None,
                 hold_time: self.hold_time,
                 checked: !matches!(kind, Kind::Sender | Kind::Witness),
-                timed: matches!(kind, Kind::Receiver),
-                bad: matches!(kind, Kind::Bad),
-                redials: matches!(kind, Kind::Client),
+                timed: kind == Kind::Receiver,
+                bad: kind == Kind::Bad,
+                redials: kind == Kind::Client,
             };
             self.peers.push((kind, change(spec)));
         }
@@ -86,7 +82,7 @@ impl Cast {
 
     /// The sessions of a kind.
     pub fn all(&self, kind: Kind) -> Vec<usize> {
-        let is = |(index, (other, _)): (usize, &(Kind, Spec))| (*other as u8 == kind as u8).then_some(index);
+        let is = |(index, (other, _)): (usize, &(Kind, Spec))| (*other == kind).then_some(index);
         self.peers.iter().enumerate().filter_map(is).collect()
     }
 }

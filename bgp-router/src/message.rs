@@ -4,22 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_core::wire::Notification;
-use bgp_core::{Family, FamilySet, Instant, PathId, RouterId, V4, V6};
+use bgp_core::{Family, FamilySet, Instant, RouterId, V4, V6};
 use bgp_rib::{Attrs, GroupKey, PeerId, PeerUp, SourceKind, Transmit};
 use bytes::Bytes;
 
 use crate::config::Limits;
 
-/// One route in a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RouteChange<P> {
-    /// The destination.
-    pub prefix: P,
-    /// The path identifier, 0 without ADD-PATH.
-    pub path_id: PathId,
-    /// The index of its attributes in [`Batch::attributes`]; `None` withdraws.
-    pub attributes: Option<u32>,
-}
+pub use bgp_rib::RouteChange;
 
 /// The routes of one read from one peer, in the order received.
 #[derive(Debug, Default)]

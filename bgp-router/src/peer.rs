@@ -464,7 +464,7 @@ impl Peer {
             return;
         };
         let (local, agreed) = (*local, settings.clone());
-        self.id.generation = self.id.generation.wrapping_add(1);
+        self.id = self.id.next_session();
         let info = PeerInfo {
             id: self.id,
             kind: self.settings.source_kind(negotiated.kind),

@@ -12,24 +12,40 @@ use std::ops::Sub;
 /// What is held. Below zero: of what was counted, more was freed than taken.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Held {
-    /// Octets that were asked for.
-    pub octets: isize,
-    /// Octets that the allocator takes for them.
-    pub taken: isize,
-    /// Blocks.
+    /// Octets that the allocator takes, by the size of the blocks: under 4 KiB, under 128 KiB, over.
+    pub small: isize,
+    pub medium: isize,
+    pub large: isize,
+    /// Blocks of any size.
     pub blocks: isize,
 }
 
 impl Held {
-    const NOTHING: Held = Held { octets: 0, taken: 0, blocks: 0 };
+    const NOTHING: Held = Held { small: 0, medium: 0, large: 0, blocks: 0 };
+
+    /// All octets.
+    pub fn taken(self) -> isize {
+        self.small + self.medium + self.large
+    }
+
+    fn add(&mut self, taken: usize, sign: isize) {
+        let class = match taken {
+            0..4_096 => &mut self.small,
+            4_096..131_072 => &mut self.medium,
+            _ => &mut self.large,
+        };
+        *class += sign * taken as isize;
+        self.blocks += sign;
+    }
 }
 
 impl Sub for Held {
     type Output = Held;
     fn sub(self, other: Held) -> Held {
         Held {
-            octets: self.octets - other.octets,
-            taken: self.taken - other.taken,
+            small: self.small - other.small,
+            medium: self.medium - other.medium,
+            large: self.large - other.large,
             blocks: self.blocks - other.blocks,
         }
     }
@@ -51,9 +67,9 @@ pub fn held() -> Held {
     HELD.get()
 }
 
-/// The most that `f` makes this thread hold, in octets taken and beyond what it held before; and what `f` gives.
+/// The most that `f` makes this thread hold, in octets and beyond what it held before; and what `f` gives.
 pub fn peak<T>(f: impl FnOnce() -> T) -> (isize, T) {
-    let before = HELD.get().taken;
+    let before = HELD.get().taken();
     PEAK.set(before);
     let result = f();
     (PEAK.get() - before, result)
@@ -62,18 +78,16 @@ pub fn peak<T>(f: impl FnOnce() -> T) -> (isize, T) {
 /// What glibc puts before each block.
 const HEADER: usize = size_of::<usize>();
 
-fn note(pointer: *mut u8, size: usize, sign: isize) {
+fn note(pointer: *mut u8, sign: isize) {
     if !COUNTS.get() || pointer.is_null() {
         return;
     }
     // SAFETY: the pointer is to a block that the system's allocator has given out and not taken back.
     let usable = unsafe { libc::malloc_usable_size(pointer.cast()) };
     let mut held = HELD.get();
-    held.octets += sign * size as isize;
-    held.taken += sign * (usable + HEADER) as isize;
-    held.blocks += sign;
+    held.add(usable + HEADER, sign);
     HELD.set(held);
-    PEAK.set(PEAK.get().max(held.taken));
+    PEAK.set(PEAK.get().max(held.taken()));
 }
 
 /// The system's allocator, counting.
@@ -83,29 +97,29 @@ pub struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let pointer = unsafe { System.alloc(layout) };
-        note(pointer, layout.size(), 1);
+        note(pointer, 1);
         pointer
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let pointer = unsafe { System.alloc_zeroed(layout) };
-        note(pointer, layout.size(), 1);
+        note(pointer, 1);
         pointer
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(pointer, layout.size(), -1);
+        note(pointer, -1);
         let moved = unsafe { System.realloc(pointer, layout, size) };
         if moved.is_null() {
-            note(pointer, layout.size(), 1)
+            note(pointer, 1)
         } else {
-            note(moved, size, 1)
+            note(moved, 1)
         };
         moved
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        note(pointer, layout.size(), -1);
+        note(pointer, -1);
         unsafe { System.dealloc(pointer, layout) }
     }
 }

@@ -7,17 +7,21 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "modules are shared with other programs")]
 
 mod allocator;
+mod growth;
+mod load;
 mod measure;
+mod memory;
 mod report;
+mod shards;
 mod times;
 
 #[path = "../../../bgp-core/benches/codec/paths.rs"]
 mod paths;
-#[path = "../../../bgp-rib/benches/instructions/routes.rs"]
+#[path = "../../../bgp-rib/benches/rib/routes.rs"]
 mod routes;
 #[path = "../../../bgp-core/benches/codec/workload.rs"]
 mod workload;
-#[path = "../../../bgp-rib/benches/instructions/world.rs"]
+#[path = "../../../bgp-rib/benches/rib/world.rs"]
 mod world;
 
 use std::path::PathBuf;
@@ -30,11 +34,12 @@ use measure::Bench;
 static ALLOCATOR: allocator::Counting = allocator::Counting;
 
 const USAGE: &str = "\
-usage: rib-bench [times|memory|growth] [--quick] [--rounds N] [--only GROUP] [--json FILE]
+usage: rib-bench [times|memory|growth|shards] [--quick] [--rounds N] [--only GROUP] [--json FILE]
 
     times          time per operation; what is done if nothing is said
     memory         octets per route and path
     growth         time and octets per route as routes and peers become more
+    shards         one table on a thread, or half of the prefixes each on two
     --quick        a tenth of everything: for a look, not for figures
     --rounds N     how often each row is measured (9)
     --only GROUP   only the times of this group
@@ -44,6 +49,9 @@ usage: rib-bench [times|memory|growth] [--quick] [--rounds N] [--only GROUP] [--
 #[derive(Clone, Copy)]
 enum What {
     Times,
+    Memory,
+    Growth,
+    Shards,
 }
 
 struct Options {
@@ -60,6 +68,9 @@ fn options() -> Option<Options> {
     while let Some(argument) = arguments.next() {
         match &*argument {
             "times" => options.what = What::Times,
+            "memory" => options.what = What::Memory,
+            "growth" => options.what = What::Growth,
+            "shards" => options.what = What::Shards,
             "--quick" => options.quick = true,
             "--rounds" => options.rounds = arguments.next()?.parse().ok().filter(|rounds| *rounds > 0)?,
             "--only" => options.only = arguments.next()?,
@@ -77,6 +88,9 @@ fn main() -> std::io::Result<()> {
     };
     let result = match options.what {
         What::Times => times(&options),
+        What::Memory => json!({ "memory": memory::measure(if options.quick { 20_000 } else { 200_000 }) }),
+        What::Growth => json!({ "growth": growth::measure(options.rounds.min(3), options.quick) }),
+        What::Shards => json!({ "shards": shards::measure(options.rounds.min(5), options.quick) }),
     };
     match &options.json {
         Some(path) => std::fs::write(path, format!("{result:#}\n")),

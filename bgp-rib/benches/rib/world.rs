@@ -5,7 +5,7 @@ use std::hint::black_box;
 use bgp_core::{Asn, ClusterId, FamilySet, Instant, PathId, RouterId};
 use bgp_rib::{
     Attrs, DecisionConfig, ExportContext, GroupKey, GroupLimits, NextHopSource, PeerId, PeerInfo, PeerUp,
-    Rib, RibConfig, SourceKind, TargetKind,
+    Rib, RibConfig, SourceKind, TargetKind, Transmit,
 };
 use bytes::Bytes;
 
@@ -17,6 +17,8 @@ pub const BUDGET: usize = 256 * 1024;
 /// A route reflector's RIB.
 pub struct World {
     pub rib: Rib,
+    /// The UPDATEs that all peers were handed.
+    pub updates: u64,
     now: Instant,
     chunks: Vec<Bytes>,
 }
@@ -43,7 +45,7 @@ impl World {
             fib: false,
             seed: 42,
         });
-        World { rib, now: Instant::ZERO, chunks: Vec::new() }
+        World { rib, updates: 0, now: Instant::ZERO, chunks: Vec::new() }
     }
 
     /// So many clients, all of one group, that have been sent all there is.
@@ -106,7 +108,8 @@ impl World {
     fn transmit_to(&mut self, peer: PeerId) -> usize {
         let mut total = 0;
         loop {
-            let octets = self.rib.poll_transmit(peer, BUDGET, &mut self.chunks);
+            let Transmit { octets, updates, .. } = self.rib.poll_transmit(peer, BUDGET, &mut self.chunks);
+            self.updates += updates;
             black_box(&self.chunks);
             self.chunks.clear();
             total += octets;

@@ -15,7 +15,7 @@ use bgp_core::{Asn, FamilySet, Instant, RouterId, V4, V6};
 use bgp_rib::fault::{Fault, planted};
 use bgp_rib::{
     AttributeStore, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig, SourceKind,
-    Transmit, Watch,
+    Watch,
 };
 use hashbrown::HashMap;
 
@@ -311,15 +311,17 @@ impl Core {
                 session.waiting = true;
                 return;
             }
-            let mut chunks = Vec::new();
-            let Transmit { octets, .. } = self.rib.poll_transmit(peer, WINDOW - session.octets, &mut chunks);
-            if octets == 0 {
+            let (room, mut chunks) = (WINDOW - session.octets, Vec::new());
+            let counts = self.rib.poll_transmit(peer, room, &mut chunks);
+            if counts.octets > 0 {
+                session.octets += counts.octets;
+                session.sends += 1;
+                self.outputs.push_back(CoreOutput::Peer(ToPeer::Send { peer, chunks, counts }));
+            }
+            if counts.octets < room {
                 self.propagation.sent(peer, session.sends);
                 return;
             }
-            session.octets += octets;
-            session.sends += 1;
-            self.outputs.push_back(CoreOutput::Peer(ToPeer::Send(peer, chunks)));
         }
     }
 

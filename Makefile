@@ -3,14 +3,16 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/ci
 DAEMONS := -p route-reflector -p bgp-speaker -p bgp-cli
+# Where the benchmark's run.py is; no part of this project.
 BENCH ?= ../shared/bench
+COMPARE := PYTHONDONTWRITEBYTECODE=1 bench/compare
 # Seconds for each fuzz target: TIME in `make fuzz`, FUZZ_TIME in `make test`.
 TIME ?= 60
 FUZZ_TIME ?= 20
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-codec musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-render bench-codec bench-rib musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,13 +32,14 @@ lint: ## format, clippy, documentation
 	cargo clippy --locked --profile ci --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --profile ci --workspace --no-deps
 
-instructions: ## what the codec's hot paths take, against bench/instructions.toml
+instructions: ## what the hot paths of codec and RIB take, against bench/instructions.toml
 	bench/instructions
 
 # Everything: lints, documentation tests, unit tests, simulation, planted mistakes, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.
 test: setup lint binaries instructions faults ## all tests, a fuzz target for FUZZ_TIME=20 seconds each
 	cargo test --locked --profile ci --workspace --doc
 	cargo nextest run --locked --cargo-profile ci --workspace
+	cd bench && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest --quiet comparison.tests
 	fuzz/run --time $(FUZZ_TIME)
 
 faults: ## plants mistakes in the code, one after another: the simulation has to find each
@@ -53,14 +56,31 @@ replay: setup binaries ## FILE=x.mrt.gz: a recorded table through the reflector 
 	cargo build --locked --profile ci -p interop --bin replay
 	$(BIN)/replay compare $(FILE)
 
-bench: ## BENCH=dir: this route reflector beside BIRD, FRR, GoBGP and OpenBGPD (ARGS="--small")
-	@test -f $(BENCH)/run.py || { echo "no $(BENCH)/run.py: set BENCH to the directory of the benchmark"; exit 2; }
+bench: ## BENCH=DIR: the route reflector beside BIRD, FRR and OpenBGPD (ARGS="--rows S1,S2 --daemons bird --small")
+	$(COMPARE) run --bench $(BENCH) --check
 	cargo build --locked --release -p route-reflector
-	python3 $(BENCH)/run.py --adapter $(CURDIR)/bench/route-reflector.py --cmd $(abspath $(TARGET))/release/route-reflector \
-		--daemons route-reflector,bird,frr,gobgp,openbgpd --scenarios S1,S2,S3,S4 $(ARGS)
+	$(COMPARE) run --bench $(BENCH) $(ARGS)
+
+bench-limit: ## BENCH=DIR: the fan-out beside a program that only writes the same octets
+	$(COMPARE) limit --bench $(BENCH) --check
+	cargo build --locked --release -p route-reflector
+	cargo build --locked --release --manifest-path bench/limit/Cargo.toml
+	$(COMPARE) limit --bench $(BENCH) $(ARGS)
+
+bench-growth: ## BENCH=DIR: up to 4M routes and 2,000 clients (ARGS="--routes 10000,100000 --receivers ''"), and idle sessions
+	$(COMPARE) growth --bench $(BENCH) --check
+	cargo build --locked --release -p route-reflector
+	$(COMPARE) growth --bench $(BENCH) $(ARGS)
+	$(COMPARE) idle
+
+bench-render: ## the tables and charts of docs/performance.md again, from the JSON beside it
+	$(COMPARE) render
 
 bench-codec: ## the codec beside the BGP crates of crates.io (ARGS="--json FILE")
 	cargo run --locked --release --manifest-path bench/codec/Cargo.toml -- $(ARGS)
+
+bench-rib: ## time, memory and growth of the tables (ARGS="memory --json FILE")
+	cargo run --locked --release -p rib-bench -- $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

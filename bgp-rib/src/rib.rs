@@ -20,7 +20,7 @@ use crate::family::{Families, RibFamily};
 use crate::fault::{Fault, planted};
 use crate::fib::FibChange;
 use crate::next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
-use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut};
+use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut, Transmit};
 use crate::peer::{PeerId, PeerInfo, Peers, SourceKind};
 use groups::Groups;
 
@@ -238,9 +238,9 @@ impl Rib {
         self.groups.poll_ready()
     }
 
-    /// Appends whole messages for a peer to `out`, in shared slices of at most 64 KiB, until about `budget` bytes;
-    /// returns the bytes. Less than `budget`: there is nothing more.
-    pub fn poll_transmit(&mut self, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
+    /// Appends whole messages for a peer to `out`, in shared slices of at most 64 KiB, until about `budget` bytes.
+    /// Less than `budget`: there is nothing more.
+    pub fn poll_transmit(&mut self, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> Transmit {
         let Families { v4, v6 } = &self.families;
         let tables = Tables { v4: &v4.table, v6: &v6.table, peers: &self.peers };
         self.groups.poll_transmit(tables, peer, budget, out)

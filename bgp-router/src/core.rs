@@ -15,7 +15,7 @@ use bgp_core::{Asn, FamilySet, Instant, RouterId, V4, V6};
 use bgp_rib::fault::{Fault, planted};
 use bgp_rib::{
     AttributeStore, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig, SourceKind,
-    Watch,
+    Transmit, Watch,
 };
 use hashbrown::HashMap;
 
@@ -312,7 +312,7 @@ impl Core {
                 return;
             }
             let mut chunks = Vec::new();
-            let octets = self.rib.poll_transmit(peer, WINDOW - session.octets, &mut chunks);
+            let Transmit { octets, .. } = self.rib.poll_transmit(peer, WINDOW - session.octets, &mut chunks);
             if octets == 0 {
                 self.propagation.sent(peer, session.sends);
                 return;

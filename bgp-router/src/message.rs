@@ -31,6 +31,23 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
     }
+
+    /// Takes all that is in it, in vectors that are just as large; its own stay for the next routes.
+    pub(crate) fn take(&mut self) -> Batch {
+        Batch {
+            attributes: self.attributes.drain(..).collect(),
+            received: self.received,
+            v4: self.v4.drain(..).collect(),
+            v6: self.v6.drain(..).collect(),
+        }
+    }
+
+    /// Forgets all that is in it.
+    pub(crate) fn clear(&mut self) {
+        self.attributes.clear();
+        self.v4.clear();
+        self.v6.clear();
+    }
 }
 
 /// A session that came up, with the limits that the core enforces.

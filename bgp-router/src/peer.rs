@@ -276,17 +276,25 @@ impl Peer {
     /// Takes the complete messages at the front of `input`, which came from connection `id`; returns how many
     /// octets were used. The rest is the start of a message: give it again with more behind it.
     pub fn read(&mut self, now: Instant, id: ConnectionId, input: &[u8]) -> usize {
+        self.read_with(now, id, input, &mut Batch::default())
+    }
+
+    /// [`Peer::read`] with a batch that is empty before and after: one that is used again has grown to the size of a read,
+    /// and what goes to the core is allocated once.
+    pub fn read_with(&mut self, now: Instant, id: ConnectionId, input: &[u8], batch: &mut Batch) -> usize {
         let mut rest = input;
-        let mut batch = Batch { received: Some(now), ..Batch::default() };
+        batch.received = Some(now);
         while let Some(received) = self.session.receive(now, id, &mut rest) {
             match received {
-                Received::Update(body) => self.update(now, body, &mut batch),
-                Received::RouteRefresh(refresh) => self.refresh(now, refresh, &mut batch),
+                Received::Update(body) => self.update(now, body, batch),
+                Received::RouteRefresh(refresh) => self.refresh(now, refresh, batch),
             }
             // A session that comes up or goes down inside the loop must reach the core in order.
             self.drain(now);
         }
-        self.flush_batch(&mut batch);
+        self.flush_batch(batch);
+        // What a session left that ended on the way.
+        batch.clear();
         self.drain(now);
         input.len() - rest.len()
     }
@@ -322,8 +330,7 @@ impl Peer {
 
     fn flush_batch(&mut self, batch: &mut Batch) {
         if let (Some(established), false) = (&self.established, batch.is_empty()) {
-            let next = Batch { received: batch.received, ..Batch::default() };
-            let message = ToCore::Routes(established.id, std::mem::replace(batch, next));
+            let message = ToCore::Routes(established.id, batch.take());
             self.outputs.push_back(PeerOutput::Core(message));
         }
     }
@@ -395,6 +402,12 @@ impl Peer {
         due.into_iter().flatten().min()
     }
 
+    /// Whether the hold timer is about to expire: only then [`Peer::handle_timeout`] has to know of unread input.
+    #[must_use]
+    pub fn is_hold_due(&self, now: Instant) -> bool {
+        self.session.is_hold_due(now)
+    }
+
     /// Time has come. `unread`: the socket still holds input, so the hold timer's expiry is put off.
     pub fn handle_timeout(&mut self, now: Instant, unread: bool) {
         self.end_answers_due(now);
@@ -405,7 +418,13 @@ impl Peer {
 
     /// The next thing to do for the caller.
     pub fn poll(&mut self) -> Option<PeerOutput> {
-        self.outputs.pop_front().or_else(|| self.judge_again())
+        self.poll_session().or_else(|| self.judge_again())
+    }
+
+    /// [`Peer::poll`] without kept routes that are judged again: they may be as many as the peer has, and are told one
+    /// batch at a time by whoever has room for it.
+    pub fn poll_session(&mut self) -> Option<PeerOutput> {
+        self.outputs.pop_front()
     }
 
     fn drain(&mut self, now: Instant) {

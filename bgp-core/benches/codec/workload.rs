@@ -36,7 +36,7 @@ impl Shape {
     /// The UPDATEs, whole messages.
     pub fn messages(&self) -> Vec<Vec<u8>> {
         let mut random = Random(0x5eed);
-        let sets: Vec<Vec<u8>> = (0..self.sets).map(|_| attributes(&mut random)).collect();
+        let sets: Vec<Vec<u8>> = (0..self.sets).map(|_| attributes(&mut random, 50..=500)).collect();
         (0..self.updates).map(|_| message(&mut random, &sets, self.prefixes.clone())).collect()
     }
 }
@@ -63,7 +63,8 @@ fn prefix(random: &mut Random) -> Ipv4Prefix {
     Ipv4Prefix::new(address, len).expect("a length of at most 32")
 }
 
-fn attributes(random: &mut Random) -> Vec<u8> {
+/// One attribute set, with a LOCAL_PREF out of these.
+pub fn attributes(random: &mut Random, local_pref: RangeInclusive<u32>) -> Vec<u8> {
     let asns = random.list(4..=6, |random| Asn(random.number(1..=400_000)));
     let path = AsSegment { kind: SegmentKind::Sequence, asns };
     let communities = random.list(2..=8, |random| Community(random.number(0x0001_0000..=0xfffe_ffff)));
@@ -71,7 +72,7 @@ fn attributes(random: &mut Random) -> Vec<u8> {
         PathAttribute::Origin(if random.percent(80) { Origin::Igp } else { Origin::Incomplete }),
         PathAttribute::AsPath(vec![path]),
         PathAttribute::NextHop(Ipv4Addr::from(random.number(0x0a00_0001..=0x0a00_ffff))),
-        PathAttribute::LocalPref(random.number(50..=500)),
+        PathAttribute::LocalPref(random.number(local_pref)),
         PathAttribute::Communities(communities),
     ];
     if random.percent(50) {
@@ -97,25 +98,25 @@ fn attributes(random: &mut Random) -> Vec<u8> {
 }
 
 /// SplitMix64: small, and the same on every machine.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     }
 
-    fn within(&mut self, range: RangeInclusive<u64>) -> u64 {
+    pub fn within(&mut self, range: RangeInclusive<u64>) -> u64 {
         range.start() + self.next() % (range.end() - range.start() + 1)
     }
 
-    fn number(&mut self, range: RangeInclusive<u32>) -> u32 {
+    pub fn number(&mut self, range: RangeInclusive<u32>) -> u32 {
         self.within(u64::from(*range.start())..=u64::from(*range.end())) as u32
     }
 
-    fn percent(&mut self, share: u64) -> bool {
+    pub fn percent(&mut self, share: u64) -> bool {
         self.within(1..=100) <= share
     }
 

@@ -237,6 +237,14 @@ impl Session {
         connections.chain(self.timers.next()).min()
     }
 
+    /// Whether some peer has been silent for too long, as far as is known: look for unread input then, before
+    /// [`Self::handle_timeout`].
+    #[must_use]
+    pub fn is_hold_due(&self, now: Instant) -> bool {
+        let due = |connection: &Connection| connection.timers.due(Timer::Hold).is_some_and(|due| due <= now);
+        self.connections.iter().any(due)
+    }
+
     /// Does what is due. `unread`: a socket of the session may hold input that was not read; the hold timer then waits,
     /// so that a daemon that was busy or stopped does not take its own delay for the peer's silence. Call it after
     /// having tried to read and to write.

@@ -1,27 +1,32 @@
 //! The TCP side of one connection of a peer.
 
 use std::cell::RefCell;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use bgp_core::Instant;
 use bgp_core::fsm::ConnectionId;
-use bgp_router::Peer;
+use bgp_router::{Batch, Peer};
+use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::budget::READ;
 use super::clock::Clock;
-
-/// Octets taken from a socket at a time: enough to amortise the call, small enough that no peer holds up the
-/// others.
-const READ: usize = 128 * 1024;
 
 /// Slices handed to one vectored write.
 const SLICES: usize = 64;
 
+/// Where a worker reads; between reads only an incomplete message is kept per peer.
+#[derive(Default)]
+struct Scratch {
+    octets: Vec<u8>,
+    routes: Batch,
+}
+
 thread_local! {
-    /// Where a worker reads; between reads only an incomplete message is kept per peer.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 #[derive(Debug)]
@@ -60,7 +65,7 @@ impl Connection {
     /// The connection is gone.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.finished, true) {
-            socket2::SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)?;
+            SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)?;
         }
         Ok(())
     }
@@ -93,21 +98,28 @@ impl Connection {
     /// # Errors
     /// The connection failed or the peer closed it.
     pub(super) fn read(&mut self, now: Instant, peer: &mut Peer) -> io::Result<usize> {
-        SCRATCH.with_borrow_mut(|scratch| {
+        SCRATCH.with_borrow_mut(|Scratch { octets, routes }| {
             let kept = self.tail.len();
-            scratch.resize(scratch.len().max(kept + READ), 0);
-            let (head, space) = scratch.split_at_mut(kept);
+            octets.resize(octets.len().max(kept + READ), 0);
+            let (head, space) = octets.split_at_mut(kept);
             head.copy_from_slice(&self.tail);
-            let count = match self.stream.try_read(space) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => count,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-                Err(e) => return Err(e),
-            };
-            let input = scratch.get(..kept + count).unwrap_or_default();
-            let used = peer.read(now, self.id, input);
-            self.tail.clear();
-            self.tail.extend_from_slice(input.get(used..).unwrap_or_default());
+            let space = space.get_mut(..READ).unwrap_or_default();
+            let asked = space.len();
+            let count = self.transfer(Interest::READABLE, asked, |mut socket| socket.read(space))?;
+            let Some(count) = count else { return Ok(0) };
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let input = octets.get(..kept + count).unwrap_or_default();
+            let used = peer.read_with(now, self.id, input, routes);
+            let rest = input.get(used..).unwrap_or_default();
+            if rest.is_empty() {
+                // A session that is idle keeps no memory for it.
+                self.tail = Vec::new();
+            } else {
+                self.tail.clear();
+                self.tail.extend_from_slice(rest);
+            }
             Ok(count)
         })
     }
@@ -126,14 +138,39 @@ impl Connection {
             if slices.is_empty() {
                 return Ok(total);
             }
-            match self.stream.try_write_vectored(slices) {
-                Ok(count) => {
-                    total += count;
-                    peer.wrote(clock.now(), self.id, count);
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(total),
-                Err(e) => return Err(e),
+            let asked = slices.iter().map(|slice| slice.len()).sum();
+            let count =
+                self.transfer(Interest::WRITABLE, asked, |mut socket| socket.write_vectored(slices))?;
+            let Some(count) = count else { return Ok(total) };
+            total += count;
+            peer.wrote(clock.now(), self.id, count);
+            if count < asked {
+                return Ok(total);
             }
+        }
+    }
+
+    /// Reads or writes once; `None` if the socket is not ready. One that takes or gives less than was asked for is known
+    /// to be full or empty (epoll(7), on edge-triggered readiness): then nobody asks it again before the kernel says so.
+    fn transfer(
+        &self,
+        interest: Interest,
+        asked: usize,
+        act: impl FnOnce(&socket2::Socket) -> io::Result<usize>,
+    ) -> io::Result<Option<usize>> {
+        let mut short = None;
+        let done = self.stream.try_io(interest, || {
+            let count = act(&SockRef::from(&self.stream))?;
+            if (1..asked).contains(&count) {
+                short = Some(count);
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(count)
+        });
+        match done {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(short),
+            Err(error) => Err(error),
         }
     }
 }

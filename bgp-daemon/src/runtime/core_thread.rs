@@ -11,14 +11,15 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
+use super::budget::Charge;
 use super::clock::Clock;
 use super::rows;
 use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind};
 
-/// Messages that may wait for the core; a peer that finds it full stops reading its socket. One may hold the routes of
-/// a whole read, so this bounds memory to some tens of megabytes.
-const INBOX: usize = 128;
+/// Messages that may wait for the core; a peer that finds it full stops reading its socket. What they hold of routes is
+/// bounded by the [`Budget`](super::budget::Budget).
+const INBOX: usize = 1024;
 
 /// Messages handled before the groups' deadline and the peers are looked at again.
 const BURST: usize = 64;
@@ -31,8 +32,8 @@ const WATCH_BATCH: usize = 256;
 
 /// What the core is asked.
 pub(crate) enum CoreRequest {
-    /// A message from a peer.
-    Peer(ToCore),
+    /// A message from a peer, with what was charged for its routes.
+    Peer(ToCore, Option<Charge>),
     /// Messages for this slot go there from now on.
     Attach(u32, mpsc::Sender<ToPeer>),
     /// The peer in this slot is gone.
@@ -47,7 +48,7 @@ pub(crate) type Act = Box<dyn FnOnce(&mut Core, Clock) + Send>;
 impl std::fmt::Debug for CoreRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            CoreRequest::Peer(message) => message.fmt(f),
+            CoreRequest::Peer(message, _) => message.fmt(f),
             CoreRequest::Attach(slot, _) => write!(f, "Attach({slot})"),
             CoreRequest::Detach(slot) => write!(f, "Detach({slot})"),
             CoreRequest::With(_) => f.write_str("With"),
@@ -241,7 +242,7 @@ impl Run {
 
     fn handle(&mut self, request: CoreRequest) {
         match request {
-            CoreRequest::Peer(message) => self.core.handle(self.clock.now(), message),
+            CoreRequest::Peer(message, _charge) => self.core.handle(self.clock.now(), message),
             CoreRequest::Attach(slot, sender) => {
                 self.peers.insert(slot, sender);
             }

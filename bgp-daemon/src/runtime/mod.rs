@@ -11,10 +11,12 @@
 //!                       │  the core, a thread of its own         │─────────────►│ embedder  │
 //!                       └────────────────────────────────────────┘◄── next hops └───────────┘
 //! ```
-//! Every channel is bounded. A peer that finds the core's full stops reading its socket; the core never waits
-//! for a peer, whose channel is wider than the window it may fill.
+//! Every channel is bounded, and so is the input of all peers whose routes wait for the core: half a MiB, of which a peer
+//! has its share before it reads its socket. What else it says goes past that. The core never waits for a peer, whose
+//! channel is wider than the window it may fill.
 
 mod announce;
+mod budget;
 mod clock;
 mod connection;
 mod control;

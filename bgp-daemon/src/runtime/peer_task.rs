@@ -10,13 +10,14 @@ use std::time::Duration;
 use bgp_core::fsm::{ConnectionId, Direction, State};
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
-use bgp_router::{LocalAddresses, Peer, PeerOutput, PeerSettings, ToPeer};
+use bgp_router::{LocalAddresses, Peer, PeerOutput, PeerSettings, ToCore, ToPeer};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep_until};
 use tracing::debug;
 
+use super::budget::{Budget, Charge};
 use super::clock::Clock;
 use super::connection::{Connection, Ready};
 use super::core_thread::CoreRequest;
@@ -73,6 +74,15 @@ pub(crate) struct Reconfigure {
 
 type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
 type Reserving = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<CoreRequest>>> + Send>>;
+type Charging = Pin<Box<dyn Future<Output = (RoutesFrom, Option<Charge>)> + Send>>;
+
+/// Where routes for the core come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RoutesFrom {
+    Socket(ConnectionId),
+    /// Kept ones, judged again.
+    Kept,
+}
 
 /// How a peer task is made.
 pub(crate) struct PeerTaskConfig {
@@ -98,6 +108,12 @@ pub(crate) struct PeerTask {
     /// Messages that found the core's channel full; while there are any, no socket is read.
     backlog: VecDeque<CoreRequest>,
     reserving: Option<Reserving>,
+    /// What all peers may have on the way to the core.
+    budget: Budget,
+    /// Our turn to read, while we wait for it.
+    charging: Option<Charging>,
+    /// For the routes that are about to go to the core.
+    charge: Option<Charge>,
     connecting: Option<Connecting>,
     connections: Vec<Connection>,
     /// Connections to close once written, and when to stop waiting for that.
@@ -117,6 +133,7 @@ enum Wake {
     Inbox(Option<ToPeer>),
     Connected(Result<TcpStream, ConnectError>),
     Core(Option<mpsc::OwnedPermit<CoreRequest>>),
+    Charged(RoutesFrom, Option<Charge>),
     Socket(ConnectionId, Ready),
     Timer,
 }
@@ -127,6 +144,7 @@ impl PeerTask {
         commands: mpsc::Receiver<PeerCommand>,
         inbox: mpsc::Receiver<ToPeer>,
         core: mpsc::Sender<CoreRequest>,
+        budget: Budget,
     ) -> PeerTask {
         let PeerTaskConfig { peer, connect, dynamic, history, clock } = config;
         PeerTask {
@@ -140,6 +158,9 @@ impl PeerTask {
             core,
             backlog: VecDeque::new(),
             reserving: None,
+            budget,
+            charging: None,
+            charge: None,
             connecting: None,
             connections: Vec::new(),
             closing: Vec::new(),
@@ -179,14 +200,16 @@ impl PeerTask {
             let core = self.core.clone();
             self.reserving = Some(Box::pin(async move { core.reserve_owned().await.ok() }));
         }
-        let reading = self.backlog.is_empty();
+        if self.is_kept_due() {
+            self.wait_for_charge(RoutesFrom::Kept);
+        }
+        let (reading, charging) = (self.backlog.is_empty(), self.charging.is_some());
         let (connections, peer) = (&self.connections, &self.peer);
         let sockets = poll_fn(|cx| {
             for connection in connections {
                 let write = peer.queue(connection.id).is_some_and(|q| !q.is_empty());
-                if let Poll::Ready(ready) =
-                    connection.poll_ready(cx, reading || connection.is_finished(), write)
-                {
+                let read = (reading || connection.is_finished()) && !charging;
+                if let Poll::Ready(ready) = connection.poll_ready(cx, read, write) {
                     return Poll::Ready((connection.id, ready));
                 }
             }
@@ -198,6 +221,7 @@ impl PeerTask {
             () = self.timer.as_mut() => Wake::Timer,
             result = when(&mut self.connecting) => Wake::Connected(result),
             permit = when(&mut self.reserving) => Wake::Core(permit),
+            (from, charge) = when(&mut self.charging) => Wake::Charged(from, charge),
             message = self.inbox.recv(), if !self.abandoned => Wake::Inbox(message),
             (id, ready) = sockets => Wake::Socket(id, ready),
         }
@@ -233,7 +257,11 @@ impl PeerTask {
                 self.connected(result);
             }
             Wake::Core(permit) => self.send_backlog(permit),
-            Wake::Socket(id, Ready::Read) => self.read(id),
+            Wake::Charged(from, charge) => self.charged(from, charge),
+            Wake::Socket(id, Ready::Read) => match self.budget.try_charge() {
+                Some(charge) => self.read(id, Some(charge)),
+                None => self.wait_for_charge(RoutesFrom::Socket(id)),
+            },
             Wake::Socket(id, Ready::Write) => self.write(id),
             Wake::Timer => self.timeout(),
         }
@@ -324,10 +352,40 @@ impl PeerTask {
         self.peer.connected(self.clock.now(), id, direction, local);
     }
 
-    fn read(&mut self, id: ConnectionId) {
+    /// Whether kept routes wait to be judged again, and nothing is in their way.
+    fn is_kept_due(&self) -> bool {
+        self.peer.is_judging() && self.backlog.is_empty() && self.charging.is_none()
+    }
+
+    fn wait_for_charge(&mut self, from: RoutesFrom) {
+        let budget = self.budget.clone();
+        self.charging = Some(Box::pin(async move { (from, budget.charge().await) }));
+    }
+
+    fn charged(&mut self, from: RoutesFrom, charge: Option<Charge>) {
+        match from {
+            RoutesFrom::Socket(id) => self.read(id, charge),
+            RoutesFrom::Kept => {
+                self.charge = charge;
+                if let Some(output) = self.peer.poll() {
+                    self.output(output);
+                }
+                self.charge = None;
+            }
+        }
+    }
+
+    /// Reads once. What came takes `charge` along to the core, if it is routes.
+    fn read(&mut self, id: ConnectionId, charge: Option<Charge>) {
         let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
         match connection.read(self.clock.now(), &mut self.peer) {
-            Ok(octets) => self.octets.read += octets as u64,
+            Ok(octets) => {
+                self.octets.read += octets as u64;
+                self.charge = charge;
+                self.charge.iter_mut().for_each(|charge| charge.reduce_to(octets));
+                self.poll_peer();
+                self.charge = None;
+            }
             Err(_) => self.drop_connection(id),
         }
     }
@@ -337,11 +395,26 @@ impl PeerTask {
         match connection.write(self.clock, &mut self.peer) {
             Ok(octets) => self.octets.written += octets as u64,
             Err(_) => {
-                // The peer's last word, a NOTIFICATION perhaps, may still be there to read.
-                self.read(id);
+                // The peer's last word, a NOTIFICATION perhaps, may still be there to read. It waits for nothing.
+                self.read(id, None);
                 self.drop_connection(id);
             }
         }
+    }
+
+    /// Whether something is left to read after having tried: the hold timer is judged only if not.
+    fn has_unread(&mut self) -> bool {
+        let may_read = self.backlog.is_empty() && !self.peer.is_judging();
+        for id in self.connection_ids().into_iter().filter(|_| may_read) {
+            if let Some(charge) = self.budget.try_charge() {
+                self.read(id, Some(charge));
+            }
+        }
+        self.connections.iter().any(Connection::has_unread)
+    }
+
+    fn connection_ids(&self) -> Vec<ConnectionId> {
+        self.connections.iter().map(|c| c.id).collect()
     }
 
     fn drop_connection(&mut self, id: ConnectionId) {
@@ -351,13 +424,8 @@ impl PeerTask {
     }
 
     fn timeout(&mut self) {
-        // The hold timer is judged only when nothing is left to read.
-        if self.backlog.is_empty() {
-            let ids: Vec<ConnectionId> = self.connections.iter().map(|c| c.id).collect();
-            ids.into_iter().for_each(|id| self.read(id));
-        }
-        let unread = self.connections.iter().any(Connection::has_unread);
         let now = self.clock.now();
+        let unread = self.peer.is_hold_due(now) && self.has_unread();
         if self.peer.next_timeout().is_some_and(|deadline| deadline <= now) {
             self.peer.handle_timeout(now, unread);
         }
@@ -371,8 +439,7 @@ impl PeerTask {
     /// closed.
     fn settle(&mut self) {
         self.poll_peer();
-        let ids: Vec<ConnectionId> = self.connections.iter().map(|c| c.id).collect();
-        ids.into_iter().for_each(|id| self.write(id));
+        self.connection_ids().into_iter().for_each(|id| self.write(id));
         let excess = self.closing.len().saturating_sub(CLOSING);
         let mut gone: Vec<ConnectionId> = self.closing.iter().take(excess).map(|(id, _)| *id).collect();
         for (id, _) in &self.closing {
@@ -387,7 +454,7 @@ impl PeerTask {
     }
 
     fn poll_peer(&mut self) {
-        while let Some(output) = self.peer.poll() {
+        while let Some(output) = self.peer.poll_session() {
             self.output(output);
         }
     }
@@ -403,7 +470,11 @@ impl PeerTask {
                     self.closing.push((id, tokio::time::Instant::now() + LINGER));
                 }
             }
-            PeerOutput::Core(message) => self.send_to_core(CoreRequest::Peer(message)),
+            PeerOutput::Core(message) => {
+                let has_routes = matches!(message, ToCore::Routes(..));
+                let charge = if has_routes { self.charge.take() } else { None };
+                self.send_to_core(CoreRequest::Peer(message, charge));
+            }
             PeerOutput::Event(event) => self.history.record(event),
         }
     }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info};
 
+use super::budget::Budget;
 use super::clock::Clock;
 use super::core_thread::CoreRequest;
 use super::history::History;
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     pub(super) store: AttributeStore,
     pub(super) clock: Clock,
     pub(super) core: mpsc::Sender<CoreRequest>,
+    /// What they may have on the way to the core.
+    pub(super) budget: Budget,
     pub(super) watchers: EventBus,
     /// Seeds jitter; each peer draws its own from it.
     pub(super) seed: u64,
@@ -144,7 +147,7 @@ impl PeerSet {
         let (inbox_sender, inbox) = mpsc::channel::<ToPeer>(bgp_router::core::CHANNEL);
         // The core must know where to send before the peer can say that it is up.
         let _ = shared.core.send(CoreRequest::Attach(id.slot, inbox_sender)).await;
-        let task = PeerTask::new(task, command_inbox, inbox, shared.core.clone());
+        let task = PeerTask::new(task, command_inbox, inbox, shared.core.clone(), shared.budget.clone());
         let task = self.tasks.spawn(task.run());
         self.addresses.insert(task.id(), address);
         self.running.insert(address, Running { config: entry.clone(), commands });

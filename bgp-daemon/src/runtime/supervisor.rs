@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
 use super::announce::{Announcements, Delta, Source};
+use super::budget::Budget;
 use super::clock::Clock;
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
 use super::peer_task::Farewell;
@@ -139,7 +140,9 @@ impl Supervisor {
             restarted_sender,
         )
         .map_err(StartError::Thread)?;
-        let shared = Shared { identity, store: store.clone(), clock, core: core.clone(), watchers, seed };
+        let budget = Budget::new();
+        let shared =
+            Shared { identity, store: store.clone(), clock, core: core.clone(), budget, watchers, seed };
         let mut supervisor = Supervisor {
             peers: PeerSet::new(shared, !options.forwarding_lost),
             announcements: Announcements::default(),

@@ -31,6 +31,14 @@ pub struct ExportCounters {
     pub too_long: u64,
 }
 
+/// Whole UPDATEs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Messages<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// How many they are.
+    pub(crate) count: u32,
+}
+
 /// Marker, length, type, and the two length fields of an UPDATE (RFC 4271 section 4.3).
 const UPDATE_OVERHEAD: usize = 19 + 2 + 2;
 /// The longest MP_REACH_NLRI without destinations: header, family, one next hop, reserved (RFC 4760 section 3).
@@ -283,24 +291,35 @@ impl Exporter {
     }
 
     /// The messages that announce `paths` with the attributes prepared.
-    pub(crate) fn announce<F: AddressFamily>(&mut self, table: &Table<F>, paths: &[Outbound]) -> &[u8] {
+    pub(crate) fn announce<F: AddressFamily>(
+        &mut self,
+        table: &Table<F>,
+        paths: &[Outbound],
+    ) -> Messages<'_> {
         self.messages.clear();
         let prefixes = nlri(table, paths, self.is_add_path::<F>());
         let max_len = self.key.max_message_len as usize;
         let written =
             encode::announce::<F>(&mut self.messages, max_len, &self.block, self.next_hop, prefixes);
-        self.counters.messages += written.unwrap_or(0) as u64;
-        &self.messages
+        self.written(written.unwrap_or(0))
     }
 
     /// The messages that withdraw `paths`.
-    pub(crate) fn withdraw<F: AddressFamily>(&mut self, table: &Table<F>, paths: &[Outbound]) -> &[u8] {
+    pub(crate) fn withdraw<F: AddressFamily>(
+        &mut self,
+        table: &Table<F>,
+        paths: &[Outbound],
+    ) -> Messages<'_> {
         self.messages.clear();
         let prefixes = nlri(table, paths, self.is_add_path::<F>());
         let max_len = self.key.max_message_len as usize;
         let written = encode::withdraw::<F>(&mut self.messages, max_len, prefixes);
-        self.counters.messages += written as u64;
-        &self.messages
+        self.written(written)
+    }
+
+    fn written(&mut self, count: usize) -> Messages<'_> {
+        self.counters.messages += count as u64;
+        Messages { bytes: &self.messages, count: u32::try_from(count).unwrap_or(u32::MAX) }
     }
 }
 

@@ -181,7 +181,7 @@ impl<F: AddressFamily> Sink for FlushSink<'_, F> {
 
     fn put(&mut self, packed: &Packed<'_>) {
         let number = if self.reads() {
-            let number = self.journal.append(packed.audience, packed.messages);
+            let number = self.journal.append(packed.audience, packed.messages.bytes, packed.messages.count);
             self.journal.trim(Sequence::default(), self.limit);
             number
         } else {

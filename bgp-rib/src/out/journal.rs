@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::transmit::Transmit;
 use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
 
@@ -79,6 +80,8 @@ struct Entry {
     audience: Audience,
     /// Where its messages end in the chunk.
     end: u32,
+    /// How many they are.
+    updates: u32,
 }
 
 #[derive(Debug)]
@@ -98,13 +101,13 @@ impl Chunk {
         index.checked_sub(1).and_then(|i| self.entries.get(i)).map_or(0, |e| e.end as usize)
     }
 
-    /// Hands out what reaches `peer` from `cursor` on, until `budget` bytes are reached; returns the bytes.
-    fn read(&self, cursor: &mut Sequence, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
+    /// Hands out what reaches `peer` from `cursor` on, until `budget` bytes are reached.
+    fn read(&self, cursor: &mut Sequence, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> Transmit {
         let skip = cursor.since(self.first) as usize;
-        let (mut total, mut at) = (0, self.offset(skip));
+        let (mut total, mut at) = (Transmit::default(), self.offset(skip));
         let mut run = at..at;
         for entry in self.entries.iter().skip(skip) {
-            if total >= budget {
+            if total.octets >= budget {
                 break;
             }
             let end = entry.end as usize;
@@ -114,7 +117,7 @@ impl Chunk {
                     run = at..end;
                 }
                 run.end = end;
-                total += end - at;
+                total += Transmit::of_updates(end - at, entry.updates);
             }
             at = end;
             *cursor = cursor.plus(1);
@@ -161,16 +164,19 @@ impl Journal {
         self.base() <= cursor
     }
 
-    /// Adds whole messages for one audience and returns the number of the entry they are part of.
-    pub(crate) fn append(&mut self, audience: Audience, messages: &[u8]) -> Sequence {
+    /// Adds so many whole UPDATEs for one audience and returns the number of the entry they are part of.
+    pub(crate) fn append(&mut self, audience: Audience, messages: &[u8], updates: u32) -> Sequence {
         if !self.open.is_empty() && self.open.len() + messages.len() > CHUNK {
             self.seal();
         }
         self.open.extend_from_slice(messages);
         let end = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
         match self.open_entries.last_mut() {
-            Some(last) if last.audience == audience => last.end = end,
-            _ => self.open_entries.push(Entry { audience, end }),
+            Some(last) if last.audience == audience => {
+                last.end = end;
+                last.updates += updates;
+            }
+            _ => self.open_entries.push(Entry { audience, end, updates }),
         }
         self.end.plus(self.open_entries.len().saturating_sub(1))
     }
@@ -213,22 +219,22 @@ impl Journal {
         self.bytes = 0;
     }
 
-    /// Hands out whole messages for `peer` from `cursor` on, until `budget` bytes are reached or nothing is left;
-    /// returns the bytes. The cursor must be one that [`Journal::holds`].
+    /// Hands out whole messages for `peer` from `cursor` on, until `budget` bytes are reached or nothing is left. The
+    /// cursor must be one that [`Journal::holds`].
     pub(crate) fn read(
         &self,
         cursor: &mut Sequence,
         peer: PeerId,
         budget: usize,
         out: &mut Vec<Bytes>,
-    ) -> usize {
-        let mut total = 0;
+    ) -> Transmit {
+        let mut total = Transmit::default();
         let from = self.chunk_at(*cursor);
         for chunk in self.chunks.range(from..) {
-            if total >= budget {
+            if total.octets >= budget {
                 break;
             }
-            total += chunk.read(cursor, peer, budget - total, out);
+            total += chunk.read(cursor, peer, budget - total.octets, out);
         }
         total
     }
@@ -275,10 +281,10 @@ mod tests {
     #[test]
     fn neighbouring_entries_that_reach_a_reader_are_one_slice() {
         let mut journal = Journal::default();
-        journal.append(Audience::All, b"aa");
-        journal.append(Audience::AllBut(A), b"bb");
-        journal.append(Audience::Only(A), b"cc");
-        journal.append(Audience::All, b"dd");
+        journal.append(Audience::All, b"aa", 1);
+        journal.append(Audience::AllBut(A), b"bb", 1);
+        journal.append(Audience::Only(A), b"cc", 1);
+        journal.append(Audience::All, b"dd", 1);
         journal.seal();
         assert_eq!(read(&journal, &mut at(0), A, 100), [&b"aa"[..], b"ccdd"]);
         assert_eq!(read(&journal, &mut at(0), B, 100), [&b"aabb"[..], b"dd"]);
@@ -289,7 +295,7 @@ mod tests {
         let mut journal = Journal::default();
         for (audience, text) in [(Audience::All, b"aa"), (Audience::AllBut(B), b"bb"), (Audience::All, b"cc")]
         {
-            journal.append(audience, text);
+            journal.append(audience, text, 1);
         }
         journal.seal();
         let mut cursor = at(0);
@@ -305,12 +311,13 @@ mod tests {
     fn entries_of_one_audience_share_an_entry_until_the_chunk_is_full() {
         let mut journal = Journal::default();
         let message = [7; 4096];
-        let numbers: Vec<Sequence> = (0..17).map(|_| journal.append(Audience::All, &message)).collect();
+        let numbers: Vec<Sequence> = (0..17).map(|_| journal.append(Audience::All, &message, 2)).collect();
         journal.seal();
         assert_eq!(numbers[15], at(0));
         assert_eq!(numbers[16], at(1));
         let mut out = Vec::new();
-        assert_eq!(journal.read(&mut at(0), A, usize::MAX, &mut out), 17 * 4096);
+        let total = journal.read(&mut at(0), A, usize::MAX, &mut out);
+        assert_eq!((total.octets, total.updates), (17 * 4096, 17 * 2));
         assert_eq!(out.iter().map(Bytes::len).collect::<Vec<_>>(), [CHUNK, 4096]);
     }
 
@@ -318,7 +325,7 @@ mod tests {
     fn the_journal_drops_what_all_have_read_and_what_is_over_the_limit() {
         let mut journal = Journal::default();
         for _ in 0..4 {
-            journal.append(Audience::All, &[0; 10]);
+            journal.append(Audience::All, &[0; 10], 1);
             journal.seal();
         }
         journal.trim(at(1), 1000);
@@ -332,7 +339,7 @@ mod tests {
     #[test]
     fn a_skipped_number_leaves_nothing_to_read() {
         let mut journal = Journal::default();
-        journal.append(Audience::All, b"aa");
+        journal.append(Audience::All, b"aa", 1);
         let skipped = journal.skip();
         assert_eq!((skipped, journal.base(), journal.end()), (at(1), at(2), at(2)));
     }

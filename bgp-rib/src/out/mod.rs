@@ -44,6 +44,7 @@ pub use export::{
 pub use exporter::ExportCounters;
 pub use group::{Group, GroupLimits, Lag, SentPath};
 pub use journal::{Audience, Sequence};
+pub use transmit::Transmit;
 
 /// What a group reads when a peer is sent something.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use bgp_core::AddressFamily;
 use hashbrown::HashTable;
 
-use super::exporter::Exporter;
+use super::exporter::{Exporter, Messages};
 use super::journal::Audience;
 use super::slots::Outbound;
 use crate::attributes::Attrs;
@@ -22,7 +22,7 @@ pub(crate) struct Packed<'a> {
     pub(crate) route: Option<(&'a Attrs, PeerId)>,
     pub(crate) paths: &'a [Outbound],
     /// Whole messages; none if the sink does not read them.
-    pub(crate) messages: &'a [u8],
+    pub(crate) messages: Messages<'a>,
 }
 
 /// Where packed messages go.
@@ -124,7 +124,8 @@ impl Batch {
             }
             collect(&self.links, set.first, &mut self.paths);
             for paths in self.paths.chunks(exporter.announcements_per_chunk::<F>()) {
-                let messages = if sink.reads() { exporter.announce(table, paths) } else { &[] };
+                let messages =
+                    if sink.reads() { exporter.announce(table, paths) } else { Messages::default() };
                 let route = Some((&set.attrs, set.source));
                 sink.put(&Packed { audience, route, paths, messages });
             }
@@ -145,7 +146,8 @@ impl Batch {
             for part in lot.chunks(exporter.withdrawals_per_chunk::<F>()) {
                 self.paths.clear();
                 self.paths.extend(part.iter().map(|(_, out)| *out));
-                let messages = if sink.reads() { exporter.withdraw(table, &self.paths) } else { &[] };
+                let messages =
+                    if sink.reads() { exporter.withdraw(table, &self.paths) } else { Messages::default() };
                 sink.put(&Packed { audience: *audience, route: None, paths: &self.paths, messages });
             }
         }

@@ -151,8 +151,8 @@ impl Sink for Journal {
     }
 
     fn put(&mut self, packed: &Packed<'_>) {
-        if !packed.messages.is_empty() {
-            self.append(packed.audience, packed.messages);
+        if packed.messages.count > 0 {
+            self.append(packed.audience, packed.messages.bytes, packed.messages.count);
         }
     }
 }

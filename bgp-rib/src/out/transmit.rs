@@ -1,6 +1,7 @@
 //! What a peer is handed when it can take some bytes, and how it gets from walks to the journal.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use bgp_core::wire::{RouteRefresh, encode};
 use bgp_core::{Family, FamilySet};
@@ -13,20 +14,45 @@ use super::resync::{Holds, Place, Walk, Window};
 use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
 
+/// What a peer was handed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transmit {
+    /// The octets of all messages.
+    pub octets: usize,
+    /// The UPDATEs among them, End-of-RIB too.
+    pub updates: u64,
+    /// The ROUTE-REFRESHes among them: the markers around the answer to one (RFC 7313 section 4).
+    pub refreshes: u64,
+}
+
+impl Transmit {
+    pub(super) fn of_updates(octets: usize, updates: u32) -> Transmit {
+        Transmit { octets, updates: updates.into(), refreshes: 0 }
+    }
+}
+
+impl AddAssign for Transmit {
+    fn add_assign(&mut self, more: Transmit) {
+        self.octets += more.octets;
+        self.updates += more.updates;
+        self.refreshes += more.refreshes;
+    }
+}
+
 impl Group {
     /// Appends whole messages for `peer` to `out`, in shared slices of at most 64 KiB, until about `budget` bytes are
-    /// reached (one entry more at most) or there is nothing more; returns the bytes.
+    /// reached (one entry more at most) or there is nothing more.
     pub fn poll_transmit(
         &mut self,
         tables: Tables<'_>,
         peer: PeerId,
         budget: usize,
         out: &mut Vec<Bytes>,
-    ) -> usize {
-        let mut total = 0;
-        while total < budget {
+    ) -> Transmit {
+        let mut total = Transmit::default();
+        while total.octets < budget {
             let Some(member) = self.members.get(&peer) else { break };
-            let room = budget - total;
+            let room = budget - total.octets;
             match member.stage {
                 Stage::Attached(cursor) if member.may_refresh(cursor, self.holds_end_of_rib) => {
                     total += self.begin_refresh(peer, cursor, out);
@@ -39,7 +65,7 @@ impl Group {
                     }
                 }
                 Stage::Walking(walk, cursor) => match self.read_walk(tables, peer, walk, cursor, room, out) {
-                    Some(bytes) => total += bytes,
+                    Some(read) => total += read,
                     None => break,
                 },
                 Stage::GivenUp => break,
@@ -50,20 +76,23 @@ impl Group {
 
     /// Starts to send again what was asked for, up to the peer's place in the journal. RFC 7313 section 4: the marker
     /// comes first, but not before the family's End-of-RIB. While that is held the answer is sent without markers.
-    fn begin_refresh(&mut self, peer: PeerId, cursor: Sequence, out: &mut Vec<Bytes>) -> usize {
-        let Some(member) = self.members.get_mut(&peer) else { return 0 };
+    fn begin_refresh(&mut self, peer: PeerId, cursor: Sequence, out: &mut Vec<Bytes>) -> Transmit {
+        let Some(member) = self.members.get_mut(&peer) else { return Transmit::default() };
         let families = take(&mut member.refresh);
         let marked = take(&mut member.marked).iter().filter(|family| !member.end_of_rib.contains(*family));
         let marked: FamilySet = marked.collect();
         member.end_of_refresh = marked;
         let stage = self.start_walk(Holds::All, Some(cursor), families, true);
         self.set_stage(peer, stage);
-        hand_out(out, |message| refresh_markers(message, RouteRefresh::BEGIN, marked))
+        hand_out(out, |message| Transmit {
+            refreshes: refresh_markers(message, RouteRefresh::BEGIN, marked),
+            ..Transmit::default()
+        })
     }
 
-    fn read_journal(&mut self, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> usize {
-        let Some(member) = self.members.get_mut(&peer) else { return 0 };
-        let Stage::Attached(mut cursor) = member.stage else { return 0 };
+    fn read_journal(&mut self, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> Transmit {
+        let Some(member) = self.members.get_mut(&peer) else { return Transmit::default() };
+        let Stage::Attached(mut cursor) = member.stage else { return Transmit::default() };
         let mut total = self.journal.read(&mut cursor, peer, budget, out);
         member.stage = Stage::Attached(cursor);
         if cursor >= member.ends_at && member.is_owed_an_end(self.holds_end_of_rib) {
@@ -71,10 +100,12 @@ impl Group {
             let complete =
                 if self.holds_end_of_rib { FamilySet::EMPTY } else { take(&mut member.end_of_rib) };
             total += hand_out(out, |message| {
+                let mut written = Transmit::default();
                 if !planted(Fault::EndOfRibLost) {
-                    complete.iter().for_each(|family| encode::end_of_rib(message, family));
+                    written.updates = end_of_rib_markers(message, complete);
                 }
-                refresh_markers(message, RouteRefresh::END, refreshed);
+                written.refreshes = refresh_markers(message, RouteRefresh::END, refreshed);
+                written
             });
         }
         if cursor == self.journal.end() && self.journal.bytes() > 0 && !self.is_anyone_behind() {
@@ -102,7 +133,7 @@ impl Group {
         mut cursor: Sequence,
         budget: usize,
         out: &mut Vec<Bytes>,
-    ) -> Option<usize> {
+    ) -> Option<Transmit> {
         let walk = self.walks.get(&id).filter(|walk| walk.open)?;
         let total = walk.log.read(&mut cursor, peer, budget, out);
         let (at_end, has_more) = (cursor == walk.log.end(), walk.next.is_some());
@@ -277,17 +308,23 @@ fn take(families: &mut FamilySet) -> FamilySet {
     std::mem::replace(families, FamilySet::EMPTY)
 }
 
-/// Hands out what `write` writes; returns the bytes.
-fn hand_out(out: &mut Vec<Bytes>, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+/// Hands out what `write` writes and counts, but for the octets.
+fn hand_out(out: &mut Vec<Bytes>, write: impl FnOnce(&mut Vec<u8>) -> Transmit) -> Transmit {
     let mut messages = Vec::new();
-    write(&mut messages);
-    let len = messages.len();
-    if len > 0 {
+    let written = write(&mut messages);
+    let octets = messages.len();
+    if octets > 0 {
         out.push(messages.into());
     }
-    len
+    Transmit { octets, ..written }
 }
 
-fn refresh_markers(out: &mut Vec<u8>, subtype: u8, families: FamilySet) {
-    families.iter().for_each(|family| RouteRefresh { family, subtype }.encode(out));
+/// Writes End-of-RIB for each family; returns how many.
+fn end_of_rib_markers(out: &mut Vec<u8>, families: FamilySet) -> u64 {
+    families.iter().inspect(|family| encode::end_of_rib(out, *family)).count() as u64
+}
+
+/// Writes a marker for each family; returns how many.
+fn refresh_markers(out: &mut Vec<u8>, subtype: u8, families: FamilySet) -> u64 {
+    families.iter().inspect(|family| RouteRefresh { family: *family, subtype }.encode(out)).count() as u64
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::RibConfig;
 use crate::fault::{Fault, planted};
-use crate::out::{ExportContext, Group, GroupKey, GroupLimits, LoadSharing, Tables, TablesMut};
+use crate::out::{ExportContext, Group, GroupKey, GroupLimits, LoadSharing, Tables, TablesMut, Transmit};
 use crate::peer::PeerId;
 use crate::table::{Change, DestId};
 
@@ -179,14 +179,14 @@ impl Groups {
         peer: PeerId,
         budget: usize,
         out: &mut Vec<Bytes>,
-    ) -> usize {
-        let Some(member) = self.members.get_mut(&peer) else { return 0 };
-        let Some(group) = self.groups.get_mut(&member.group) else { return 0 };
-        let bytes = group.poll_transmit(tables, peer, budget, out);
-        if bytes < budget {
+    ) -> Transmit {
+        let Some(member) = self.members.get_mut(&peer) else { return Transmit::default() };
+        let Some(group) = self.groups.get_mut(&member.group) else { return Transmit::default() };
+        let sent = group.poll_transmit(tables, peer, budget, out);
+        if sent.octets < budget {
             member.named = false;
         }
-        bytes
+        sent
     }
 
     pub(super) fn poll_reset(&mut self) -> Option<PeerId> {

@@ -122,6 +122,12 @@ impl Importer {
         Judging { differs, missing }
     }
 
+    /// Whether [`Importer::judge_again`] has something to do.
+    #[must_use]
+    pub fn is_judging(&self) -> bool {
+        self.adj_rib_in.as_ref().is_some_and(|kept| kept.is_judging::<V4>() || kept.is_judging::<V6>())
+    }
+
     /// Judges the next of the kept routes again, if their turn has come; `None` when there are none. The batch may be
     /// empty.
     pub fn judge_again(&mut self) -> Option<Batch> {

@@ -100,6 +100,12 @@ impl Peer {
         self.established.as_ref().and_then(|established| established.importer.adj_rib_in())
     }
 
+    /// Whether kept routes are judged again, so that [`Peer::poll`] may give some.
+    #[must_use]
+    pub fn is_judging(&self) -> bool {
+        self.established.as_ref().is_some_and(|established| established.importer.is_judging())
+    }
+
     /// What changes for the core by judging kept routes again, a step at a time: nothing is made before it is asked for.
     pub(super) fn judge_again(&mut self) -> Option<PeerOutput> {
         let established = self.established.as_mut()?;

@@ -402,9 +402,11 @@ impl World {
         let tables = Tables { v4: &self.v4, v6: &self.v6, peers: &self.peers };
         for group in &mut self.groups {
             let before: usize = out.iter().map(Bytes::len).sum();
-            let bytes = group.poll_transmit(tables, id, budget, &mut out);
-            assert_eq!(out.iter().map(Bytes::len).sum::<usize>() - before, bytes);
-            assert!(bytes >= budget || !group.has_pending(id));
+            let first = out.len();
+            let sent = group.poll_transmit(tables, id, budget, &mut out);
+            assert_eq!(out.iter().map(Bytes::len).sum::<usize>() - before, sent.octets);
+            assert_eq!(counted(&out[first..]), (sent.updates, sent.refreshes));
+            assert!(sent.octets >= budget || !group.has_pending(id));
         }
         let receiver = self.receivers.get_mut(&id).unwrap();
         for slice in &out {
@@ -435,6 +437,19 @@ impl World {
     fn receiver(&self, slot: u32) -> &Receiver {
         &self.receivers[&self.id(slot).unwrap()]
     }
+}
+
+/// The UPDATEs and the ROUTE-REFRESHes.
+fn counted(slices: &[Bytes]) -> (u64, u64) {
+    let (mut updates, mut refreshes) = (0, 0);
+    for slice in slices {
+        let mut input = &slice[..];
+        while let Some(message) = frame(input, MAX_LEN as usize).unwrap() {
+            *(if message.kind == MessageType::Update { &mut updates } else { &mut refreshes }) += 1;
+            input = &input[message.len..];
+        }
+    }
+    (updates, refreshes)
 }
 
 fn target(kind: SourceKind) -> TargetKind {

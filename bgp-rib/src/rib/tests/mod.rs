@@ -135,7 +135,7 @@ impl World {
 
     fn take_all(&mut self, peer: PeerId) {
         let mut out = Vec::new();
-        while self.rib.poll_transmit(peer, 1000, &mut out) >= 1000 {}
+        while self.rib.poll_transmit(peer, 1000, &mut out).octets >= 1000 {}
         let Some(believed) = self.believed.get_mut(&peer) else {
             assert!(out.is_empty(), "bytes for {peer}, which is gone");
             return;
@@ -248,7 +248,7 @@ fn what_is_late_from_an_earlier_session_is_ignored() {
     w.withdraw(old, "10.1.0.0/24");
     w.down(old);
     assert_eq!(w.rib.peer_counts(new, V4::FAMILY).unwrap().accepted, 1);
-    assert_eq!(w.rib.poll_transmit(old, 1000, &mut Vec::new()), 0);
+    assert_eq!(w.rib.poll_transmit(old, 1000, &mut Vec::new()), Transmit::default());
 }
 
 #[test]

@@ -1,0 +1,28 @@
+"""How time and memory grow with routes and with receivers."""
+import math
+
+# What grows: the scenario, the setting, its values, and the repetitions of each.
+SUBJECTS = {
+    "routes": ("S1", "prefixes", (10_000, 100_000, 1_000_000, 4_000_000)),
+    "receivers": ("S2", "receivers", (10, 100, 1_000, 2_000)),
+}
+
+
+def exponent(pairs):
+    """`(b, a)` of the line a·n^b through `pairs` with the least squares of logarithms; `None` with fewer than two."""
+    logs = [(math.log(n), math.log(value)) for n, value in pairs if n > 0 and value > 0]
+    if len({x for x, _ in logs}) < 2:
+        return None
+    x_mean = sum(x for x, _ in logs) / len(logs)
+    y_mean = sum(y for _, y in logs) / len(logs)
+    slope = sum((x - x_mean) * (y - y_mean) for x, y in logs) / sum((x - x_mean) ** 2 for x, _ in logs)
+    return slope, math.exp(y_mean - slope * x_mean)
+
+
+def bends(points, metric):
+    """The exponent from each point to the next: where they differ, the growth bends."""
+    found = []
+    for before, after in zip(points, points[1:]):
+        fit = exponent([(p["n"], p["median"].get(metric) or 0) for p in (before, after)])
+        found.append(fit[0] if fit else None)
+    return found

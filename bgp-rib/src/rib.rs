@@ -22,6 +22,7 @@ use crate::fib::FibChange;
 use crate::next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut, Transmit};
 use crate::peer::{PeerId, PeerInfo, Peers, SourceKind};
+use crate::table::Located;
 use groups::Groups;
 
 pub use aggregates::Aggregate;
@@ -72,6 +73,8 @@ pub struct Rib {
     next_hops: NextHops,
     groups: Groups,
     aggregates: Aggregates,
+    /// Used again and again: see [`Rib::apply`].
+    places: Vec<Located>,
     /// When what follows from changes is looked at, if there are some.
     settle_at: Option<Instant>,
     /// When destinations that nobody uses are freed, if there are some.
@@ -89,6 +92,7 @@ impl Rib {
             next_hops: NextHops::new(config.next_hops, config.seed),
             groups: Groups::new(&config),
             aggregates: Aggregates::default(),
+            places: Vec::new(),
             settle_at: None,
             tidy_at: None,
             config,

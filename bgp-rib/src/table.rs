@@ -95,7 +95,7 @@ impl<F: AddressFamily> Destination<F> {
 }
 
 /// Where a prefix is: what [`Table::locate`] found, good until the next [`Table::reclaim`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Located {
     hash: u64,
     /// `None`: it was not there.

@@ -9,7 +9,6 @@ use crate::family::RibFamily;
 use crate::next_hop::NextHopId;
 use crate::path::Path;
 use crate::peer::PeerId;
-use crate::table::Located;
 
 /// So many routes are looked up before the first of them is changed: far more than memory can be asked for at a time.
 const WINDOW: usize = 256;
@@ -37,14 +36,12 @@ impl Rib {
         if !self.may_update(peer, F::FAMILY) {
             return;
         }
-        let Rib { config, peers, families, next_hops, groups, .. } = self;
+        let Rib { config, peers, families, next_hops, groups, places, .. } = self;
         let decision = Decision::new(config.decision, peers);
         let rib = F::rib_mut(families);
-        let mut places = [Located::default(); WINDOW];
         for window in changes.chunks(WINDOW) {
-            for (place, change) in places.iter_mut().zip(window) {
-                *place = rib.table.locate(&change.prefix);
-            }
+            places.clear();
+            places.extend(window.iter().map(|change| rib.table.locate(&change.prefix)));
             for (at, change) in places.iter().zip(window) {
                 let RouteChange { prefix, path_id, attributes: index } = *change;
                 let changed = match index.and_then(|index| attributes.get(index as usize)) {

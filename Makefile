@@ -12,7 +12,7 @@ FUZZ_TIME ?= 20
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-render bench-codec bench-rib musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -73,6 +73,11 @@ bench-growth: ## BENCH=DIR: up to 4M routes and 2,000 clients (ARGS="--routes 10
 	$(COMPARE) growth --bench $(BENCH) $(ARGS)
 	$(COMPARE) idle
 
+bench-profile: ## BENCH=DIR: where the CPU time goes, by perf (ARGS="--rows S1,S3"); what it records stays out of git
+	$(COMPARE) profile --bench $(BENCH) --check
+	cargo build --locked --release -p route-reflector
+	$(COMPARE) profile --bench $(BENCH) $(ARGS)
+
 bench-render: ## the tables and charts of docs/performance.md again, from the JSON beside it
 	$(COMPARE) render
 
@@ -81,6 +86,10 @@ bench-codec: ## the codec beside the BGP crates of crates.io (ARGS="--json FILE"
 
 bench-rib: ## time, memory and growth of the tables (ARGS="memory --json FILE")
 	cargo run --locked --release -p rib-bench -- $(ARGS)
+
+bench-hostile: ## bad peers beside good ones: this route reflector, BIRD and FRR (ARGS="--quick --only flood")
+	cargo build --locked --release -p route-reflector
+	cargo run --locked --release --manifest-path bench/hostile/Cargo.toml -- --route-reflector $(abspath $(TARGET))/release/route-reflector $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

@@ -4,7 +4,7 @@ import json
 import pathlib
 import tempfile
 
-from . import charts, document, idle, runner
+from . import charts, document, idle, profile, runner
 from .growth import SUBJECTS
 from .judge import judge, median
 from .rows import METRICS, NAMES, OTHERS, OURS, ROWS
@@ -13,6 +13,8 @@ from .words import columns, figure
 DOCS = runner.PROJECT / "docs"
 KEPT = DOCS / "performance"
 DOCUMENT = DOCS / "performance.md"
+# Seconds for one repetition: thousands of receivers take the generator a while on a busy machine.
+PATIENCE = 600
 LIMITS = ("limit-65536", "limit-4096")
 
 
@@ -121,14 +123,18 @@ def growth(options):
     """Each subject at each size. What was measured before at other sizes stays."""
     chosen = {"routes": options.routes, "receivers": options.receivers}
     result = load("growth")
-    for subject, (scenario, setting, sizes) in SUBJECTS.items():
-        sizes = sizes if chosen[subject] is None else [int(n) for n in listed(chosen[subject])]
+    # In a namespace that is ready-made the benchmark does not build its generator: this run does.
+    runner.run(options.bench, "S1", [OURS], 1, small=True)
+    for subject, how in SUBJECTS.items():
+        sizes = how.sizes if chosen[subject] is None else [int(n) for n in listed(chosen[subject])]
         for n in sizes:
-            raw = runner.run(options.bench, scenario, [OURS], options.reps or 3, [f"{setting}={n}"], nice=options.nice)
+            raw = runner.run(options.bench, how.scenario, [OURS], options.reps or 3, [f"{how.setting}={n}"],
+                             nice=options.nice, timeout=PATIENCE, receive_buffer=how.receive_buffer)
             reduced = runner.reduce(raw)
             point = {"n": n, "started": reduced["started"], "commit": reduced["commit"], **reduced["daemons"][OURS]}
             others = [p for p in result.get(subject, {}).get("points", []) if p["n"] != n]
-            result[subject] = {"scenario": scenario, "points": sorted([*others, point], key=lambda p: p["n"])}
+            result[subject] = {"scenario": how.scenario, "receive_buffer": how.receive_buffer,
+                               "points": sorted([*others, point], key=lambda p: p["n"])}
             result["command"], result["machine"] = "make bench-growth BENCH=DIR", runner.machine()
             store(KEPT / "growth.json", result)
             middle = point["median"]
@@ -148,9 +154,14 @@ def measure_idle(options):
     render(options)
 
 
+def take_profile(options):
+    """Where our CPU time goes in a row, by perf."""
+    profile.profile(options.bench, {name: ROWS[name] for name in listed(options.rows)}, options.small)
+
+
 def render(_):
     """The document's tables and charts from what is kept."""
-    kept = [load(name) for name in ("comparison", "growth", "limit", "idle")]
+    kept = [load(name) for name in ("comparison", "growth", "limit", "idle", "hostile")]
     DOCUMENT.write_text(document.rewrite(DOCUMENT.read_text(), document.sections(*kept)))
     for name, drawing in charts.all_charts(kept[0], kept[1]).items():
         (KEPT / name).write_text(drawing)
@@ -178,11 +189,14 @@ def main(description):
     added.add_argument("--json", metavar="FILE", help="keep the result there, and leave the document alone")
     command("limit", limit).add_argument("--small", action="store_true", help="a smaller size; nothing is kept")
     added = command("growth", growth)
-    for subject, (*_, sizes) in SUBJECTS.items():
-        added.add_argument(f"--{subject}", help=f"instead of {','.join(map(str, sizes))}; empty for none")
+    for subject, how in SUBJECTS.items():
+        added.add_argument(f"--{subject}", help=f"instead of {','.join(map(str, how.sizes))}; empty for none")
     added = command("idle", measure_idle, measures=False)
     added.add_argument("--sessions", type=int, default=1000)
     added.add_argument("--seconds", type=int, default=120)
+    added = command("profile", take_profile)
+    added.add_argument("--rows", default="S1,S2,S3", help="some of " + ",".join(ROWS))
+    added.add_argument("--small", action="store_true", help="smaller sizes")
     command("render", render, measures=False)
     options = parser.parse_args()
     if hasattr(options, "bench"):

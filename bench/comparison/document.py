@@ -1,6 +1,7 @@
 """The tables of docs/performance.md, between markers that name them."""
 import re
 
+from . import hostile
 from .growth import SUBJECTS, bends, exponent
 from .judge import generator_bound, judge, median
 from .rows import METRICS, NAMES, OURS, ROWS
@@ -15,12 +16,17 @@ def side_by_side(comparison):
     daemons = [d for d in NAMES if any(d in row["daemons"] for row in rows.values())]
     lines = []
     for name in (n for n in ROWS if n in rows):
-        label = f"**{name}** {ROWS[name].what} ({rows[name]['reps']} runs)"
+        label = f"**{name}** {ROWS[name].what} ({times(rows[name]['reps'])})"
         for metric in (*ROWS[name].times, "cpu", "rss_mb"):
             cells = [cell(rows[name]["daemons"].get(d), metric) for d in daemons]
             lines.append([label, f"{METRICS[metric][0]}, {METRICS[metric][1]}", *cells])
             label = ""
     return table(["", "", *(NAMES[d] for d in daemons)], lines)
+
+
+def times(reps):
+    """How many repetitions, in words."""
+    return "1 run" if reps == 1 else f"{reps} runs"
 
 
 def cell(figures, metric):
@@ -48,20 +54,24 @@ def bars(comparison):
     return table(["", "time", "CPU", "peak memory"], [[name, *cells] for name, cells in lines.items()])
 
 
+def measured(machine, parts):
+    """When, at which state of the project and on what."""
+    days = " and ".join(sorted({part["started"][:10] for part in parts}))
+    commits = ", ".join(f"`{commit}`" for commit in sorted({part["commit"] for part in parts}))
+    return (f"Measured {days} at {commits}, on {machine['cpus']} CPUs ({machine['cpu']}), "
+            f"Linux {machine['kernel']}, {machine['congestion']}.")
+
+
 def provenance(comparison):
-    """When, on what and of which versions."""
-    rows, machine = comparison.get("rows", {}), comparison.get("machine", {})
-    days = sorted({row["started"][:10] for row in rows.values()})
-    commits = sorted({row["commit"] for row in rows.values()})
-    versions = [f"{NAMES.get(d, d)} `{v}`" for d, v in comparison.get("versions", {}).items() if d != OURS]
-    return (f"Measured {' and '.join(days)} at {', '.join(f'`{c}`' for c in commits)}, on {machine.get('cpus')} CPUs "
-            f"({machine.get('cpu')}), Linux {machine.get('kernel')}. Beside: {', '.join(versions)}.")
+    """Of the comparison, with the versions of the others."""
+    versions = [f"{NAMES.get(d, d)} (`{v}`)" for d, v in comparison["versions"].items() if d != OURS]
+    return f"{measured(comparison['machine'], comparison['rows'].values())} Beside: {', '.join(versions)}."
 
 
 def growth_tables(growth):
     """A table for routes and one for receivers: figures, exponents, and the exponent of each step."""
     parts = []
-    for subject, (scenario, _, _) in SUBJECTS.items():
+    for subject, how in SUBJECTS.items():
         points = growth.get(subject, {}).get("points", [])
         if not points:
             continue
@@ -78,7 +88,8 @@ def growth_tables(growth):
         for metric in steps:
             fit = exponent([(p["n"], p["median"].get(metric) or 0) for p in points])
             fits += ["", f"{fit[0]:.2f}" if fit else ""]
-        parts.append(f"{scenario} with other numbers of {subject}:\n\n" + table(
+        told = measured(growth["machine"], points)
+        parts.append(f"{how.scenario} with other numbers of {subject}. {told}\n\n" + table(
             [subject, "time, s", "step", "CPU, s", "step", "peak MB", "step", ""], [*lines, [*fits, ""]]))
     return "\n\n".join(parts)
 
@@ -101,12 +112,12 @@ def own_bars(comparison, growth, limit, idle):
     if many and frr:
         add("100k routes to 1,000 clients, against twice FRR's time for 200", many["time"], 2 * frr, "s")
     if many:
-        add("the same, peak memory", many["rss_mb"], 150, "MB")
+        add("100k routes to 1,000 clients, peak memory", many["rss_mb"], 150, "MB")
     if full := point(growth, "routes", 4_000_000):
         add("4M routes, octets a route of peak memory", full["rss_mb"] * 2 ** 20 / 4e6, 150, "octets")
     if idle:
         add(f"idle with {idle['sessions']:,} sessions, share of a core", 100 * idle["share"], 0.5, "%")
-    for name, figures in limit.get("daemons", {}).items():
+    for name in limit.get("daemons", {}):
         ours, bare = median(limit, OURS, "time"), median(limit, name, "time")
         if name != OURS and ours and bare:
             octets = int(name.removeprefix("limit-"))
@@ -114,11 +125,11 @@ def own_bars(comparison, growth, limit, idle):
     return lines
 
 
-def own_table(*kept):
+def own_table(lines):
     """The bars of our own as a table."""
     return table(["", "measured", "bar", ""],
                  [[what, value.strip(), bar.strip(), "" if met else "**missed**"]
-                  for what, value, bar, met in own_bars(*kept)])
+                  for what, value, bar, met in lines])
 
 
 def limit_table(limit):
@@ -128,21 +139,24 @@ def limit_table(limit):
         label = NAMES.get(name) or f"writes of {int(name.removeprefix('limit-')) // 1024} KiB"
         others = (figures["median"].get(metric) for metric in ("cpu", "gen_cpu", "rx_mb", "updates"))
         lines.append([label, cell(figures, "time"), *map(figure, others)])
-    return table(["S2", "time, s", "CPU, s", "CPU of the generator, s", "MB received", "UPDATEs"], lines)
+    head = ["S2", "time, s", "CPU, s", "CPU of the generator, s", "MB received", "UPDATEs"]
+    return f"{measured(limit['machine'], [limit])}\n\n{table(head, lines)}"
 
 
-def sections(comparison, growth, limit, idle):
+def sections(comparison, growth, limit, idle, bad_peers=None):
     """Every table that there is something to put into, by the name of its marker."""
     made = {}
     if comparison.get("rows"):
         made |= {"side-by-side": side_by_side(comparison), "bars": bars(comparison),
                  "provenance": provenance(comparison)}
+    if bad_peers:
+        made["hostile"] = hostile.tables(bad_peers)
     if growth:
         made["growth"] = growth_tables(growth)
     if limit:
         made["limit"] = limit_table(limit)
-    if comparison or growth or limit or idle:
-        made["own"] = own_table(comparison, growth, limit, idle)
+    if lines := own_bars(comparison, growth, limit, idle):
+        made["own"] = own_table(lines)
     return made
 
 

@@ -1,10 +1,23 @@
 """How time and memory grow with routes and with receivers."""
 import math
+from dataclasses import dataclass
 
-# What grows: the scenario, the setting, its values, and the repetitions of each.
+
+@dataclass(frozen=True)
+class Subject:
+    """What grows: a setting of a scenario."""
+    scenario: str
+    setting: str
+    sizes: tuple
+    # Octets that the kernel keeps for one receiver at most; `None` leaves that to the kernel. Thousands of receivers
+    # with buffers of megabytes are more than it allows TCP as a whole: it throws away what has arrived, and what is
+    # measured then is how it is sent again.
+    receive_buffer: int | None = None
+
+
 SUBJECTS = {
-    "routes": ("S1", "prefixes", (10_000, 100_000, 1_000_000, 4_000_000)),
-    "receivers": ("S2", "receivers", (10, 100, 1_000, 2_000)),
+    "routes": Subject("S1", "prefixes", (10_000, 100_000, 1_000_000, 4_000_000)),
+    "receivers": Subject("S2", "receivers", (10, 100, 1_000, 2_000), receive_buffer=512 * 1024),
 }
 
 

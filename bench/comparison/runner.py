@@ -37,20 +37,36 @@ def load_adapter():
     return module
 
 
-def run(bench, scenario, daemons, reps, sets=(), adapters=(ADAPTER,), small=False, nice=0, env=None):
-    """One scenario, the daemons in turns; what the benchmark says of it."""
+def in_namespace(command, setting):
+    """The command in a network namespace of ours, with a setting of the kernel; the benchmark then makes none."""
+    return ["unshare", "-n" if os.geteuid() == 0 else "-rn", "sh", "-c", f'sysctl -qw "{setting}" && exec "$@"', "sh",
+            *command]
+
+
+def run(bench, scenario, daemons, reps, sets=(), adapters=(ADAPTER,), small=False, nice=0, timeout=120,
+        receive_buffer=None, cmd=None, env=None):
+    """One scenario, the daemons in turns; what the benchmark says of it.
+
+    `receive_buffer` bounds what the kernel keeps for each receiver, in octets. `cmd` is started in place of our daemon.
+    """
     raise_descriptors()
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "results.json")
         command = [sys.executable, str(check(bench)), "--scenarios", scenario, "--daemons", ",".join(daemons),
-                   "--reps", str(reps), "--nice", str(nice), "--out", out]
+                   "--reps", str(reps), "--nice", str(nice), "--timeout", str(timeout), "--out", out]
         for adapter in adapters:
             command += ["--adapter", str(adapter)]
         for setting in sets:
             command += ["--set", setting]
         if small:
             command.append("--small")
-        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
+        if cmd:
+            command += ["--cmd", str(cmd)]
+        environment = {**os.environ, **(env or {})}
+        if receive_buffer:
+            command = in_namespace(command, f"net.ipv4.tcp_rmem=4096 131072 {receive_buffer}")
+            environment["BENCH_NS"] = "1"
+        ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
         if ended.returncode or not os.path.exists(out):
             sys.exit(f"the benchmark ended with {ended.returncode}\n{ended.stdout}")
         with open(out) as file:
@@ -108,13 +124,18 @@ def reduce(raw):
 
 
 def commit():
-    """Which state of the project was measured."""
-    described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=PROJECT, capture_output=True, text=True)
-    return described.stdout.strip() or "unknown"
+    """Which state of the project was measured. What is written there while measuring makes it no other one."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=PROJECT, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
 
 
 def machine():
     """What it was measured on."""
     with open("/proc/cpuinfo") as file:
         models = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-    return {"kernel": platform.release(), "cpus": os.cpu_count(), "cpu": models[0] if models else platform.machine()}
+    congestion = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+    return {"kernel": platform.release(), "cpus": os.cpu_count(), "cpu": models[0] if models else platform.machine(),
+            "congestion": congestion}

@@ -26,7 +26,7 @@ def comparison():
     """One row in which we are twice as fast as the next, and one in which we failed once."""
     good = row(route_reflector=[result(1.0), result(3.0), result(1.1)], bird=[result(9.0)], frr=[result(2.2, kb=51200)])
     bad = row(route_reflector=[result(1.0), result(1.0, ok=False)], bird=[result(9.0)])
-    return {"machine": {"kernel": "6", "cpus": 2, "cpu": "x"}, "small": False,
+    return {"machine": {"kernel": "6", "cpus": 2, "cpu": "x", "congestion": "cubic"}, "small": False,
             "versions": {OURS: "1", "bird": "2"}, "rows": {"S1": good, "S3": bad}}
 
 
@@ -68,6 +68,23 @@ class Writing(unittest.TestCase):
         self.assertTrue(once.startswith("a\n<!-- measured: bars -->\n") and once.endswith("kept\n<!-- end -->\n"))
         self.assertNotIn("old", once)
         self.assertEqual(once, document.rewrite(once, made))
+
+    def test_the_limit_the_growth_and_idle_sessions_have_their_bars(self):
+        machine = comparison()["machine"]
+        limit = {**row(route_reflector=[result(1.6)], **{"limit-65536": [result(1.0)]}), "machine": machine}
+        points = [{"n": n, "started": "2026-01-02", "commit": "a", "reps": 1, "ok": 1,
+                   "median": {"time": 1.0, "cpu": 1.0, "rss_mb": 500.0}} for n in (1_000_000, 4_000_000)]
+        made = document.sections({}, {"machine": machine, "routes": {"points": points}}, limit,
+                                 {"sessions": 1000, "share": 0.004})
+        self.assertEqual(1, made["own"].count("missed"))
+        self.assertIn("writes of 64 KiB | 1.00", made["limit"])
+        self.assertIn("| 4,000,000 | 1.00 | 0.00 |", made["growth"])
+
+    def test_a_bad_peer_has_its_cost_beside_the_same_without_it(self):
+        right = {"scenario": "slow", "daemon": "bird", "faults": [], "notes": []}
+        runs = [{**right, "run": run, "figures": {"CPU, s": cpu}} for run, cpu in (("alone", 1.0), ("with", 2.5))]
+        made = document.sections({}, {}, {}, {}, {"runs": runs})
+        self.assertIn("| CPU, s | 1.00 → 2.50 |", made["hostile"])
 
     def test_a_drawing_is_xml_and_the_same_every_time(self):
         drawn = charts.all_charts(comparison(), {"routes": {"points": [

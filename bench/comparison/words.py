@@ -10,7 +10,7 @@ def figure(value):
     """Three digits that count, or all before the point."""
     if value is None:
         return "–"
-    return f"{value:.{digits(value)}f}" if value else "0"
+    return f"{value:.{digits(abs(value))}f}" if value else "0"
 
 
 def around(value, span):

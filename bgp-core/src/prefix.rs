@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use crate::family::Family;
 
-/// An IPv4 prefix in eight octets.
+/// An IPv4 prefix in five octets: tables keep millions of them beside other small fields.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(Rust, packed)]
 pub struct Ipv4Prefix {
     bits: u32,
     len: u8,
@@ -45,8 +46,9 @@ impl Ipv4Prefix {
     }
 }
 
-/// An IPv6 prefix.
+/// An IPv6 prefix in 17 octets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(Rust, packed)]
 pub struct Ipv6Prefix {
     high: u64,
     low: u64,

@@ -153,15 +153,22 @@ impl<'a> Decision<'a> {
     /// Where a path goes in a ranked list, if MULTI_EXIT_DISC tells it from none of its tier: peers may announce many
     /// paths to a destination (RFC 7911), and to rank all of them for each would be their way to keep us busy.
     fn place_of(&self, paths: &[Path], path: &Path) -> Option<usize> {
-        let tier = self.tier(path);
-        let first = paths.partition_point(|other| self.tier(other) < tier);
-        let from = paths.get(first..)?;
-        let equal = from.get(..from.partition_point(|other| self.tier(other) == tier))?;
-        let rest = self.rest(path);
-        let same_med = |other: &Path| self.config.always_compare_med || med(other) == med(path);
-        let key = |other: &Path| (self.always_compared_med(other), self.rest(other));
-        let new = (self.always_compared_med(path), rest);
-        equal.iter().all(same_med).then(|| first + equal.partition_point(|other| key(other) < new))
+        let (tier, own_med) = (self.tier(path), med(path));
+        let (mut first, mut end) = (0, 0);
+        // All of its tier are looked at anyway. One after the other, memory is waited for once for many of them.
+        for other in paths {
+            match self.tier(other).cmp(&tier) {
+                Ordering::Less => first += 1,
+                Ordering::Equal if !self.config.always_compare_med && med(other) != own_med => return None,
+                Ordering::Equal => {}
+                Ordering::Greater => break,
+            }
+            end += 1;
+        }
+        let equal = paths.get(first..end)?;
+        let key = |path: &Path| (self.always_compared_med(path), self.rest(path));
+        let new = key(path);
+        Some(first + equal.partition_point(|other| key(other) < new))
     }
 
     /// Puts a list whose paths were ranked, some of which are gone, right again.
@@ -301,7 +308,7 @@ impl<'a> Decision<'a> {
             unreachable: !path.is_eligible(),
             least_preferred: path.is_least_preferred(),
             local_pref: Reverse(summary.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)),
-            not_local: path.source != PeerId::LOCAL,
+            not_local: path.source() != PeerId::LOCAL,
             as_path_len: summary.as_path_len,
             origin: summary.origin as u8,
         }
@@ -313,7 +320,7 @@ impl<'a> Decision<'a> {
 
     fn rest(&self, path: &Path) -> Rest {
         let summary = path.attrs.summary();
-        let peer = self.peers.source(path.source);
+        let peer = self.peers.source(path.source());
         Rest {
             not_external: peer
                 .is_some_and(|peer| matches!(peer.kind, SourceKind::Internal | SourceKind::Client)),
@@ -322,7 +329,7 @@ impl<'a> Decision<'a> {
             cluster_list_len: summary.cluster_list_len,
             address: peer.map(|peer| peer.address),
             path_id: path.path_id,
-            slot: path.source.slot,
+            slot: path.slot(),
         }
     }
 }

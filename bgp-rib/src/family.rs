@@ -10,7 +10,7 @@ use crate::fib::Fib;
 use crate::next_hop::{NextHopId, NextHops};
 use crate::path::Path;
 use crate::peer::PeerId;
-use crate::table::{Change, DestId, Outcome, Table, ids_of_chunk};
+use crate::table::{Change, DestId, Located, Table, ids_of_chunk};
 
 /// What one peer has in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,25 +71,26 @@ impl<F: AddressFamily> FamilyRib<F> {
     /// Adds a path, or replaces the one of the same source and path identifier.
     pub(crate) fn announce(
         &mut self,
+        at: Located,
         prefix: F::Prefix,
-        path: Path,
+        (path, next_hop): (Path, NextHopId),
         decision: Decision<'_>,
         hops: &mut NextHops,
     ) -> Option<(DestId, Change)> {
-        let source = self.sources.get_mut(path.source.slot as usize)?;
+        let source = self.sources.get_mut(path.slot() as usize)?;
         source.held.paths += 1;
         source.held.attribute_bytes += path.attrs.block().len();
-        let next_hop = path.next_hop_id();
-        let outcome = self.table.upsert(prefix, path, decision);
+        let outcome = self.table.upsert_at(at, prefix, path, decision);
         source.chunks.insert(outcome.dest);
         hops.note_use(next_hop, F::FAMILY, outcome.dest);
-        source.let_go(&outcome, hops);
+        outcome.old.iter().for_each(|old| source.let_go(old, hops));
         Some(self.tell(outcome.dest, outcome.change))
     }
 
     /// Removes a path.
     pub(crate) fn withdraw(
         &mut self,
+        at: Located,
         prefix: &F::Prefix,
         peer: PeerId,
         path_id: PathId,
@@ -97,8 +98,8 @@ impl<F: AddressFamily> FamilyRib<F> {
         hops: &mut NextHops,
     ) -> Option<(DestId, Change)> {
         let source = self.sources.get_mut(peer.slot as usize)?;
-        let outcome = self.table.remove(prefix, peer, path_id, decision)?;
-        source.let_go(&outcome, hops);
+        let outcome = self.table.remove_at(at, prefix, peer, path_id, decision)?;
+        outcome.old.iter().for_each(|old| source.let_go(old, hops));
         Some(self.tell(outcome.dest, outcome.change))
     }
 
@@ -117,11 +118,12 @@ impl<F: AddressFamily> FamilyRib<F> {
             return;
         }
         // What the peer has withdrawn since is no longer looked for.
-        source.chunks = self.table.remove_source(chunks.iter(), slot, unwanted, decision, |outcome| {
-            source.let_go(&outcome, hops);
-            tell(&mut self.fib, &mut self.followed, &mut self.unsettled, outcome.dest, outcome.change);
-            on(outcome.dest, outcome.change);
-        });
+        let gone = |old: Path| source.let_go(&old, hops);
+        source.chunks =
+            self.table.remove_source(chunks.iter(), slot, unwanted, decision, gone, |dest, change| {
+                tell(&mut self.fib, &mut self.followed, &mut self.unsettled, dest, change);
+                on(dest, change);
+            });
     }
 
     /// Marks all paths of a peer as stale.
@@ -154,7 +156,7 @@ impl<F: AddressFamily> FamilyRib<F> {
     /// The destinations that the peer in this slot has announced.
     pub(crate) fn dests_of(&self, slot: u32) -> impl Iterator<Item = DestId> {
         let chunks = self.sources.get(slot as usize).into_iter().flat_map(|source| source.chunks.iter());
-        let is_from_it = move |path: &Path| path.source.slot == slot;
+        let is_from_it = move |path: &Path| path.slot() == slot;
         chunks.flat_map(ids_of_chunk).filter(move |dest| self.table.paths(*dest).iter().any(is_from_it))
     }
 
@@ -167,8 +169,9 @@ impl<F: AddressFamily> FamilyRib<F> {
         hops: &NextHops,
         mut on: impl FnMut(DestId, Change),
     ) {
+        let Some(address) = hops.address(next_hop) else { return };
         let chunks = hops.chunks(next_hop, F::FAMILY);
-        self.table.set_metric(chunks, next_hop, metric, decision, |dest, change| {
+        self.table.set_metric(chunks, address, metric, decision, |dest, change| {
             tell(&mut self.fib, &mut self.followed, &mut self.unsettled, dest, change);
             on(dest, change);
         });
@@ -205,13 +208,13 @@ fn tell(
 }
 
 impl Source {
-    /// Counts out the path that an update put out of the table.
-    fn let_go(&mut self, outcome: &Outcome, hops: &mut NextHops) {
-        if let Some(old) = &outcome.old {
-            self.held.paths = self.held.paths.saturating_sub(1);
-            self.held.stale = self.held.stale.saturating_sub(usize::from(old.is_stale()));
-            self.held.attribute_bytes = self.held.attribute_bytes.saturating_sub(old.attrs.block().len());
-            hops.release(old.next_hop_id());
+    /// Counts out a path that was put out of the table.
+    fn let_go(&mut self, old: &Path, hops: &mut NextHops) {
+        self.held.paths = self.held.paths.saturating_sub(1);
+        self.held.stale = self.held.stale.saturating_sub(usize::from(old.is_stale()));
+        self.held.attribute_bytes = self.held.attribute_bytes.saturating_sub(old.attrs.block().len());
+        if let Some(id) = old.tracked_next_hop().and_then(|address| hops.id(address)) {
+            hops.release(id);
         }
     }
 }

@@ -55,7 +55,7 @@ impl Fib {
             let Some(id) = self.dirty.pop() else { return };
             let Some(prefix) = table.prefix(id) else { continue };
             let next_hops: Vec<IpAddr> = match table.best(id) {
-                Some(best) if best.source != PeerId::LOCAL => {
+                Some(best) if best.source() != PeerId::LOCAL => {
                     let shared = decision.multipath(table.paths(id), multipath);
                     gateways(shared.map(|path| hops.gateway(path.attrs.next_hop())))
                 }

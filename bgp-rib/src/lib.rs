@@ -112,6 +112,6 @@ pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};
 pub use rib::{
     Aggregate, BestChange, ExportExplanation, MemoryUse, PathView, PeerCounts, PeerUp, Rib, RibConfig,
-    RouteView,
+    RouteChange, RouteView,
 };
 pub use table::{Change, DestId, Outcome, Table};

@@ -252,6 +252,11 @@ impl NextHops {
         self.index.get(&address).copied()
     }
 
+    /// The address of a next hop that is tracked.
+    pub(crate) fn address(&self, id: NextHopId) -> Option<IpAddr> {
+        self.entries.get(id.index()).map(|entry| entry.address)
+    }
+
     /// The next hops inside `prefix` that the tracker cannot reach.
     pub(crate) fn unreached_in(&self, prefix: Prefix) -> impl Iterator<Item = (IpAddr, NextHopId)> {
         let inside = move |address: &IpAddr| is_inside(*address, prefix);

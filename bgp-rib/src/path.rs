@@ -1,5 +1,6 @@
 //! One path to a destination.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_core::{Instant, PathId};
@@ -7,20 +8,18 @@ use bgp_core::{Instant, PathId};
 use crate::attributes::Attrs;
 use crate::fault::{Fault, planted};
 use crate::next_hop::NextHopId;
-use crate::peer::PeerId;
+use crate::peer::{PeerId, Source};
 
 /// A path as one source announced it.
 #[derive(Clone, Debug)]
 pub struct Path {
     /// The attributes.
     pub attrs: Attrs,
-    /// Who announced it.
-    pub source: PeerId,
     /// The identifier that the source gave it (RFC 7911), 0 without ADD-PATH.
     pub path_id: PathId,
-    next_hop: NextHopId,
+    source: Source,
     metric: u32,
-    /// Seconds, and the marks in the two highest bits: a path takes 32 bytes.
+    /// Seconds, and the marks in the three highest bits: a path takes 24 bytes.
     received: u32,
 }
 
@@ -33,34 +32,53 @@ const STALE: u32 = 1 << 31;
 /// The mark of [`Path::is_long_lived`].
 const LONG_LIVED: u32 = 1 << 30;
 
-/// The bits of `received` that count seconds: 34 years.
-const SECONDS: u32 = LONG_LIVED - 1;
+/// The mark of a path whose next hop is tracked: the one that its attributes name.
+const TRACKED: u32 = 1 << 29;
+
+/// The bits of `received` that count seconds: 17 years.
+const SECONDS: u32 = TRACKED - 1;
 
 impl Path {
     /// A path whose next hop is taken to be reachable at metric 0.
     #[must_use]
     pub fn new(source: PeerId, path_id: PathId, attrs: Attrs, now: Instant) -> Path {
         let received = u32::try_from(now.since_origin().as_secs()).unwrap_or(SECONDS).min(SECONDS);
-        Path { attrs, source, path_id, next_hop: NextHopId::ASSUMED, metric: 0, received }
+        Path { attrs, path_id, source: source.into(), metric: 0, received }
     }
 
-    /// The same path with a next hop that is tracked; `metric` is `None` if it cannot be reached.
+    /// The same path with its next hop tracked under `id`, if that is not [`NextHopId::ASSUMED`]; `metric` is `None` if
+    /// it cannot be reached.
     #[must_use]
     pub fn with_next_hop(mut self, id: NextHopId, metric: Option<u32>) -> Path {
-        self.next_hop = id;
+        if id != NextHopId::ASSUMED {
+            self.received |= TRACKED;
+        }
         self.set_metric(metric);
         self
     }
 
-    pub(crate) fn next_hop_id(&self) -> NextHopId {
-        self.next_hop
+    /// Who announced it.
+    #[must_use]
+    pub fn source(&self) -> PeerId {
+        self.source.into()
+    }
+
+    /// The slot of who announced it.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.source().slot
+    }
+
+    /// Its next hop if that is tracked.
+    pub(crate) fn tracked_next_hop(&self) -> Option<IpAddr> {
+        (self.received & TRACKED != 0).then(|| self.attrs.next_hop())
     }
 
     /// Whether `other` would change nothing for anybody in this one's place. Whether it is stale does not count, nor
     /// which session of the source announced it.
     pub(crate) fn is_same(&self, other: &Path) -> bool {
-        let key =
-            |path: &Path| (path.source.slot, path.path_id, path.next_hop, path.metric, path.is_long_lived());
+        let marks = |path: &Path| path.received & (LONG_LIVED | TRACKED);
+        let key = |path: &Path| (path.slot(), path.path_id, path.metric, marks(path));
         self.attrs == other.attrs && key(self) == key(other)
     }
 
@@ -121,7 +139,7 @@ impl Path {
     /// Whether it is the path that this source gave this identifier, in whichever of its sessions.
     #[must_use]
     pub fn is_from(&self, source: PeerId, path_id: PathId) -> bool {
-        self.source.slot == source.slot && self.path_id == path_id
+        self.slot() == source.slot && self.path_id == path_id
     }
 }
 
@@ -133,11 +151,11 @@ mod tests {
 
     #[test]
     fn marks_take_no_room_and_leave_the_time_alone() {
-        assert_eq!(size_of::<Path>(), 32);
+        assert_eq!(size_of::<Path>(), 24);
         let store = AttributeStore::new(1);
         let of = path(&store, 5, 1, bgp_core::wire::Summary::default());
         let now = Instant::from_origin(Duration::from_secs(SECONDS.into()));
-        let mut late = Path::new(of.source, of.path_id, of.attrs, now + Duration::from_secs(9));
+        let mut late = Path::new(of.source(), of.path_id, of.attrs, now + Duration::from_secs(9));
         assert_eq!((late.is_stale(), late.is_long_lived(), late.received()), (false, false, now));
         late.mark_stale();
         assert_eq!((late.is_stale(), late.is_long_lived(), late.received()), (true, false, now));

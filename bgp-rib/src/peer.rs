@@ -8,15 +8,43 @@ use bgp_core::{Asn, FamilySet, RouterId};
 /// One established session of one peer. What arrives late for an earlier generation of a slot is told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId {
-    /// The peer's place; small numbers, used again after the peer is gone. 0 is our own.
+    /// The peer's place; small numbers, below [`PeerId::SLOTS`], used again after the peer is gone. 0 is our own.
     pub slot: u32,
-    /// Counts the sessions that had this slot.
+    /// Counts the sessions that had this slot, modulo [`PeerId::GENERATIONS`].
     pub generation: u32,
 }
 
 impl PeerId {
     /// The source of the routes that we originate.
     pub const LOCAL: PeerId = PeerId { slot: 0, generation: 0 };
+
+    /// How many slots there are.
+    pub const SLOTS: u32 = 1 << 20;
+
+    /// How many sessions of a slot are told apart. What is late is late by a session or two.
+    pub const GENERATIONS: u32 = 1 << 12;
+
+    /// The next session in this slot.
+    #[must_use]
+    pub fn next_session(self) -> PeerId {
+        PeerId { generation: self.generation.wrapping_add(1) % PeerId::GENERATIONS, ..self }
+    }
+}
+
+/// A [`PeerId`] in four octets, as each of millions of paths has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source(u32);
+
+impl From<PeerId> for Source {
+    fn from(id: PeerId) -> Source {
+        Source((id.slot % PeerId::SLOTS) * PeerId::GENERATIONS + id.generation % PeerId::GENERATIONS)
+    }
+}
+
+impl From<Source> for PeerId {
+    fn from(Source(packed): Source) -> PeerId {
+        PeerId { slot: packed / PeerId::GENERATIONS, generation: packed % PeerId::GENERATIONS }
+    }
 }
 
 impl fmt::Display for PeerId {
@@ -167,6 +195,16 @@ impl Peers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_session_fits_into_four_octets() {
+        let last = PeerId { slot: PeerId::SLOTS - 1, generation: PeerId::GENERATIONS - 1 };
+        for id in [PeerId::LOCAL, PeerId { slot: 1, generation: 0 }, last] {
+            assert_eq!(PeerId::from(Source::from(id)), id);
+        }
+        assert_eq!(last.next_session(), PeerId { generation: 0, ..last });
+        assert_eq!(PeerId::LOCAL.next_session().generation, 1);
+    }
 
     #[test]
     fn an_earlier_generation_is_not_the_peer() {

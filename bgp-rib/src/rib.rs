@@ -1,6 +1,7 @@
 //! The whole RIB behind one face: who drives it passes in what sessions and the network say, and polls what comes out.
 
 mod aggregates;
+mod apply;
 mod explain;
 mod follow;
 mod groups;
@@ -11,23 +12,21 @@ mod views;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::{Family, FamilySet, Instant, PathId, Prefix, V4, V6};
+use bgp_core::{Family, FamilySet, Instant, V4, V6};
 use bytes::Bytes;
 
-use crate::attributes::Attrs;
 use crate::decision::{Decision, DecisionConfig};
 use crate::family::{Families, RibFamily};
 use crate::fault::{Fault, planted};
 use crate::fib::FibChange;
 use crate::next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 use crate::out::{ExportContext, GroupKey, GroupLimits, Tables, TablesMut, Transmit};
-use crate::path::Path;
 use crate::peer::{PeerId, PeerInfo, Peers, SourceKind};
-use crate::table::{Change, DestId};
 use groups::Groups;
 
 pub use aggregates::Aggregate;
 pub(crate) use aggregates::Aggregates;
+pub use apply::RouteChange;
 pub use explain::ExportExplanation;
 pub use follow::BestChange;
 pub use views::{MemoryUse, PathView, PeerCounts, RouteView};
@@ -98,12 +97,12 @@ impl Rib {
         rib
     }
 
-    /// A session is established: the peer is sent what it may have, and may announce. If another session has the slot,
+    /// A session is established: the peer is sent what it may have, and may announce; not in a slot that there is not. If another session has the slot,
     /// that one is taken down first. What [`Rib::peer_lost`] kept for the peer stays, unless it has another router id, AS
     /// or kind than before, or does not speak the family any more.
     pub fn peer_up(&mut self, now: Instant, up: PeerUp) {
         let id = up.info.id;
-        if id.slot == PeerId::LOCAL.slot {
+        if id.slot == PeerId::LOCAL.slot || id.slot >= PeerId::SLOTS {
             return;
         }
         if let Some(old) = self.peers.slot(id.slot).map(|info| info.id) {
@@ -119,73 +118,6 @@ impl Rib {
     /// A session ended for good: all that the peer announced goes, and what was kept of it.
     pub fn peer_down(&mut self, now: Instant, peer: PeerId) {
         self.peer_lost(now, peer, FamilySet::EMPTY);
-    }
-
-    /// A peer announces a path. What its import policy refuses must be withdrawn instead.
-    pub fn announce<F: RibFamily>(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        prefix: F::Prefix,
-        path_id: PathId,
-        attrs: Attrs,
-    ) {
-        if self.may_update(peer, F::FAMILY) {
-            let (next_hop, metric) = self.next_hops.acquire(attrs.next_hop());
-            let path = Path::new(peer, path_id, attrs, now).with_next_hop(next_hop, metric);
-            self.put::<F>(now, prefix, path);
-        }
-    }
-
-    /// A peer withdraws a path.
-    pub fn withdraw<F: RibFamily>(&mut self, now: Instant, peer: PeerId, prefix: F::Prefix, path_id: PathId) {
-        if self.may_update(peer, F::FAMILY) {
-            self.take_out::<F>(now, peer, &prefix, path_id);
-        }
-    }
-
-    /// We originate a route.
-    pub fn announce_local(&mut self, now: Instant, prefix: Prefix, attrs: Attrs) {
-        let path = Path::new(PeerId::LOCAL, PathId::default(), attrs, now);
-        match prefix {
-            Prefix::V4(prefix) => self.put::<V4>(now, prefix, path),
-            Prefix::V6(prefix) => self.put::<V6>(now, prefix, path),
-        }
-    }
-
-    /// We originate it no more.
-    pub fn withdraw_local(&mut self, now: Instant, prefix: Prefix) {
-        let path_id = PathId::default();
-        match prefix {
-            Prefix::V4(prefix) => self.take_out::<V4>(now, PeerId::LOCAL, &prefix, path_id),
-            Prefix::V6(prefix) => self.take_out::<V6>(now, PeerId::LOCAL, &prefix, path_id),
-        }
-    }
-
-    fn may_update(&self, peer: PeerId, family: Family) -> bool {
-        self.peers.get(peer).is_some_and(|info| info.families.contains(family))
-    }
-
-    fn put<F: RibFamily>(&mut self, now: Instant, prefix: F::Prefix, path: Path) {
-        let Rib { config, peers, families, next_hops, .. } = self;
-        let decision = Decision::new(config.decision, peers);
-        let changed = F::rib_mut(families).announce(prefix, path, decision, next_hops);
-        self.note::<F>(now, changed);
-    }
-
-    fn take_out<F: RibFamily>(&mut self, now: Instant, peer: PeerId, prefix: &F::Prefix, path_id: PathId) {
-        let Rib { config, peers, families, next_hops, .. } = self;
-        let decision = Decision::new(config.decision, peers);
-        let changed = F::rib_mut(families).withdraw(prefix, peer, path_id, decision, next_hops);
-        self.note::<F>(now, changed);
-        self.tidy_later(now);
-    }
-
-    fn note<F: RibFamily>(&mut self, now: Instant, changed: Option<(DestId, Change)>) {
-        if let Some((dest, change)) = changed {
-            self.groups.mark(now, F::FAMILY, dest, change);
-            self.settle_later(now);
-        }
     }
 
     /// A peer said that it has announced all it has in this family (RFC 4724 section 2).

@@ -1,24 +1,31 @@
 //! The routes of one family: every path of every destination, ranked.
 //!
 //! ```text
-//!  index: hash of prefix ─► id      chunks: id / 1024 ─► [ prefix │ paths, best first │ holds │ state ] × 1024
+//!  index: hash of prefix ─► id      chunks: id / 1024 ─► [ paths, best first │ prefix │ holds, mark ] × 1024
 //! ```
 //! Destinations never move, so an id is good for as long as there is a path, a hold, or a consumer that has the
-//! destination marked dirty: records, cursors and bit sets can be keyed by it.
+//! destination marked dirty: records, cursors and bit sets can be keyed by it. With one path an IPv4 destination takes
+//! 32 octets, an IPv6 destination 48; with more, each path takes 24 in a list. Chunks without a destination take nothing.
 
+mod index;
+mod numbers;
 mod paths;
+mod usage;
+
+use std::net::IpAddr;
 
 use bgp_core::{AddressFamily, PathId};
-use hashbrown::HashTable;
 
 use crate::chunks::ChunkSet;
 use crate::decision::Decision;
 use crate::fault::{Fault, planted};
 use crate::hash::Seed;
-use crate::next_hop::NextHopId;
 use crate::path::Path;
 use crate::peer::PeerId;
+use index::Index;
+use numbers::Numbers;
 use paths::Paths;
+use usage::Usage;
 
 /// Destinations of a chunk. The table grows by chunks and never copies what is there.
 pub(crate) const CHUNK: usize = 1024;
@@ -72,33 +79,42 @@ pub struct Outcome {
     pub old: Option<Path>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Nobody knows the id.
-    Free,
-    /// There is a path or a hold.
-    Used,
-    /// Its last path or hold went; it waits in `vacant` for a look whether it can be freed.
-    Vacant,
-}
-
 #[derive(Debug)]
 struct Destination<F: AddressFamily> {
-    prefix: F::Prefix,
     paths: Paths,
-    holds: u32,
-    state: State,
+    prefix: F::Prefix,
+    usage: Usage,
+}
+
+impl<F: AddressFamily> Destination<F> {
+    /// Whether nobody needs it, unless a consumer has it marked dirty.
+    fn is_unneeded(&self) -> bool {
+        let is_held = self.usage.is_held() && !planted(Fault::DestinationReusedEarly);
+        !is_held && self.paths.as_slice().is_empty()
+    }
+}
+
+/// Where a prefix is: what [`Table::locate`] found, good until the next [`Table::reclaim`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Located {
+    hash: u64,
+    /// `None`: it was not there.
+    dest: Option<DestId>,
 }
 
 /// All destinations of a family.
 pub struct Table<F: AddressFamily> {
     seed: Seed,
-    index: HashTable<u32>,
+    index: Index,
+    /// Empty if none of its numbers is in use.
     chunks: Vec<Vec<Destination<F>>>,
-    free: Vec<DestId>,
+    numbers: Numbers,
+    /// Each at most once.
     vacant: Vec<DestId>,
     destinations: usize,
     paths: usize,
+    /// The paths that are in lists.
+    listed: usize,
 }
 
 impl<F: AddressFamily> Table<F> {
@@ -107,12 +123,13 @@ impl<F: AddressFamily> Table<F> {
     pub fn new(seed: u64) -> Table<F> {
         Table {
             seed: Seed::new(seed),
-            index: HashTable::new(),
+            index: Index::default(),
             chunks: Vec::new(),
-            free: Vec::new(),
+            numbers: Numbers::default(),
             vacant: Vec::new(),
             destinations: 0,
             paths: 0,
+            listed: 0,
         }
     }
 
@@ -124,17 +141,32 @@ impl<F: AddressFamily> Table<F> {
         self.chunks.get_mut(id.index() / CHUNK)?.get_mut(id.index() % CHUNK)
     }
 
+    fn find(&self, hash: u64, prefix: &F::Prefix) -> Option<DestId> {
+        self.index.find(hash, |id| self.get(id).is_some_and(|dest| dest.prefix == *prefix))
+    }
+
     /// The id of a prefix that has paths, holds, or not been freed yet.
     #[must_use]
     pub fn lookup(&self, prefix: &F::Prefix) -> Option<DestId> {
-        let same = |id: &u32| self.get(DestId(*id)).is_some_and(|dest| dest.prefix == *prefix);
-        self.index.find(self.seed.hash(prefix), same).copied().map(DestId)
+        self.find(self.seed.hash(prefix), prefix)
+    }
+
+    /// Looks a prefix up that is to be changed. Who changes many looks all of them up first: memory is waited for less
+    /// if nothing else is done in between.
+    pub(crate) fn locate(&self, prefix: &F::Prefix) -> Located {
+        let hash = self.seed.hash(prefix);
+        Located { hash, dest: self.find(hash, prefix) }
+    }
+
+    /// What is there now: it may have been added since.
+    fn located(&self, at: Located, prefix: &F::Prefix) -> Option<DestId> {
+        at.dest.or_else(|| self.find(at.hash, prefix))
     }
 
     /// The prefix of a destination; `None` if there is no such id now.
     #[must_use]
     pub fn prefix(&self, id: DestId) -> Option<F::Prefix> {
-        self.get(id).filter(|dest| dest.state != State::Free).map(|dest| dest.prefix)
+        self.get(id).filter(|_| self.numbers.contains(id)).map(|dest| dest.prefix)
     }
 
     /// The paths, best first, ineligible ones last.
@@ -153,60 +185,75 @@ impl<F: AddressFamily> Table<F> {
     /// on with [`DestId::next`] sees every destination that stays in use while it lasts, once.
     #[must_use]
     pub fn next_dest(&self, from: DestId) -> Option<DestId> {
-        let first = from.index() / CHUNK;
-        for (number, chunk) in self.chunks.iter().enumerate().skip(first) {
-            let skip = if number == first { from.index() % CHUNK } else { 0 };
-            let used = chunk.iter().enumerate().skip(skip).find(|(_, dest)| dest.state != State::Free);
-            if let Some((place, _)) = used {
-                return Some(DestId::from_index(number * CHUNK + place));
-            }
-        }
-        None
+        self.numbers.next(from)
     }
 
     /// Keeps the id for its prefix until as many calls of [`Table::release`].
     pub fn hold(&mut self, id: DestId) {
         if let Some(dest) = self.get_mut(id) {
-            dest.holds += 1;
+            dest.usage.hold();
         }
     }
 
     /// Undoes one [`Table::hold`].
     pub fn release(&mut self, id: DestId) {
         if let Some(dest) = self.get_mut(id) {
-            dest.holds = dest.holds.saturating_sub(1);
+            dest.usage.release();
             self.note_if_vacant(id);
         }
     }
 
     fn note_if_vacant(&mut self, id: DestId) {
-        let Some(dest) = self.get_mut(id) else { return };
-        let is_held = dest.holds > 0 && !planted(Fault::DestinationReusedEarly);
-        if dest.state == State::Used && !is_held && dest.paths.as_slice().is_empty() {
-            dest.state = State::Vacant;
+        let is_in_use = self.numbers.contains(id);
+        let Some(dest) = self.get_mut(id).filter(|_| is_in_use) else { return };
+        if !dest.usage.is_vacant() && dest.is_unneeded() {
+            dest.usage.set_vacant(true);
             self.vacant.push(id);
         }
     }
 
-    /// Frees the ids that have no path and no hold, and that no consumer has marked dirty.
+    /// Frees the ids that have no path and no hold, and that no consumer has marked dirty; and the memory, where all of a
+    /// chunk is free.
     pub fn reclaim(&mut self, is_dirty: impl Fn(DestId) -> bool) {
-        for id in std::mem::take(&mut self.vacant) {
-            let Some(dest) = self.get_mut(id) else { continue };
-            let is_held = dest.holds > 0 && !planted(Fault::DestinationReusedEarly);
-            if is_held || !dest.paths.as_slice().is_empty() {
-                dest.state = State::Used;
-            } else if is_dirty(id) {
-                self.vacant.push(id);
-            } else {
-                dest.state = State::Free;
-                let prefix = dest.prefix;
-                let hash = self.seed.hash(&prefix);
-                if let Ok(entry) = self.index.find_entry(hash, |other| *other == id.0) {
-                    entry.remove();
-                }
-                self.free.push(id);
+        let mut vacant = std::mem::take(&mut self.vacant);
+        vacant.retain(|id| {
+            let Some(dest) = self.get_mut(*id) else { return false };
+            if !dest.is_unneeded() {
+                dest.usage.set_vacant(false);
+                return false;
             }
+            let is_kept = is_dirty(*id);
+            if !is_kept {
+                self.free(*id);
+            }
+            is_kept
+        });
+        if vacant.capacity() > CHUNK {
+            vacant.shrink_to_fit();
         }
+        self.vacant = vacant;
+        if self.index.is_sparse() {
+            self.rebuild_index();
+        }
+    }
+
+    fn free(&mut self, id: DestId) {
+        let Some(prefix) = self.prefix(id) else { return };
+        self.index.remove(self.seed.hash(&prefix), id);
+        self.numbers.give_back(id);
+        let number = id.index() / CHUNK;
+        if self.numbers.is_unused(number)
+            && let Some(chunk) = self.chunks.get_mut(number)
+        {
+            *chunk = Vec::new();
+        }
+    }
+
+    fn rebuild_index(&mut self) {
+        let Table { seed, index, chunks, numbers, .. } = self;
+        let numbered = chunks.iter().enumerate().flat_map(|(number, chunk)| ids_of_chunk(number).zip(chunk));
+        let in_use = numbered.filter(|(id, _)| numbers.contains(*id));
+        index.rebuild(in_use.map(|(id, dest)| (seed.hash(&dest.prefix), id)));
     }
 
     /// Whether some id waits to be freed.
@@ -217,8 +264,19 @@ impl<F: AddressFamily> Table<F> {
 
     /// Adds a path, or replaces the one of the same source and path identifier.
     pub fn upsert(&mut self, prefix: F::Prefix, path: Path, decision: Decision<'_>) -> Outcome {
-        let dest = self.lookup(&prefix).unwrap_or_else(|| self.add(prefix));
-        let (source, path_id) = (path.source, path.path_id);
+        self.upsert_at(self.locate(&prefix), prefix, path, decision)
+    }
+
+    /// As [`Table::upsert`], for a prefix that was looked up.
+    pub(crate) fn upsert_at(
+        &mut self,
+        at: Located,
+        prefix: F::Prefix,
+        path: Path,
+        decision: Decision<'_>,
+    ) -> Outcome {
+        let dest = self.located(at, &prefix).unwrap_or_else(|| self.add(at.hash, prefix));
+        let (source, path_id) = (path.source(), path.path_id);
         self.edit(dest, source, path_id, Some(path), decision)
     }
 
@@ -230,41 +288,46 @@ impl<F: AddressFamily> Table<F> {
         path_id: PathId,
         decision: Decision<'_>,
     ) -> Option<Outcome> {
-        let dest = self.lookup(prefix)?;
+        self.remove_at(self.locate(prefix), prefix, source, path_id, decision)
+    }
+
+    /// As [`Table::remove`], for a prefix that was looked up.
+    pub(crate) fn remove_at(
+        &mut self,
+        at: Located,
+        prefix: &F::Prefix,
+        source: PeerId,
+        path_id: PathId,
+        decision: Decision<'_>,
+    ) -> Option<Outcome> {
+        let dest = self.located(at, prefix)?;
         let outcome = self.edit(dest, source, path_id, None, decision);
         outcome.old.is_some().then_some(outcome)
     }
 
-    fn add(&mut self, prefix: F::Prefix) -> DestId {
-        let dest = Destination { prefix, paths: Paths::NONE, holds: 0, state: State::Used };
-        let id = match self.free.pop() {
-            Some(id) => {
-                if let Some(place) = self.get_mut(id) {
-                    *place = dest;
-                }
-                id
-            }
-            None => self.append(dest),
-        };
-        let Table { index, chunks, seed, .. } = self;
-        let rehash = |other: &u32| {
-            let (chunk, place) = (*other as usize / CHUNK, *other as usize % CHUNK);
-            chunks.get(chunk).and_then(|chunk| chunk.get(place)).map_or(0, |dest| seed.hash(&dest.prefix))
-        };
-        index.insert_unique(seed.hash(&prefix), id.0, rehash);
-        id
-    }
-
-    fn append(&mut self, dest: Destination<F>) -> DestId {
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            // The first chunk grows as needed: most speakers hold few routes of one of the families.
-            let room = if self.chunks.is_empty() { 0 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(room));
+    fn add(&mut self, hash: u64, prefix: F::Prefix) -> DestId {
+        if self.index.is_full() {
+            self.rebuild_index();
         }
-        let full = (self.chunks.len().saturating_sub(1)) * CHUNK;
-        let Some(chunk) = self.chunks.last_mut() else { return DestId::FIRST };
-        chunk.push(dest);
-        DestId::from_index(full + chunk.len() - 1)
+        let id = self.numbers.take();
+        self.index.insert(hash, id);
+        let (number, place) = (id.index() / CHUNK, id.index() % CHUNK);
+        if self.chunks.len() == number {
+            self.chunks.push(Vec::new());
+        }
+        let dest = Destination { paths: Paths::default(), prefix, usage: Usage::default() };
+        let Some(chunk) = self.chunks.get_mut(number) else { return id };
+        match chunk.get_mut(place) {
+            Some(free) => *free = dest,
+            None => {
+                // The first chunk grows as needed: most speakers hold few routes of one of the families.
+                if number > 0 {
+                    chunk.reserve_exact(CHUNK - chunk.len());
+                }
+                chunk.push(dest);
+            }
+        }
+        id
     }
 
     /// Puts `new` in the place of the path that this source gave this identifier.
@@ -287,7 +350,7 @@ impl<F: AddressFamily> Table<F> {
         if let Some(old) = same.and_then(|place| dest.paths.as_mut_slice().get_mut(place)) {
             // The rank is the same, but a mark or the session may not be.
             let is_new = (old.is_stale() && !planted(Fault::StaleMarkNotCleared))
-                || new.as_ref().is_some_and(|new| new.source != old.source);
+                || new.as_ref().is_some_and(|new| new.source() != old.source());
             outcome.old = if is_new { new.map(|new| std::mem::replace(old, new)) } else { new };
             return outcome;
         }
@@ -309,39 +372,44 @@ impl<F: AddressFamily> Table<F> {
     }
 
     fn recount(&mut self, before: usize, after: usize) {
+        let listed = |paths: usize| if paths > 1 { paths } else { 0 };
         self.paths = self.paths + after - before;
+        self.listed = self.listed + listed(after) - listed(before);
         self.destinations = self.destinations + usize::from(after > 0) - usize::from(before > 0);
     }
 
-    /// Removes those paths of the source in this slot that are `unwanted` from the destinations of these chunks; `on`
-    /// sees each removal. Returns the chunks in which paths of it are left.
+    /// Removes those paths of the source in this slot that are `unwanted` from the destinations of these chunks: `gone`
+    /// is given each, `on` sees each destination that lost some. Returns the chunks in which paths of it are left.
     pub(crate) fn remove_source(
         &mut self,
         chunks: impl Iterator<Item = usize>,
         slot: u32,
         unwanted: impl Fn(&Path) -> bool,
         decision: Decision<'_>,
-        mut on: impl FnMut(Outcome),
+        mut gone: impl FnMut(Path),
+        mut on: impl FnMut(DestId, Change),
     ) -> ChunkSet {
         let mut left = ChunkSet::default();
         for id in chunks.flat_map(ids_of_chunk) {
-            let Some(dest) = self.get_mut(id) else { break };
+            let Some(dest) = self.get_mut(id) else { continue };
             let before = dest.paths.as_slice();
-            if !before.iter().any(|path| path.source.slot == slot) {
+            if !before.iter().any(|path| path.slot() == slot) {
                 continue;
             }
             let (best_before, count_before) = (best_of(before), before.len());
-            // All at once: they are ranked once, however many they are.
-            let gone = dest.paths.remove(|path| path.source.slot == slot && unwanted(path), decision);
+            dest.paths.remove(|path| path.slot() == slot && unwanted(path), decision, &mut gone);
             let after = dest.paths.as_slice();
-            let change = if best_of(after) == best_before { Change::Others } else { Change::Best };
-            if after.iter().any(|path| path.source.slot == slot) {
+            if after.iter().any(|path| path.slot() == slot) {
                 left.insert(id);
             }
             let count_after = after.len();
+            if count_after == count_before {
+                continue;
+            }
+            let change = if best_of(after) == best_before { Change::Others } else { Change::Best };
             self.recount(count_before, count_after);
             self.note_if_vacant(id);
-            gone.for_each(|old| on(Outcome { dest: id, change, old: Some(old) }));
+            on(id, change);
         }
         left
     }
@@ -351,8 +419,8 @@ impl<F: AddressFamily> Table<F> {
     pub(crate) fn mark_stale(&mut self, chunks: impl Iterator<Item = usize>, slot: u32) -> usize {
         let mut marked = 0;
         for id in chunks.flat_map(ids_of_chunk) {
-            let Some(dest) = self.get_mut(id) else { break };
-            let fresh = |path: &&mut Path| path.source.slot == slot && !path.is_stale();
+            let Some(dest) = self.get_mut(id) else { continue };
+            let fresh = |path: &&mut Path| path.slot() == slot && !path.is_stale();
             for path in dest.paths.as_mut_slice().iter_mut().filter(fresh) {
                 path.mark_stale();
                 marked += 1;
@@ -370,20 +438,20 @@ impl<F: AddressFamily> Table<F> {
         decision: Decision<'_>,
         on: impl FnMut(DestId, Change),
     ) {
-        let concerned = |path: &Path| path.source.slot == slot && path.is_stale() && !path.is_long_lived();
+        let concerned = |path: &Path| path.slot() == slot && path.is_stale() && !path.is_long_lived();
         self.alter(chunks, concerned, Path::mark_long_lived, decision, on);
     }
 
-    /// Gives all paths through a next hop its new cost and ranks them anew; `on` sees each destination concerned.
+    /// Gives all paths through a next hop that is tracked its new cost and ranks them anew; `on` sees each destination concerned.
     pub(crate) fn set_metric(
         &mut self,
         chunks: impl Iterator<Item = usize>,
-        next_hop: NextHopId,
+        next_hop: IpAddr,
         metric: Option<u32>,
         decision: Decision<'_>,
         on: impl FnMut(DestId, Change),
     ) {
-        let concerned = |path: &Path| path.next_hop_id() == next_hop;
+        let concerned = |path: &Path| path.tracked_next_hop() == Some(next_hop);
         self.alter(chunks, concerned, |path| path.set_metric(metric), decision, on);
     }
 
@@ -397,15 +465,12 @@ impl<F: AddressFamily> Table<F> {
         mut on: impl FnMut(DestId, Change),
     ) {
         for id in chunks.flat_map(ids_of_chunk) {
-            let Some(dest) = self.get_mut(id) else { break };
+            let Some(dest) = self.get_mut(id) else { continue };
             if !dest.paths.as_slice().iter().any(&concerned) {
                 continue;
             }
             let best_before = best_of(dest.paths.as_slice());
-            match &mut dest.paths {
-                Paths::One(path) => change(path),
-                Paths::Many(paths) => decision.alter(paths, &concerned, &change),
-            }
+            dest.paths.alter(&concerned, &change, decision);
             let same = best_of(dest.paths.as_slice()) == best_before;
             on(id, if same { Change::Others } else { Change::Best });
         }
@@ -428,9 +493,8 @@ impl<F: AddressFamily> Table<F> {
     pub fn memory(&self) -> usize {
         let slabs: usize =
             self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<Destination<F>>()).sum();
-        let lists = (self.free.capacity() + self.vacant.capacity()) * size_of::<DestId>();
-        let shared = self.paths.saturating_sub(self.destinations);
-        slabs + lists + self.index.allocation_size() + shared * size_of::<Path>()
+        let lists = self.listed * size_of::<Path>() + self.vacant.capacity() * size_of::<DestId>();
+        slabs + lists + self.index.memory() + self.numbers.memory()
     }
 }
 
@@ -441,7 +505,7 @@ pub(crate) fn ids_of_chunk(chunk: usize) -> impl Iterator<Item = DestId> {
 /// What tells whether the best path is still the same; `None` if no path is eligible.
 fn best_of(paths: &[Path]) -> Option<(u32, PathId, usize, bool)> {
     let best = paths.first().filter(|path| path.is_eligible())?;
-    Some((best.source.slot, best.path_id, best.attrs.id(), best.is_long_lived()))
+    Some((best.slot(), best.path_id, best.attrs.id(), best.is_long_lived()))
 }
 
 #[cfg(test)]

@@ -14,13 +14,13 @@ use bgp_core::wire::notification::cease;
 use bgp_core::{Asn, FamilySet, Instant, RouterId, V4, V6};
 use bgp_rib::fault::{Fault, planted};
 use bgp_rib::{
-    AttributeStore, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig, RibFamily,
-    SourceKind, Transmit, Watch,
+    AttributeStore, BestChange, FibChange, GroupKey, Lag, NextHopState, PeerId, Rib, RibConfig, SourceKind,
+    Watch,
 };
 use hashbrown::HashMap;
 
 use crate::config::Limits;
-use crate::message::{Batch, CoreOutput, RouteChange, SessionUp, ToCore, ToPeer};
+use crate::message::{Batch, CoreOutput, SessionUp, ToCore, ToPeer};
 use crate::propagation::Propagation;
 use crate::restart::Restarts;
 use convergence::{Awaited, Restarting};
@@ -218,30 +218,12 @@ impl Core {
             return;
         }
         let quiet = self.rib.next_flush().is_none();
-        self.apply::<V4>(now, peer, batch, &batch.v4);
-        self.apply::<V6>(now, peer, batch, &batch.v6);
+        self.rib.apply::<V4>(now, peer, &batch.v4, &batch.attributes);
+        self.rib.apply::<V6>(now, peer, &batch.v6, &batch.attributes);
         if let Some(received) = batch.received.filter(|_| quiet && self.rib.next_flush().is_some()) {
             self.propagation.begin(now, received);
         }
         self.enforce_limits(now, peer);
-    }
-
-    fn apply<F: RibFamily>(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        batch: &Batch,
-        changes: &[RouteChange<F::Prefix>],
-    ) {
-        for change in changes {
-            let attrs = change.attributes.and_then(|index| batch.attributes.get(index as usize));
-            match attrs {
-                Some(attrs) => {
-                    self.rib.announce::<F>(now, peer, change.prefix, change.path_id, attrs.clone());
-                }
-                None => self.rib.withdraw::<F>(now, peer, change.prefix, change.path_id),
-            }
-        }
     }
 
     fn written(&mut self, peer: PeerId, octets: usize, sends: usize) {
@@ -329,15 +311,17 @@ impl Core {
                 session.waiting = true;
                 return;
             }
-            let mut chunks = Vec::new();
-            let Transmit { octets, .. } = self.rib.poll_transmit(peer, WINDOW - session.octets, &mut chunks);
-            if octets == 0 {
+            let (room, mut chunks) = (WINDOW - session.octets, Vec::new());
+            let counts = self.rib.poll_transmit(peer, room, &mut chunks);
+            if counts.octets > 0 {
+                session.octets += counts.octets;
+                session.sends += 1;
+                self.outputs.push_back(CoreOutput::Peer(ToPeer::Send { peer, chunks, counts }));
+            }
+            if counts.octets < room {
                 self.propagation.sent(peer, session.sends);
                 return;
             }
-            session.octets += octets;
-            session.sends += 1;
-            self.outputs.push_back(CoreOutput::Peer(ToPeer::Send(peer, chunks)));
         }
     }
 

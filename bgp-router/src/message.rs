@@ -4,22 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_core::wire::Notification;
-use bgp_core::{Family, FamilySet, Instant, PathId, RouterId, V4, V6};
-use bgp_rib::{Attrs, GroupKey, PeerId, PeerUp, SourceKind};
+use bgp_core::{Family, FamilySet, Instant, RouterId, V4, V6};
+use bgp_rib::{Attrs, GroupKey, PeerId, PeerUp, SourceKind, Transmit};
 use bytes::Bytes;
 
 use crate::config::Limits;
 
-/// One route in a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RouteChange<P> {
-    /// The destination.
-    pub prefix: P,
-    /// The path identifier, 0 without ADD-PATH.
-    pub path_id: PathId,
-    /// The index of its attributes in [`Batch::attributes`]; `None` withdraws.
-    pub attributes: Option<u32>,
-}
+pub use bgp_rib::RouteChange;
 
 /// The routes of one read from one peer, in the order received.
 #[derive(Debug, Default)]
@@ -158,7 +149,14 @@ pub enum ToCore {
 #[derive(Clone, Debug)]
 pub enum ToPeer {
     /// Whole UPDATE messages, shared with the other peers of the group.
-    Send(PeerId, Vec<Bytes>),
+    Send {
+        /// The session.
+        peer: PeerId,
+        /// The messages.
+        chunks: Vec<Bytes>,
+        /// How many they are.
+        counts: Transmit,
+    },
     /// End the session with this NOTIFICATION.
     Reset(PeerId, Notification),
 }
@@ -168,7 +166,7 @@ impl ToPeer {
     #[must_use]
     pub fn peer(&self) -> PeerId {
         match self {
-            ToPeer::Send(peer, _) | ToPeer::Reset(peer, _) => *peer,
+            ToPeer::Send { peer, .. } | ToPeer::Reset(peer, _) => *peer,
         }
     }
 }

@@ -9,9 +9,8 @@ use bgp_core::fsm::{
     ConnectionId, Direction, DownReason, Negotiated, Output, PeerRestart, Received, Session, SessionConfig,
     State,
 };
-use bgp_core::wire::header::HEADER_LEN;
 use bgp_core::wire::notification::cease;
-use bgp_core::wire::{Fault, MessageType, Notification};
+use bgp_core::wire::{Fault, Notification};
 use bgp_core::{Family, FamilySet, Instant};
 use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
@@ -342,12 +341,10 @@ impl Peer {
             return;
         }
         match message {
-            ToPeer::Send(_, chunks) => {
+            ToPeer::Send { chunks, counts, .. } => {
                 let id = established.connection;
-                for kind in chunks.iter().flat_map(|chunk| types_in(chunk)) {
-                    let marks = kind == MessageType::RouteRefresh as u8;
-                    *(if marks { &mut self.refreshes_sent } else { &mut self.updates_sent }) += 1;
-                }
+                self.updates_sent += counts.updates;
+                self.refreshes_sent += counts.refreshes;
                 if let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) {
                     connection.queue.push_updates(chunks);
                 }
@@ -467,7 +464,7 @@ impl Peer {
             return;
         };
         let (local, agreed) = (*local, settings.clone());
-        self.id.generation = self.id.generation.wrapping_add(1);
+        self.id = self.id.next_session();
         let info = PeerInfo {
             id: self.id,
             kind: self.settings.source_kind(negotiated.kind),
@@ -515,14 +512,4 @@ impl Peer {
         self.kept_until = retention.as_ref().and_then(longest);
         self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id, retention)));
     }
-}
-
-/// The types of the messages in a chunk; it holds whole ones only.
-fn types_in(mut chunk: &[u8]) -> impl Iterator<Item = u8> {
-    std::iter::from_fn(move || {
-        let [high, low, kind] = *chunk.first_chunk::<HEADER_LEN>()?.last_chunk()?;
-        let len = usize::from(u16::from_be_bytes([high, low]));
-        chunk = chunk.get(len.max(HEADER_LEN)..).unwrap_or_default();
-        Some(kind)
-    })
 }

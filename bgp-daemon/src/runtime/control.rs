@@ -307,7 +307,7 @@ fn collect(rib: &Rib, query: &RouteQuery, peer: Option<PeerId>, clock: &Clock) -
                 Scope::Best => path.best,
                 Scope::All => true,
                 Scope::Rejected(_) => false,
-                Scope::In(_) => Some(path.path.source) == peer,
+                Scope::In(_) => Some(path.path.source()) == peer,
                 Scope::Out(_) => path.best && peer.is_some_and(|p| rib.advertises(p, &route)),
             };
             if wanted {

@@ -160,7 +160,7 @@ pub(super) fn duplicate_router_id(router_id: RouterId, [a, b]: [IpAddr; 2]) -> S
 /// A path's row.
 pub(super) fn route_row(route: &RouteView<'_>, path: &PathView<'_>, clock: &Clock, now: Instant) -> RouteRow {
     let attrs = &path.path.attrs;
-    let local = path.path.source == PeerId::LOCAL;
+    let local = path.path.source() == PeerId::LOCAL;
     let mut flags = Vec::new();
     if path.in_use && !path.best {
         flags.push("multipath".to_owned());

@@ -10,7 +10,7 @@ use crate::{AttributeStore, Path};
 type Identity = (PeerId, PathId);
 
 fn identities(paths: &[Path]) -> Vec<Identity> {
-    paths.iter().map(|path| (path.source, path.path_id)).collect()
+    paths.iter().map(|path| (path.source(), path.path_id)).collect()
 }
 
 /// Keeps the paths that are least by `key`.
@@ -21,12 +21,12 @@ fn keep_least<K: Ord>(paths: &mut Vec<Path>, key: impl Fn(&Path) -> K) {
 
 /// The best path as RFC 4271 section 9.1.2 words it: step by step, paths are removed from consideration.
 fn naive_best(config: DecisionConfig, peers: &Peers, mut paths: Vec<Path>) -> Option<Path> {
-    let peer = |path: &Path| peers.source(path.source).unwrap().clone();
+    let peer = |path: &Path| peers.source(path.source()).unwrap().clone();
     let summary = |path: &Path| *path.attrs.summary();
     keep_least(&mut paths, |path| !path.is_eligible());
     keep_least(&mut paths, |path| path.is_long_lived() || summary(path).llgr_stale);
     keep_least(&mut paths, |path| Reverse(summary(path).local_pref.unwrap_or(100)));
-    keep_least(&mut paths, |path| path.source != PeerId::LOCAL);
+    keep_least(&mut paths, |path| path.source() != PeerId::LOCAL);
     keep_least(&mut paths, |path| summary(path).as_path_len);
     keep_least(&mut paths, |path| summary(path).origin as u8);
     let all = paths.clone();
@@ -49,7 +49,7 @@ fn naive_best(config: DecisionConfig, peers: &Peers, mut paths: Vec<Path>) -> Op
 pub(crate) fn naive_rank(config: DecisionConfig, peers: &Peers, mut paths: Vec<Path>) -> Vec<Path> {
     let mut ranked = Vec::new();
     while let Some(best) = naive_best(config, peers, paths.clone()) {
-        paths.retain(|path| !path.is_from(best.source, best.path_id));
+        paths.retain(|path| !path.is_from(best.source(), best.path_id));
         ranked.push(best);
     }
     ranked
@@ -72,7 +72,7 @@ fn any_paths() -> impl Strategy<Value = Vec<Path>> {
             if long_lived {
                 new.mark_long_lived();
             }
-            if !paths.iter().any(|other| other.is_from(new.source, new.path_id)) {
+            if !paths.iter().any(|other| other.is_from(new.source(), new.path_id)) {
                 paths.push(new);
             }
         }
@@ -158,7 +158,7 @@ fn a_circle_of_meds_is_broken_by_grouping() {
     let decision = Decision::new(DecisionConfig::default(), &peers);
     let mut ranked = med_circle(&store).to_vec();
     decision.rank(&mut ranked);
-    assert_eq!(ranked.iter().map(|path| path.source.slot).collect::<Vec<_>>(), [6, 5, 7]);
+    assert_eq!(ranked.iter().map(|path| path.slot()).collect::<Vec<_>>(), [6, 5, 7]);
     assert_eq!(decision.explain(&ranked, 1), Some(Rule::RouterId));
     assert_eq!(decision.explain(&ranked, 2), Some(Rule::Med));
 }
@@ -172,7 +172,7 @@ fn without_deterministic_med_the_last_of_a_circle_may_win() {
         let circle = med_circle(&store);
         let mut ranked = Vec::new();
         order.iter().for_each(|at| decision.place(&mut ranked, circle[*at].clone()));
-        ranked[0].source.slot
+        ranked[0].slot()
     };
     assert_eq!(best_after([0, 1, 2]), 7);
     assert_eq!(best_after([1, 2, 0]), 5);

@@ -6,7 +6,7 @@ use bgp_core::{AddressFamily, PathId};
 
 use super::export::{Advertise, LoadSharing};
 use super::exporter::Exporter;
-use super::slots::{Slot, Slots};
+use super::records::{Slot, Slots};
 use crate::attributes::Attrs;
 use crate::decision::Decision;
 use crate::fault::{Fault, planted};
@@ -17,7 +17,7 @@ use crate::peer::{PeerId, Peers};
 pub(super) fn one<'a>(exporter: &Exporter, peers: &Peers, paths: &'a [Path]) -> Option<&'a Path> {
     let mut eligible = paths.iter().take_while(|path| path.is_eligible());
     match exporter.key().advertise {
-        Advertise::BestExternal => eligible.find(|path| exporter.may_pass(peers, path.source)),
+        Advertise::BestExternal => eligible.find(|path| exporter.may_pass(peers, path.source())),
         _ => eligible.next(),
     }
 }
@@ -69,7 +69,7 @@ impl Choice {
         };
         let going = candidates.filter_map(|path| {
             let attrs = exporter.outgoing::<F>(peers, prefix, path)?.into_owned();
-            Some(Wanted { attrs, source: path.source, received: path.path_id, id: NO_ID })
+            Some(Wanted { attrs, source: path.source(), received: path.path_id, id: NO_ID })
         });
         self.wanted.clear();
         self.wanted.extend(going.take(most));

@@ -152,7 +152,7 @@ impl ExportView<'_> {
                 Err(ExportCheck::Family)
             } else if suppressed {
                 Err(ExportCheck::Aggregate)
-            } else if path.source.slot == self.to.slot {
+            } else if path.slot() == self.to.slot {
                 Err(ExportCheck::SplitHorizon)
             } else {
                 Ok(())
@@ -172,7 +172,7 @@ impl ExportView<'_> {
     ) -> Vec<(PeerId, PathId)> {
         if !exporter.is_add_path::<F>() {
             let one = choice::one(exporter, self.peers, paths);
-            return one.map(|path| (path.source, path.path_id)).into_iter().collect();
+            return one.map(|path| (path.source(), path.path_id)).into_iter().collect();
         }
         let mut choice = Choice::default();
         choice.choose::<F>(exporter, self.peers, self.sharing, prefix, paths);
@@ -191,17 +191,17 @@ impl ExportView<'_> {
         let decided = decided.and_then(|attrs| if chosen { Ok(attrs) } else { Err(ExportCheck::Chosen) });
         let blocker = decided.as_ref().err().copied();
         let asked = blocker.is_none_or(|blocker| blocker >= ExportCheck::Policy);
-        let terms = match (self.key.export.filter(), self.peers.source(path.source)) {
+        let terms = match (self.key.export.filter(), self.peers.source(path.source())) {
             (Some(filter), Some(source)) if asked => {
                 filter.explain(&Route { prefix: prefix.into(), attrs: &path.attrs, source: source.kind })
             }
             _ => Vec::new(),
         };
-        let prepared = decided.is_ok_and(|attrs| exporter.prepare::<F>(self.peers, &attrs, path.source));
+        let prepared = decided.is_ok_and(|attrs| exporter.prepare::<F>(self.peers, &attrs, path.source()));
         let sent = prepared.then(|| {
             let (block, next_hop) = exporter.prepared();
             SentRoute { block: block.to_vec(), next_hop }
         });
-        PathExport { source: path.source, path_id: path.path_id, blocker, terms, sent }
+        PathExport { source: path.source(), path_id: path.path_id, blocker, terms, sent }
     }
 }

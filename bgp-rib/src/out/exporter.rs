@@ -96,7 +96,7 @@ struct Decided {
 impl Decided {
     fn holds_for(&self, family: Family, path: &Path, by_prefix: Option<Verdict>) -> bool {
         let own = (self.family, &self.attrs, self.source, self.long_lived, self.by_prefix);
-        own == (family, &path.attrs, path.source, path.is_least_preferred(), by_prefix)
+        own == (family, &path.attrs, path.source(), path.is_least_preferred(), by_prefix)
     }
 }
 
@@ -163,7 +163,7 @@ impl Exporter {
         prefix: F::Prefix,
         path: &'a Path,
     ) -> Option<Cow<'a, Attrs>> {
-        let source = if self.looks_at_prefix { peers.source(path.source) } else { None };
+        let source = if self.looks_at_prefix { peers.source(path.source()) } else { None };
         let by_prefix = source.map(|source| self.judge::<F>(source.kind, prefix, path));
         if !self.last.as_ref().is_some_and(|last| last.holds_for(F::FAMILY, path, by_prefix)) {
             let decided = self.decide::<F>(peers, prefix, path, by_prefix);
@@ -171,7 +171,7 @@ impl Exporter {
             self.last = Some(Decided {
                 family: F::FAMILY,
                 attrs: path.attrs.clone(),
-                source: path.source,
+                source: path.source(),
                 long_lived: path.is_least_preferred(),
                 by_prefix,
                 outcome: decided.ok(),
@@ -206,8 +206,8 @@ impl Exporter {
         by_prefix: Option<Verdict>,
     ) -> Result<Attrs, ExportCheck> {
         let pass = |passes: bool, check| if passes { Ok(()) } else { Err(check) };
-        let source = peers.source(path.source).ok_or(ExportCheck::Source)?.kind;
-        pass(self.may_pass(peers, path.source), ExportCheck::Reflection)?;
+        let source = peers.source(path.source()).ok_or(ExportCheck::Source)?.kind;
+        pass(self.may_pass(peers, path.source()), ExportCheck::Reflection)?;
         pass(communities_allow(path.attrs.block(), self.key.kind), ExportCheck::Communities)?;
         let long_lived = path.is_least_preferred();
         let knows = self.key.long_lived.contains(F::FAMILY) || planted(Fault::LongLivedSentToAll);
@@ -217,7 +217,7 @@ impl Exporter {
         let attrs = self.edit(&path.attrs, verdict, long_lived).ok_or(ExportCheck::Length)?;
         let next_hop = self.key.next_hop_of(F::FAMILY, source, &attrs);
         pass(next_hop.is_some(), ExportCheck::NextHop)?;
-        pass(self.fits::<F>(peers, &attrs, path.source), ExportCheck::Length)?;
+        pass(self.fits::<F>(peers, &attrs, path.source()), ExportCheck::Length)?;
         Ok(attrs)
     }
 

@@ -7,8 +7,9 @@ use super::export::LoadSharing;
 use super::exporter::Exporter;
 use super::journal::{Audience, Journal, Sequence};
 use super::pack::{Batch, Packed, Sink, all_but};
-use super::records::{Records, Written};
-use super::slots::{Outbound, Record, Slot};
+use super::records::{Record, Records, Slot};
+use super::slots::Outbound;
+use super::sources::Written;
 use crate::attributes::Attrs;
 use crate::dirty::DirtySet;
 use crate::fault::{Fault, planted};
@@ -32,7 +33,7 @@ impl<F: AddressFamily> Side<F> {
     }
 
     /// Before the first flush everything is dirty.
-    fn fill(&mut self, table: &Table<F>) {
+    pub(crate) fn fill(&mut self, table: &Table<F>) {
         if std::mem::replace(&mut self.filled, true) {
             return;
         }
@@ -44,7 +45,7 @@ impl<F: AddressFamily> Side<F> {
     }
 }
 
-/// One flush: what both families share.
+/// A slice of a flush: what both families share.
 pub(crate) struct Flush<'a, M> {
     pub(crate) peers: &'a Peers,
     pub(crate) aggregates: Option<&'a Aggregates>,
@@ -62,12 +63,15 @@ pub(crate) struct Flush<'a, M> {
 }
 
 impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
-    /// Writes what changed in one family since the last flush.
-    pub(crate) fn run<F: AddressFamily>(&mut self, side: &mut Side<F>, table: &mut Table<F>) {
-        side.fill(table);
+    /// Writes what changed at up to `slice` destinations of one family.
+    pub(crate) fn run<F: AddressFamily>(&mut self, side: &mut Side<F>, table: &mut Table<F>, slice: usize) {
+        if side.dirty.is_empty() {
+            return;
+        }
         self.exporter.forget_last();
         let is_add_path = self.exporter.is_add_path::<F>();
-        while let Some(dest) = side.dirty.pop() {
+        for _ in 0..slice.max(1) {
+            let Some(dest) = side.dirty.pop() else { break };
             if is_add_path {
                 self.compare_paths(dest, &side.records, table);
             } else {
@@ -88,7 +92,7 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
         let paths = self.paths(table, dest, prefix);
         let going = choice::one(self.exporter, self.peers, paths).and_then(|path| {
             let attrs = self.exporter.outgoing::<F>(self.peers, prefix, path)?;
-            Some((attrs, path.source))
+            Some((attrs, path.source()))
         });
         match going {
             None => self.take_back(out, records.get(dest, out.id).1),
@@ -131,7 +135,7 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
     }
 
     /// Withdraws what was sent.
-    fn take_back(&mut self, out: Outbound, slot: &Slot) {
+    fn take_back(&mut self, out: Outbound, slot: Slot<'_>) {
         if let Slot::Sent(old) = slot {
             self.batch.withdraw(out, all_but(old.source, &self.is_member));
         }
@@ -148,7 +152,7 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
     ) -> bool {
         let (known, old) = records.get(out.dest, out.id);
         if let Slot::Sent(old) = old {
-            let is_same = old.attrs == *attrs && known == out;
+            let is_same = old.attrs == attrs && known == out;
             if is_same && records.is_same_source(self.peers, old.source, source) {
                 return false;
             }
@@ -159,8 +163,9 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
                 self.batch.withdraw(out, Audience::Only(source));
             }
         }
+        let is_new = old.is_empty();
         self.batch.announce(out, attrs, source);
-        old.changed().is_none()
+        is_new
     }
 }
 
@@ -191,7 +196,7 @@ impl<F: AddressFamily> Sink for FlushSink<'_, F> {
         for out in packed.paths {
             match (packed.route, packed.audience) {
                 (Some((attrs, source)), _) => {
-                    let record = Record { attrs: attrs.clone(), source, changed: number };
+                    let record = Record { attrs, source, changed: number };
                     self.records.announced(*out, record, written);
                 }
                 // Only the new source loses the old route: what all others hold is the new one.

@@ -14,8 +14,8 @@ use super::flush::{Flush, Side};
 use super::held::Snapshot;
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
+use super::records::{Slot, Slots};
 use super::resync::{Holds, Walk};
-use super::slots::{Slot, Slots};
 use crate::attributes::Attrs;
 use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
@@ -23,8 +23,10 @@ use crate::table::DestId;
 
 /// A group flushes this long after the first change that waits, so that bursts coalesce.
 const TICK: Duration = Duration::from_millis(5);
-/// While tombstones are kept, the group looks this often whether they are still needed.
+/// While tombstones are kept, or a flush has paused, the group looks this often whether that is still needed.
 const TIDY: Duration = Duration::from_secs(1);
+/// A peer that is off the journal and so many entries behind is given up: the records count entries in 32 bits.
+const FARTHEST: u64 = if cfg!(test) { 1 << 10 } else { 1 << 31 };
 
 /// Bounds on what a group keeps for peers that are behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +34,24 @@ pub struct GroupLimits {
     /// The journal in bytes. A peer that is further behind is sent the records instead. Each walk over the records
     /// that several peers share is bound by this too.
     pub journal: usize,
-    /// Tombstones in both families. Over this, the peer that fell off the journal first is given up.
+    /// Tombstones in both families. Over this the peer that fell off the journal first is given up, unless the group
+    /// has sent more routes at a time since it had no tombstone: then they are the bound, so that a whole table can be
+    /// withdrawn, of whatever size.
     pub tombstones: usize,
     /// How many changes one step of a walk over the records takes at most.
     pub window: usize,
+    /// How many destinations of a family are looked at before what changed is written.
+    pub slice: usize,
+    /// A flush pauses when about so many bytes, and what one slice takes, are there for the peer that reads fastest; it
+    /// goes on when that has read half of them. What has to wait coalesces. It does not pause for a peer that waits
+    /// for its first routes, nor while more destinations wait than the table has routes, or than tombstones may be.
+    /// Should be well below `journal`.
+    pub ahead: usize,
 }
 
 impl Default for GroupLimits {
     fn default() -> GroupLimits {
-        GroupLimits { journal: 8 << 20, tombstones: 1 << 20, window: 4096 }
+        GroupLimits { journal: 8 << 20, tombstones: 1 << 20, window: 4096, slice: 1 << 15, ahead: 1 << 20 }
     }
 }
 
@@ -124,6 +135,8 @@ pub struct Group {
     sharing: LoadSharing,
     choice: Choice,
     due: Option<Instant>,
+    /// When the last flush paused, if it did.
+    paused: Option<Instant>,
     resets: VecDeque<PeerId>,
 }
 
@@ -148,6 +161,7 @@ impl Group {
             sharing: LoadSharing::default(),
             choice: Choice::default(),
             due: None,
+            paused: None,
             resets: VecDeque::new(),
         }
     }
@@ -196,6 +210,7 @@ impl Group {
             self.leave_stage(member.stage);
             self.resets.retain(|reset| *reset != peer);
             self.tidy_journal();
+            self.resume();
         }
     }
 
@@ -230,7 +245,7 @@ impl Group {
             Family::IPV4_UNICAST => self.v4.dirty.mark(dest),
             _ => self.v6.dirty.mark(dest),
         };
-        if is_new {
+        if is_new && self.paused.is_none() {
             self.flush_at(now + TICK);
         }
     }
@@ -254,14 +269,74 @@ impl Group {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
-    /// Turns what is dirty into messages. Then every peer that [`Group::has_pending`] has something to send.
+    /// Turns what is dirty into messages, until the peers have much to read: then the rest follows when they have read
+    /// on. After it every peer that [`Group::has_pending`] has something to send.
     pub fn flush(&mut self, now: Instant, tables: &mut TablesMut<'_>) {
         self.due = None;
         self.departed.clear();
         self.tidy_journal();
-        let fastest = self.readers().map(|(_, fastest)| fastest);
+        self.paused = if self.write_changes(tables) { None } else { Some(now) };
+        self.journal.seal();
+        self.tidy_journal();
+        self.detach_slow();
+        if self.paused.is_none() {
+            self.walks.values_mut().for_each(|walk| walk.open = true);
+        }
+        self.bury(tables);
+        self.release_unused(tables);
+        if self.tombstones() > 0 || !self.arrived.is_empty() || self.paused.is_some() {
+            self.flush_at(now + TIDY);
+        }
+        self.resume();
+    }
+
+    /// Writes slices of what is dirty; whether that was all.
+    fn write_changes(&mut self, tables: &mut TablesMut<'_>) -> bool {
+        if self.key.families.contains(Family::IPV4_UNICAST) {
+            self.v4.fill(tables.v4);
+        }
+        if self.key.families.contains(Family::IPV6_UNICAST) {
+            self.v6.fill(tables.v6);
+        }
+        // The walks of those who join begin when the records are complete.
+        let is_awaited = self.walks.values().any(|walk| !walk.open);
+        let routes = tables.v4.destinations() + tables.v6.destinations();
         // In rising order, as the members are.
         let slots: Vec<u32> = self.members.keys().map(|peer| peer.slot).collect();
+        while self.unwritten() > 0 {
+            let may_wait = !is_awaited && self.unwritten() <= self.most_tombstones().max(routes);
+            if may_wait && self.is_ahead(self.limits.ahead) {
+                return false;
+            }
+            self.write_slice(tables, &slots);
+        }
+        true
+    }
+
+    /// The destinations that wait to be written.
+    pub(super) fn unwritten(&self) -> usize {
+        self.v4.dirty.len() + self.v6.dirty.len()
+    }
+
+    /// Whether more than so many bytes are there for the peer that reads fastest.
+    fn is_ahead(&self, bytes: usize) -> bool {
+        self.readers().is_some_and(|(_, fastest)| {
+            self.journal.holds(fastest) && self.journal.written_after(fastest) > bytes
+        })
+    }
+
+    /// Has a flush that paused go on, if those it waited for have read enough, or are gone.
+    pub(super) fn resume(&mut self) {
+        if let Some(at) = self.paused
+            && !self.is_ahead(self.limits.ahead / 2)
+        {
+            self.paused = None;
+            self.flush_at(at);
+        }
+    }
+
+    fn write_slice(&mut self, tables: &mut TablesMut<'_>, slots: &[u32]) {
+        let fastest = self.readers().map(|(_, fastest)| fastest);
         let mut flush = Flush {
             peers: tables.peers,
             aggregates: tables.aggregates,
@@ -274,21 +349,8 @@ impl Group {
             limit: self.limits.journal,
             fastest,
         };
-        if self.key.families.contains(Family::IPV4_UNICAST) {
-            flush.run(&mut self.v4, tables.v4);
-        }
-        if self.key.families.contains(Family::IPV6_UNICAST) {
-            flush.run(&mut self.v6, tables.v6);
-        }
-        self.journal.seal();
-        self.tidy_journal();
-        self.detach_slow();
-        self.walks.values_mut().for_each(|walk| walk.open = true);
-        self.bury(tables);
-        self.release_unused(tables);
-        if self.tombstones() > 0 || !self.arrived.is_empty() {
-            self.flush_at(now + TIDY);
-        }
+        flush.run(&mut self.v4, tables.v4, self.limits.slice);
+        flush.run(&mut self.v6, tables.v6, self.limits.slice);
     }
 
     /// Where the readers of the journal are: the slowest and the fastest. A walk that has begun is one of them.
@@ -339,6 +401,11 @@ impl Group {
         }
     }
 
+    /// How many tombstones there may be.
+    fn most_tombstones(&self) -> usize {
+        self.limits.tombstones.max(self.v4.records.peak() + self.v6.records.peak())
+    }
+
     /// Frees the tombstones that all peers are past. If too many are left, gives up the peer that is behind most.
     fn bury(&mut self, tables: &mut TablesMut<'_>) {
         loop {
@@ -350,12 +417,18 @@ impl Group {
             self.v6.records.bury(tables.v6, before);
             match oldest {
                 Some((need, peer))
-                    if self.tombstones() > self.limits.tombstones && !self.journal.holds(need) =>
+                    if (self.tombstones() > self.most_tombstones()
+                        || self.journal.end().since(need) > FARTHEST)
+                        && !self.journal.holds(need) =>
                 {
                     self.set_stage(peer, Stage::GivenUp);
                     self.resets.push_back(peer);
                 }
-                _ => return,
+                _ => {
+                    self.v4.records.renumber(before);
+                    self.v6.records.renumber(before);
+                    return;
+                }
             }
         }
     }
@@ -404,7 +477,7 @@ impl Group {
                 path_id: add_path.then_some(out.id),
                 source: record.source,
                 received: add_path.then_some(out.received),
-                attrs: &record.attrs,
+                attrs: record.attrs,
             }),
             _ => None,
         })

@@ -15,13 +15,41 @@ use super::TablesMut;
 use super::export::GroupKey;
 use super::journal::{Audience, Sequence};
 use super::pack::all_but;
-use super::records::Records;
-use super::slots::{Record, Slot};
+use super::records::{Record, Records, Slot};
+use crate::attributes::Attrs;
 use crate::peer::{PeerId, Peers};
 use crate::table::DestId;
 
 /// One slot of a snapshot.
-pub(crate) type HeldSlot = (DestId, PathId, Slot);
+pub(crate) type HeldSlot = (DestId, PathId, Copied);
+
+/// What was known of a path.
+#[derive(Clone, Debug)]
+pub(crate) struct Copied {
+    /// The route and its source; `None`: a tombstone.
+    route: Option<(Attrs, PeerId)>,
+    changed: Sequence,
+}
+
+impl Copied {
+    /// `None` if nothing is known.
+    fn of(slot: Slot<'_>) -> Option<Copied> {
+        match slot {
+            Slot::Sent(Record { attrs, source, changed }) => {
+                Some(Copied { route: Some((attrs.clone(), source)), changed })
+            }
+            Slot::Unsent(changed) => Some(Copied { route: None, changed: changed? }),
+        }
+    }
+
+    /// The slot that it was copied from.
+    pub(crate) fn slot(&self) -> Slot<'_> {
+        match &self.route {
+            Some((attrs, source)) => Slot::Sent(Record { attrs, source: *source, changed: self.changed }),
+            None => Slot::Unsent(Some(self.changed)),
+        }
+    }
+}
 
 /// The slots of a group at some moment, empty ones left out, in the order of their destinations. Whoever keeps one over
 /// a flush holds its destinations in the tables.
@@ -75,7 +103,7 @@ pub(crate) fn slots_of<F: AddressFamily>(records: &Records<F>, older: Option<&Sn
     for dest in (0..end).map(DestId::from_index) {
         let held = take_dest(&mut older, dest);
         let first = slots.len();
-        slots.extend(records.slots(dest).map(|(out, slot)| (dest, out.id, slot.clone())));
+        slots.extend(records.slots(dest).filter_map(|(out, slot)| Some((dest, out.id, Copied::of(slot)?))));
         for (_, path_id, slot) in held {
             if !slots.iter().skip(first).any(|(_, other, _)| other == path_id) {
                 slots.push((dest, *path_id, slot.clone()));
@@ -123,13 +151,13 @@ impl Held {
         &self,
         key: &GroupKey,
         family: Family,
-        record: &Record,
+        record: Record<'_>,
         peers: &Peers,
     ) -> bool {
         !self.again.contains(family)
             && peers
                 .source(record.source)
-                .is_some_and(|source| self.snapshot.key.writes_like(key, family, source.kind, &record.attrs))
+                .is_some_and(|source| self.snapshot.key.writes_like(key, family, source.kind, record.attrs))
     }
 }
 
@@ -139,18 +167,18 @@ pub(crate) enum Known<'a> {
     /// It holds no route, or is to be told again of the one it holds.
     Nothing,
     /// It holds this route, unless it is the source.
-    Route(&'a Record),
+    Route(Record<'a>),
     /// It may hold some route.
     Maybe,
 }
 
 impl<'a> Known<'a> {
     /// What one knows of a slot who has been told all changes before this one; `None`: which ones is not known.
-    pub(crate) fn of(slot: &'a Slot, before: Option<Sequence>) -> Known<'a> {
+    pub(crate) fn of(slot: Slot<'a>, before: Option<Sequence>) -> Known<'a> {
         match (slot, before) {
             (Slot::Unsent(None), _) => Known::Nothing,
             (Slot::Sent(record), Some(before)) if record.changed < before => Known::Route(record),
-            (Slot::Unsent(Some(at)), Some(before)) if *at < before => Known::Nothing,
+            (Slot::Unsent(Some(at)), Some(before)) if at < before => Known::Nothing,
             _ => Known::Maybe,
         }
     }
@@ -174,7 +202,7 @@ impl<'a> Known<'a> {
     }
 
     /// Whether it is just the route of `record`.
-    pub(crate) fn is(self, record: &Record) -> bool {
+    pub(crate) fn is(self, record: Record<'_>) -> bool {
         matches!(self, Known::Route(old) if old.attrs == record.attrs && old.source == record.source)
     }
 }

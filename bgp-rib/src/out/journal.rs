@@ -37,8 +37,8 @@ impl Default for Sequence {
 }
 
 impl Sequence {
-    fn plus(self, entries: usize) -> Sequence {
-        Sequence(self.0.saturating_add(entries as u64))
+    pub(super) fn plus(self, entries: u64) -> Sequence {
+        Sequence(self.0.saturating_add(entries))
     }
 
     /// How many entries lie between `earlier` and this.
@@ -93,7 +93,7 @@ struct Chunk {
 
 impl Chunk {
     fn end(&self) -> Sequence {
-        self.first.plus(self.entries.len())
+        self.first.plus(self.entries.len() as u64)
     }
 
     /// Where entry number `index` starts in the chunk.
@@ -168,6 +168,7 @@ impl Journal {
     pub(crate) fn append(&mut self, audience: Audience, messages: &[u8], updates: u32) -> Sequence {
         if !self.open.is_empty() && self.open.len() + messages.len() > CHUNK {
             self.seal();
+            self.open.reserve_exact(CHUNK);
         }
         self.open.extend_from_slice(messages);
         let end = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
@@ -178,7 +179,7 @@ impl Journal {
             }
             _ => self.open_entries.push(Entry { audience, end, updates }),
         }
-        self.end.plus(self.open_entries.len().saturating_sub(1))
+        self.end.plus(self.open_entries.len().saturating_sub(1) as u64)
     }
 
     /// Takes a number without an entry, for a change that no reader waits for; forgets all entries.
@@ -194,13 +195,21 @@ impl Journal {
         if self.open_entries.is_empty() {
             return;
         }
-        let bytes = Bytes::copy_from_slice(&self.open);
+        // A buffer that is nearly full is handed over.
+        let is_full = self.open.len() >= self.open.capacity() / 8 * 7;
+        let bytes =
+            if is_full { std::mem::take(&mut self.open).into() } else { Bytes::copy_from_slice(&self.open) };
         let chunk = Chunk { first: self.end, bytes, entries: self.open_entries.as_slice().into() };
-        self.bytes += self.open.len();
+        self.bytes += chunk.bytes.len();
         self.end = chunk.end();
         self.chunks.push_back(chunk);
         self.open.clear();
         self.open_entries.clear();
+    }
+
+    /// The bytes that are there for a reader at `cursor`, those not sealed too, whomever they are for.
+    pub(crate) fn written_after(&self, cursor: Sequence) -> usize {
+        self.bytes_after(cursor) + self.open.len()
     }
 
     /// Drops the chunks that every reader is past, and then the oldest ones until `limit` bytes are left.
@@ -258,7 +267,7 @@ mod tests {
     const A: PeerId = PeerId { slot: 1, generation: 1 };
     const B: PeerId = PeerId { slot: 2, generation: 1 };
 
-    fn at(entry: usize) -> Sequence {
+    fn at(entry: u64) -> Sequence {
         Sequence::default().plus(entry)
     }
 

@@ -27,6 +27,7 @@ mod records;
 mod resync;
 mod rewrite;
 mod slots;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod transmit;

@@ -37,6 +37,7 @@ impl Group {
         let member = self.members.remove(&peer)?;
         self.leave_stage(stage);
         self.tidy_journal();
+        self.resume();
         Some(Moving { member, holds })
     }
 

@@ -13,7 +13,7 @@ use crate::peer::{PeerId, Peers};
 use crate::table::Table;
 
 /// Room for this many paths stays allocated between two batches.
-const KEPT: usize = 1 << 16;
+const KEPT: usize = 1 << 14;
 
 /// Messages for one audience, at most a chunk of them.
 pub(crate) struct Packed<'a> {
@@ -155,7 +155,9 @@ impl Batch {
 
     fn clear(&mut self) {
         self.index.clear();
+        self.index.shrink_to(KEPT, |_| 0);
         self.sets.clear();
+        self.sets.shrink_to(KEPT);
         self.links.clear();
         self.links.shrink_to(KEPT);
         self.withdrawals.clear();

@@ -1,44 +1,94 @@
 //! What a group has sent last, per destination: the group's Adj-RIB-Out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::ops::RangeBounds;
 
-use bgp_core::{AddressFamily, PathId, RouterId};
+use bgp_core::{AddressFamily, PathId};
 
 use super::journal::Sequence;
-use super::slots::{BLOCK, Outbound, Record, Slot, SlotStore, Slots};
-use crate::peer::{PeerId, Peers, SourceKind};
+use super::slots::{Age, BLOCK, Cell, Cells, Outbound, SlotStore};
+use super::sources::{Sources, Written};
+use crate::attributes::Attrs;
+use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
 
-/// What is written of a source into its routes. A slot may go to another router between two flushes: then routes that
-/// are the same otherwise go out again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
-    kind: SourceKind,
-    router_id: RouterId,
+/// Numbers of entries are counted anew once everyone is past so many. Small in tests, where entries are few.
+const RENUMBER: u64 = if cfg!(test) { 50 } else { 1 << 30 };
+
+/// The route that the peers of the group hold, its source excepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) attrs: &'a Attrs,
+    pub(crate) source: PeerId,
+    /// The journal entry that announced it. Of one that every peer is past only that is known.
+    pub(crate) changed: Sequence,
 }
 
-impl Written {
-    /// Of what has the slot of `source` now.
-    pub(crate) fn of(peers: &Peers, source: PeerId) -> Option<Written> {
-        peers.source(source).map(|info| Written { kind: info.kind, router_id: info.router_id })
+/// What is known of one path on its way out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Slot<'a> {
+    /// The route that was announced last.
+    Sent(Record<'a>),
+    /// Nobody is to hold a route. With a number it is a tombstone: the route was withdrawn by that entry, which some
+    /// peer has not read.
+    Unsent(Option<Sequence>),
+}
+
+impl Slot<'_> {
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(self) -> bool {
+        matches!(self, Slot::Unsent(None))
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Source {
-    sent: usize,
-    written: Option<Written>,
+/// What the numbers in the cells stand for.
+#[derive(Debug, Default)]
+struct Numbers {
+    sources: Sources,
+    epoch: Sequence,
+}
+
+impl Numbers {
+    #[inline]
+    fn slot<'a>(&self, cell: &'a Cell) -> Slot<'a> {
+        match cell {
+            Cell::Sent { attrs, source, changed } => Slot::Sent(Record {
+                attrs,
+                source: self.sources.peer(*source),
+                changed: changed.after(self.epoch),
+            }),
+            Cell::Unsent(changed) => Slot::Unsent(changed.map(|changed| changed.after(self.epoch))),
+        }
+    }
+}
+
+/// What is known of one destination, by path id.
+pub(crate) struct Slots<'a> {
+    cells: Cells<'a>,
+    numbers: &'a Numbers,
+}
+
+impl<'a> Iterator for Slots<'a> {
+    type Item = (Outbound, Slot<'a>);
+
+    fn next(&mut self) -> Option<(Outbound, Slot<'a>)> {
+        self.cells.next().map(|(out, cell)| (out, self.numbers.slot(cell)))
+    }
 }
 
 /// The slots of one family. One that is not empty holds its destination's number in the table.
 #[derive(Debug)]
 pub(crate) struct Records<F> {
-    slots: SlotStore,
+    cells: SlotStore,
+    numbers: Numbers,
     sent: usize,
-    sources: BTreeMap<PeerId, Source>,
-    /// Tombstones, oldest first; some have become routes again since.
-    withdrawn: VecDeque<(Sequence, DestId, PathId)>,
+    /// The most routes at a time since there were no tombstones.
+    peak: usize,
+    /// The destinations of tombstones, oldest first; some have become routes again since.
+    withdrawn: VecDeque<DestId>,
+    /// How many of them, in order, each entry withdrew.
+    runs: VecDeque<(Sequence, usize)>,
     tombstones: usize,
     family: PhantomData<F>,
 }
@@ -47,28 +97,31 @@ impl<F: AddressFamily> Records<F> {
     /// Nothing was sent. With `add_path` there are several paths to a destination.
     pub(crate) fn new(add_path: bool) -> Records<F> {
         Records {
-            slots: SlotStore::new(add_path),
+            cells: SlotStore::new(add_path),
+            numbers: Numbers::default(),
             sent: 0,
-            sources: BTreeMap::new(),
+            peak: 0,
             withdrawn: VecDeque::new(),
+            runs: VecDeque::new(),
             tombstones: 0,
             family: PhantomData,
         }
     }
 
     /// What is known under a path id, and of which path; without ADD-PATH the id makes no difference.
-    pub(crate) fn get(&self, dest: DestId, id: PathId) -> (Outbound, &Slot) {
-        self.slots.get(dest, id)
+    pub(crate) fn get(&self, dest: DestId, id: PathId) -> (Outbound, Slot<'_>) {
+        let (out, cell) = self.cells.get(dest, id);
+        (out, self.numbers.slot(cell))
     }
 
     /// All that is known of a destination, by path id.
     pub(crate) fn slots(&self, dest: DestId) -> Slots<'_> {
-        self.slots.of(dest)
+        Slots { cells: self.cells.of(dest), numbers: &self.numbers }
     }
 
     /// One more than the highest destination that may have a slot.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.cells.len()
     }
 
     /// The routes sent.
@@ -76,10 +129,14 @@ impl<F: AddressFamily> Records<F> {
         self.sent
     }
 
+    /// The most routes that were sent at a time, since there were no tombstones.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
+    }
+
     /// The routes sent that came from this slot.
     pub(crate) fn sent_from(&self, slot: u32) -> usize {
-        let sessions = PeerId { slot, generation: 0 }..=PeerId { slot, generation: u32::MAX };
-        self.sources.range(sessions).map(|(_, source)| source.sent).sum()
+        self.numbers.sources.sent_from(slot)
     }
 
     pub(crate) fn tombstones(&self) -> usize {
@@ -88,48 +145,88 @@ impl<F: AddressFamily> Records<F> {
 
     /// The memory it takes, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        self.slots.memory() + self.withdrawn.capacity() * size_of::<(Sequence, DestId, PathId)>()
+        let runs = self.runs.capacity() * size_of::<(Sequence, usize)>();
+        self.cells.memory() + self.withdrawn.capacity() * size_of::<DestId>() + runs
     }
 
     /// Whether a route of `new` would be written as it was written for `old`, the source of a record.
     pub(crate) fn is_same_source(&self, peers: &Peers, old: PeerId, new: PeerId) -> bool {
-        let written = || self.sources.get(&old).and_then(|source| source.written);
-        old == new || (old.slot == new.slot && written() == Written::of(peers, new))
+        old == new || (old.slot == new.slot && self.numbers.sources.written(old) == Written::of(peers, new))
     }
 
-    /// Notes a route that was announced by entry `changed`, and what was written of its source. The table must hold
-    /// the destination.
-    pub(crate) fn announced(&mut self, out: Outbound, record: Record, written: Option<Written>) {
-        let source = record.source;
-        self.replace(out, Slot::Sent(record));
+    /// Notes a route that was announced by an entry, and what was written of its source. The table must hold the
+    /// destination.
+    pub(crate) fn announced(&mut self, out: Outbound, record: Record<'_>, written: Option<Written>) {
+        let source = self.numbers.sources.count_in(record.source, written);
+        let changed = Age::of(record.changed, self.numbers.epoch);
+        self.replace(out, Cell::Sent { attrs: record.attrs.clone(), source, changed });
         self.sent += 1;
-        match self.sources.get_mut(&source) {
-            Some(source) => source.sent += 1,
-            None => _ = self.sources.insert(source, Source { sent: 1, written }),
-        }
+        self.peak = self.peak.max(self.sent);
     }
 
     /// Notes that the route was withdrawn by entry `changed`. The table must hold the destination.
     pub(crate) fn withdrew(&mut self, out: Outbound, changed: Sequence) {
-        self.replace(out, Slot::Unsent(Some(changed)));
+        self.replace(out, Cell::Unsent(Some(Age::of(changed, self.numbers.epoch))));
         self.tombstones += 1;
-        self.withdrawn.push_back((changed, out.dest, out.id));
+        self.note_withdrawn(out.dest, changed);
+    }
+
+    fn note_withdrawn(&mut self, dest: DestId, changed: Sequence) {
+        match self.runs.back_mut() {
+            Some((number, count)) if *number == changed => *count += 1,
+            _ => self.runs.push_back((changed, 1)),
+        }
+        self.withdrawn.push_back(dest);
     }
 
     /// Forgets the tombstones that every peer is past: those older than `oldest_unread`.
     pub(crate) fn bury(&mut self, table: &mut Table<F>, oldest_unread: Sequence) {
-        while let Some((changed, dest, id)) =
-            self.withdrawn.pop_front_if(|(changed, ..)| *changed < oldest_unread)
-        {
-            if self.is_tombstone(dest, id, changed) {
-                self.replace(Outbound { dest, id, received: PathId(0) }, Slot::default());
-                table.release(dest);
+        while let Some((_, count)) = self.runs.pop_front_if(|(changed, _)| *changed < oldest_unread) {
+            for _ in 0..count {
+                if let Some(dest) = self.withdrawn.pop_front() {
+                    self.bury_at(table, dest, oldest_unread);
+                }
             }
         }
         if self.withdrawn.len() > 2 * self.tombstones + BLOCK {
-            let mut queue = std::mem::take(&mut self.withdrawn);
-            queue.retain(|(changed, dest, id)| self.is_tombstone(*dest, *id, *changed));
-            self.withdrawn = queue;
+            self.forget_those_that_came_back();
+        }
+        if self.tombstones == 0 {
+            self.peak = self.sent;
+        }
+        self.withdrawn.shrink_to(2 * self.withdrawn.len().max(BLOCK));
+        self.runs.shrink_to(2 * self.runs.len().max(BLOCK));
+    }
+
+    fn bury_at(&mut self, table: &mut Table<F>, dest: DestId, oldest_unread: Sequence) {
+        while let Some((out, _)) = self.slots(dest).find(|(_, slot)| is_tombstone(*slot, ..oldest_unread)) {
+            self.replace(out, Cell::default());
+            table.release(dest);
+        }
+    }
+
+    /// Takes those out of the queue that are no tombstones of the entry that it names any more.
+    fn forget_those_that_came_back(&mut self) {
+        let mut withdrawn = std::mem::take(&mut self.withdrawn).into_iter();
+        for (changed, count) in std::mem::take(&mut self.runs) {
+            for dest in withdrawn.by_ref().take(count) {
+                if self.slots(dest).any(|(_, slot)| is_tombstone(slot, changed..=changed)) {
+                    self.note_withdrawn(dest, changed);
+                }
+            }
+        }
+    }
+
+    /// A number is kept in 32 bits, counted from an epoch. Once in a while that follows `oldest_unread`, before which
+    /// no peer needs to know when a route changed: so it is never over 4 billion entries behind, as long as no peer is
+    /// 2 billion behind. Tombstones that old must be buried.
+    pub(crate) fn renumber(&mut self, oldest_unread: Sequence) {
+        let passed = oldest_unread.since(self.numbers.epoch);
+        if passed > RENUMBER {
+            // What is older than the oldest unread one stays so.
+            let later = passed - 1;
+            self.cells.renumber(u32::try_from(later).unwrap_or(u32::MAX));
+            self.numbers.epoch = self.numbers.epoch.plus(later);
         }
     }
 
@@ -138,50 +235,47 @@ impl<F: AddressFamily> Records<F> {
         for dest in (0..self.len()).map(DestId::from_index) {
             self.slots(dest).for_each(|_| table.release(dest));
         }
-        *self = Records::new(self.slots.is_add_path());
+        *self = Records::new(self.cells.is_add_path());
     }
 
-    fn is_tombstone(&self, dest: DestId, id: PathId, changed: Sequence) -> bool {
-        matches!(self.get(dest, id), (_, Slot::Unsent(Some(at))) if *at == changed)
-    }
-
-    fn replace(&mut self, out: Outbound, new: Slot) {
-        match self.slots.replace(out, new) {
-            Slot::Unsent(None) => {}
-            Slot::Unsent(Some(_)) => self.tombstones -= 1,
-            Slot::Sent(old) => {
+    fn replace(&mut self, out: Outbound, new: Cell) {
+        match self.cells.replace(out, new) {
+            Cell::Unsent(None) => {}
+            Cell::Unsent(Some(_)) => self.tombstones -= 1,
+            Cell::Sent { source, .. } => {
                 self.sent -= 1;
-                if let Some(source) = self.sources.get_mut(&old.source) {
-                    source.sent -= 1;
-                    if source.sent == 0 {
-                        self.sources.remove(&old.source);
-                    }
-                }
+                self.numbers.sources.count_out(source);
             }
         }
     }
 }
 
+/// Whether it tells of a withdrawal by one of these entries.
+fn is_tombstone(slot: Slot<'_>, entries: impl RangeBounds<Sequence>) -> bool {
+    matches!(slot, Slot::Unsent(Some(at)) if entries.contains(&at))
+}
+
 #[cfg(test)]
 mod tests {
-    use bgp_core::{Asn, PeerKind, V4};
+    use bgp_core::{Asn, PeerKind, RouterId, V4};
 
     use super::super::journal::Journal;
     use super::*;
     use crate::testing::{info, prefix};
     use crate::{AttributeStore, Decision, DecisionConfig, Path, Summary};
 
-    fn record(store: &AttributeStore, source: PeerId) -> Record {
-        let next_hop = [10, 0, 0, 1].into();
-        let attrs = store.insert(PeerKind::Internal, next_hop, &[], Summary::default());
+    fn attrs(store: &AttributeStore) -> Attrs {
+        store.insert(PeerKind::Internal, [10, 0, 0, 1].into(), &[], Summary::default())
+    }
+
+    fn record(attrs: &Attrs, source: PeerId) -> Record<'_> {
         Record { attrs, source, changed: Sequence::default() }
     }
 
-    fn table_with_one_route(store: &AttributeStore) -> (Table<V4>, DestId) {
+    fn table_with_one_route(attrs: &Attrs) -> (Table<V4>, DestId) {
         let peers = Peers::new(Asn(64512), RouterId(1));
         let mut table = Table::new(1);
-        let attrs = record(store, PeerId::LOCAL).attrs;
-        let path = Path::new(PeerId::LOCAL, PathId(0), attrs, bgp_core::Instant::ZERO);
+        let path = Path::new(PeerId::LOCAL, PathId(0), attrs.clone(), bgp_core::Instant::ZERO);
         let dest = table.upsert(prefix(1), path, Decision::new(DecisionConfig::default(), &peers)).dest;
         (table, dest)
     }
@@ -192,13 +286,13 @@ mod tests {
 
     #[test]
     fn routes_are_counted_by_the_slot_of_their_source() {
-        let store = AttributeStore::new(1);
-        let (_, dest) = table_with_one_route(&store);
+        let attrs = attrs(&AttributeStore::new(1));
+        let (_, dest) = table_with_one_route(&attrs);
         let [earlier, later] = [1, 2].map(|generation| PeerId { slot: 1, generation });
         let mut records: Records<V4> = Records::new(true);
-        records.announced(out(dest, 1), record(&store, PeerId::LOCAL), None);
-        records.announced(out(dest, 1), record(&store, earlier), None);
-        records.announced(out(dest, 2), record(&store, later), None);
+        records.announced(out(dest, 1), record(&attrs, PeerId::LOCAL), None);
+        records.announced(out(dest, 1), record(&attrs, earlier), None);
+        records.announced(out(dest, 2), record(&attrs, later), None);
         assert_eq!((records.sent(), records.sent_from(0), records.sent_from(1)), (2, 0, 2));
         records.withdrew(out(dest, 1), Sequence::default());
         assert_eq!((records.sent(), records.sent_from(1), records.tombstones()), (1, 1, 1));
@@ -207,30 +301,77 @@ mod tests {
     #[test]
     fn a_route_that_flaps_does_not_pile_up_tombstones() {
         for add_path in [false, true] {
-            let store = AttributeStore::new(1);
-            let (mut table, dest) = table_with_one_route(&store);
+            let attrs = attrs(&AttributeStore::new(1));
+            let (mut table, dest) = table_with_one_route(&attrs);
             let mut records: Records<V4> = Records::new(add_path);
-            let mut journal = Journal::default();
-            for _ in 0..10 * BLOCK {
-                records.announced(out(dest, 1), record(&store, PeerId::LOCAL), None);
-                records.withdrew(out(dest, 1), journal.skip());
+            for number in 0..10 * BLOCK as u64 {
+                records.announced(out(dest, 1), record(&attrs, PeerId::LOCAL), None);
+                records.withdrew(out(dest, 1), Sequence::default().plus(number));
                 records.bury(&mut table, Sequence::default());
             }
             assert_eq!(records.tombstones(), 1);
-            assert!(records.withdrawn.len() <= BLOCK + 2);
+            assert!(records.withdrawn.len() <= BLOCK + 2 && records.runs.len() <= BLOCK + 2);
+        }
+    }
+
+    #[test]
+    fn many_tombstones_of_one_entry_take_little_and_leave_nothing() {
+        let attrs = attrs(&AttributeStore::new(1));
+        let (mut table, _) = table_with_one_route(&attrs);
+        let mut records: Records<V4> = Records::new(false);
+        let before = records.memory();
+        let count = 100 * BLOCK;
+        for dest in (0..count).map(DestId::from_index) {
+            records.announced(Outbound::only(dest), record(&attrs, PeerId::LOCAL), None);
+        }
+        for dest in (0..count).map(DestId::from_index) {
+            records.withdrew(Outbound::only(dest), Sequence::default());
+        }
+        assert!(records.memory() - before <= count * (16 + 8), "{}", records.memory());
+        records.bury(&mut table, Sequence::default().plus(1));
+        assert_eq!((records.tombstones(), records.withdrawn.len(), records.runs.len()), (0, 0, 0));
+        assert!(records.memory() - before <= count * 16 + 64 * BLOCK);
+    }
+
+    #[test]
+    fn routes_keep_their_order_in_time_over_many_entries() {
+        let attrs = attrs(&AttributeStore::new(1));
+        let (mut table, dest) = table_with_one_route(&attrs);
+        let mut records: Records<V4> = Records::new(true);
+        let mut journal = Journal::default();
+        for round in 0..10 * RENUMBER {
+            let read = journal.end();
+            records.announced(
+                out(dest, 1),
+                Record { changed: journal.skip(), ..record(&attrs, PeerId::LOCAL) },
+                None,
+            );
+            records.withdrew(out(dest, 2), journal.skip());
+            let changes: Vec<Sequence> = records.slots(dest).filter_map(|(_, slot)| changed(slot)).collect();
+            assert_eq!(changes, [read, read.plus(1)], "round {round}");
+            records.bury(&mut table, read);
+            records.renumber(read);
+        }
+        assert!(journal.end().since(records.numbers.epoch) <= RENUMBER + 4);
+    }
+
+    fn changed(slot: Slot<'_>) -> Option<Sequence> {
+        match slot {
+            Slot::Sent(record) => Some(record.changed),
+            Slot::Unsent(changed) => changed,
         }
     }
 
     #[test]
     fn a_later_session_is_the_same_source_if_the_same_is_written_of_it() {
-        let store = AttributeStore::new(1);
-        let (_, dest) = table_with_one_route(&store);
+        let attrs = attrs(&AttributeStore::new(1));
+        let (_, dest) = table_with_one_route(&attrs);
         let mut peers = Peers::new(Asn(64512), RouterId(1));
         let [earlier, later] = [1, 2].map(|generation| PeerId { slot: 5, generation });
         peers.insert(info(5, 1));
         let mut records: Records<V4> = Records::new(false);
         let written = Written::of(&peers, earlier);
-        records.announced(Outbound::only(dest), record(&store, earlier), written);
+        records.announced(Outbound::only(dest), record(&attrs, earlier), written);
         assert!(records.is_same_source(&peers, earlier, earlier));
         peers.insert(info(5, 2));
         assert!(records.is_same_source(&peers, earlier, later));

@@ -20,8 +20,8 @@ use super::exporter::Exporter;
 use super::held::{Held, HeldSlot, Known, Snapshot, take_dest};
 use super::journal::{Audience, Journal, Sequence};
 use super::pack::{Batch, Packed, Sink};
-use super::records::Records;
-use super::slots::{Outbound, Record, Slot};
+use super::records::{Record, Records, Slot};
+use super::slots::Outbound;
 use crate::fault::{Fault, planted};
 use crate::peer::{PeerId, Peers};
 use crate::table::{DestId, Table};
@@ -209,7 +209,7 @@ impl Window<'_> {
     fn add<F: AddressFamily>(
         &mut self,
         out: Outbound,
-        slot: &Slot,
+        slot: Slot<'_>,
         known: Known<'_>,
         is_reader: impl Fn(PeerId) -> bool,
     ) -> Option<usize> {
@@ -220,7 +220,7 @@ impl Window<'_> {
                     self.batch.withdraw(out, Audience::Only(record.source));
                 }
                 if record.changed < self.upto && !(known.is(record) && self.writes_the_same::<F>(record)) {
-                    let is_new = self.batch.announce(out, &record.attrs, record.source);
+                    let is_new = self.batch.announce(out, record.attrs, record.source);
                     return Some(if is_new { record.attrs.block().len() } else { 0 });
                 }
                 is_back_at_its_source.then_some(0)
@@ -236,7 +236,7 @@ impl Window<'_> {
     }
 
     /// Whether a route that the readers hold was written for them just as this group would.
-    fn writes_the_same<F: AddressFamily>(&self, record: &Record) -> bool {
+    fn writes_the_same<F: AddressFamily>(&self, record: Record<'_>) -> bool {
         match self.holds {
             Holds::Other(held) => held.is_written_the_same(self.key, F::FAMILY, record, self.peers),
             _ => true,
@@ -250,20 +250,20 @@ fn slots_and_known<'a, F: AddressFamily>(
     dest: DestId,
     holds: &'a Holds,
     held: &'a [HeldSlot],
-) -> impl Iterator<Item = (Outbound, &'a Slot, Known<'a>)> {
-    let known = move |slot: &'a Slot, id: PathId| match holds {
+) -> impl Iterator<Item = (Outbound, Slot<'a>, Known<'a>)> {
+    let known = move |slot: Slot<'a>, id: PathId| match holds {
         Holds::Nothing | Holds::All => Known::Nothing,
         Holds::Before(since) => Known::of(slot, Some(*since)),
         Holds::Other(other) => {
             let old = held.iter().find(|(_, old, _)| *old == id);
-            old.map_or(Known::Nothing, |(.., old)| Known::of(old, other.before))
+            old.map_or(Known::Nothing, |(.., old)| Known::of(old.slot(), other.before))
         }
     };
     let own = records.slots(dest).map(move |(out, slot)| (out, slot, known(slot, out.id)));
     let is_gone = move |id: PathId| records.slots(dest).all(|(out, _)| out.id != id);
     let gone = held.iter().filter(move |(_, id, _)| is_gone(*id)).map(move |(_, id, old)| {
         let (out, slot) = records.get(dest, *id);
-        (out, slot, known(old, *id))
+        (out, slot, known(old.slot(), *id))
     });
     own.chain(gone)
 }

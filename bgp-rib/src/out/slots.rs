@@ -1,10 +1,12 @@
-//! Where the records of a group are kept: one slot per destination, or with ADD-PATH one per path that goes out.
+//! Where the records of a group are kept: one cell per destination, or with ADD-PATH one per path that goes out.
+
+use std::num::NonZeroU32;
 
 use bgp_core::PathId;
 
 use super::journal::Sequence;
+use super::sources::SourceId;
 use crate::attributes::Attrs;
-use crate::peer::PeerId;
 use crate::table::DestId;
 
 /// One path to a destination on its way out.
@@ -24,38 +26,51 @@ impl Outbound {
     }
 }
 
-/// The route that the peers of the group hold, its source excepted.
-#[derive(Clone, Debug)]
-pub(crate) struct Record {
-    pub(crate) attrs: Attrs,
-    pub(crate) source: PeerId,
-    /// The journal entry that announced it.
-    pub(crate) changed: Sequence,
+/// The number of an entry, counted from the records' epoch on: half as wide as a [`Sequence`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Age(NonZeroU32);
+
+impl Age {
+    /// Entries before the epoch count as the epoch's own. No entry is over 4 billion later: see
+    /// [`Records::renumber`](super::records::Records::renumber).
+    pub(super) fn of(number: Sequence, epoch: Sequence) -> Age {
+        let since = u32::try_from(number.since(epoch)).unwrap_or(u32::MAX);
+        Age(NonZeroU32::MIN.saturating_add(since))
+    }
+
+    pub(super) fn after(self, epoch: Sequence) -> Sequence {
+        epoch.plus(u64::from(self.0.get() - 1))
+    }
 }
 
+/// What is kept of one path.
 #[derive(Clone, Debug)]
-pub(crate) enum Slot {
+pub(super) enum Cell {
     /// The route that was announced last.
-    Sent(Record),
+    Sent { attrs: Attrs, source: SourceId, changed: Age },
     /// Nobody is to hold a route. With a number it is a tombstone: the route was withdrawn by that entry, which some
     /// peer has not read.
-    Unsent(Option<Sequence>),
+    Unsent(Option<Age>),
 }
 
-const EMPTY: Slot = Slot::Unsent(None);
+const EMPTY: Cell = Cell::Unsent(None);
 
-impl Slot {
-    /// The last change; `None` if nothing is known.
-    pub(crate) fn changed(&self) -> Option<Sequence> {
-        match self {
-            Slot::Sent(record) => Some(record.changed),
-            Slot::Unsent(changed) => *changed,
+impl Cell {
+    fn is_empty(&self) -> bool {
+        matches!(self, Cell::Unsent(None))
+    }
+
+    /// Counts from an epoch that is `later`. What was before is as old as it.
+    fn renumber(&mut self, later: u32) {
+        if let Cell::Sent { changed, .. } | Cell::Unsent(Some(changed)) = self {
+            let age = changed.0.get().saturating_sub(later);
+            changed.0 = NonZeroU32::new(age).unwrap_or(NonZeroU32::MIN);
         }
     }
 }
 
-impl Default for Slot {
-    fn default() -> Slot {
+impl Default for Cell {
+    fn default() -> Cell {
         EMPTY
     }
 }
@@ -82,20 +97,24 @@ impl<T: Default> Blocks<T> {
         }
         self.0.get_mut(dest.index() / BLOCK)?.get_mut(dest.index() % BLOCK)
     }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().flatten()
+    }
 }
 
-/// One of several slots of a destination.
+/// One of several cells of a destination.
 #[derive(Debug)]
 struct Entry {
     id: PathId,
     received: PathId,
-    slot: Slot,
+    cell: Cell,
 }
 
 #[derive(Debug)]
 enum Store {
-    One(Blocks<Slot>),
-    /// Ordered by path id, without empty slots.
+    One(Blocks<Cell>),
+    /// Ordered by path id, without empty ones.
     Several {
         blocks: Blocks<Vec<Entry>>,
         /// The entries that there is room for.
@@ -103,12 +122,12 @@ enum Store {
     },
 }
 
-/// All slots of one family.
+/// All cells of one family.
 #[derive(Debug)]
 pub(super) struct SlotStore(Store);
 
 impl SlotStore {
-    /// With one slot per destination, or with one per path id.
+    /// With one cell per destination, or with one per path id.
     pub(super) fn new(add_path: bool) -> SlotStore {
         SlotStore(if add_path {
             Store::Several { blocks: Blocks(Vec::new()), capacity: 0 }
@@ -121,7 +140,7 @@ impl SlotStore {
         matches!(self.0, Store::Several { .. })
     }
 
-    /// One more than the highest destination that may have a slot.
+    /// One more than the highest destination that may have a cell.
     pub(super) fn len(&self) -> usize {
         match &self.0 {
             Store::One(blocks) => blocks.len(),
@@ -132,15 +151,15 @@ impl SlotStore {
     /// The memory it takes, in bytes.
     pub(super) fn memory(&self) -> usize {
         match &self.0 {
-            Store::One(blocks) => blocks.len() * size_of::<Slot>(),
+            Store::One(blocks) => blocks.len() * size_of::<Cell>(),
             Store::Several { blocks, capacity } => {
                 blocks.len() * size_of::<Vec<Entry>>() + capacity * size_of::<Entry>()
             }
         }
     }
 
-    /// The slot of a path id, and which path is in it.
-    pub(super) fn get(&self, dest: DestId, id: PathId) -> (Outbound, &Slot) {
+    /// The cell of a path id, and which path is in it.
+    pub(super) fn get(&self, dest: DestId, id: PathId) -> (Outbound, &Cell) {
         let nothing = (Outbound { dest, id, received: PathId(0) }, &EMPTY);
         match &self.0 {
             Store::One(blocks) => (Outbound::only(dest), blocks.get(dest).unwrap_or(&EMPTY)),
@@ -152,14 +171,14 @@ impl SlotStore {
         }
     }
 
-    /// The slots of a destination that are not empty, by path id.
-    pub(super) fn of(&self, dest: DestId) -> Slots<'_> {
+    /// The cells of a destination that are not empty, by path id.
+    pub(super) fn of(&self, dest: DestId) -> Cells<'_> {
         match &self.0 {
             Store::One(blocks) => {
-                let one = blocks.get(dest).filter(|slot| slot.changed().is_some());
-                Slots { dest, one, several: [].iter() }
+                let one = blocks.get(dest).filter(|cell| !cell.is_empty());
+                Cells { dest, one, several: [].iter() }
             }
-            Store::Several { blocks, .. } => Slots {
+            Store::Several { blocks, .. } => Cells {
                 dest,
                 one: None,
                 several: blocks.get(dest).map_or([].iter(), |entries| entries.iter()),
@@ -167,17 +186,27 @@ impl SlotStore {
         }
     }
 
-    /// Fills the slot of a path id anew and gives back what was in it.
+    /// Fills the cell of a path id anew and gives back what was in it.
     #[inline]
-    pub(super) fn replace(&mut self, out: Outbound, new: Slot) -> Slot {
+    pub(super) fn replace(&mut self, out: Outbound, new: Cell) -> Cell {
         match &mut self.0 {
-            Store::One(blocks) => blocks.get_mut(out.dest).map_or(EMPTY, |slot| std::mem::replace(slot, new)),
+            Store::One(blocks) => blocks.get_mut(out.dest).map_or(EMPTY, |cell| std::mem::replace(cell, new)),
             Store::Several { blocks, capacity } => replace_among(blocks, capacity, out, new),
+        }
+    }
+
+    /// Has all numbers count from an epoch that is so much `later`.
+    pub(super) fn renumber(&mut self, later: u32) {
+        match &mut self.0 {
+            Store::One(blocks) => blocks.iter_mut().for_each(|cell| cell.renumber(later)),
+            Store::Several { blocks, .. } => {
+                blocks.iter_mut().flatten().for_each(|entry| entry.cell.renumber(later));
+            }
         }
     }
 }
 
-fn replace_among(blocks: &mut Blocks<Vec<Entry>>, capacity: &mut usize, out: Outbound, new: Slot) -> Slot {
+fn replace_among(blocks: &mut Blocks<Vec<Entry>>, capacity: &mut usize, out: Outbound, new: Cell) -> Cell {
     let Some(entries) = blocks.get_mut(out.dest) else { return EMPTY };
     *capacity -= entries.capacity();
     let old = replace_entry(entries, out, new);
@@ -185,10 +214,10 @@ fn replace_among(blocks: &mut Blocks<Vec<Entry>>, capacity: &mut usize, out: Out
     old
 }
 
-fn replace_entry(entries: &mut Vec<Entry>, out: Outbound, new: Slot) -> Slot {
+fn replace_entry(entries: &mut Vec<Entry>, out: Outbound, new: Cell) -> Cell {
     match entries.binary_search_by_key(&out.id, |entry| entry.id) {
-        Ok(place) if new.changed().is_none() => {
-            let old = entries.remove(place).slot;
+        Ok(place) if new.is_empty() => {
+            let old = entries.remove(place).cell;
             if entries.len() <= entries.capacity() / 2 {
                 entries.shrink_to_fit();
             }
@@ -196,39 +225,39 @@ fn replace_entry(entries: &mut Vec<Entry>, out: Outbound, new: Slot) -> Slot {
         }
         Ok(place) => entries.get_mut(place).map_or(EMPTY, |entry| {
             entry.received = out.received;
-            std::mem::replace(&mut entry.slot, new)
+            std::mem::replace(&mut entry.cell, new)
         }),
-        Err(_) if new.changed().is_none() => EMPTY,
+        Err(_) if new.is_empty() => EMPTY,
         Err(place) => {
             if entries.len() == entries.capacity() {
                 // Most destinations have few paths.
                 entries.reserve_exact(1 + entries.len() / 2);
             }
-            entries.insert(place, Entry { id: out.id, received: out.received, slot: new });
+            entries.insert(place, Entry { id: out.id, received: out.received, cell: new });
             EMPTY
         }
     }
 }
 
 impl Entry {
-    fn of(&self, dest: DestId) -> (Outbound, &Slot) {
-        (Outbound { dest, id: self.id, received: self.received }, &self.slot)
+    fn of(&self, dest: DestId) -> (Outbound, &Cell) {
+        (Outbound { dest, id: self.id, received: self.received }, &self.cell)
     }
 }
 
-/// The slots of one destination that are not empty, by path id.
-pub(crate) struct Slots<'a> {
+/// The cells of one destination that are not empty, by path id.
+pub(super) struct Cells<'a> {
     dest: DestId,
-    one: Option<&'a Slot>,
+    one: Option<&'a Cell>,
     several: std::slice::Iter<'a, Entry>,
 }
 
-impl<'a> Iterator for Slots<'a> {
-    type Item = (Outbound, &'a Slot);
+impl<'a> Iterator for Cells<'a> {
+    type Item = (Outbound, &'a Cell);
 
-    fn next(&mut self) -> Option<(Outbound, &'a Slot)> {
+    fn next(&mut self) -> Option<(Outbound, &'a Cell)> {
         match self.one.take() {
-            Some(slot) => Some((Outbound::only(self.dest), slot)),
+            Some(cell) => Some((Outbound::only(self.dest), cell)),
             None => self.several.next().map(|entry| entry.of(self.dest)),
         }
     }
@@ -242,13 +271,27 @@ mod tests {
         Outbound { dest: DestId::FIRST, id: PathId(id), received: PathId(received) }
     }
 
-    fn tombstone() -> Slot {
-        Slot::Unsent(Some(Sequence::default()))
+    fn tombstone() -> Cell {
+        Cell::Unsent(Some(Age(NonZeroU32::MIN)))
     }
 
     #[test]
-    fn a_slot_is_three_words() {
-        assert_eq!((size_of::<Slot>(), size_of::<Entry>()), (24, 32));
+    fn a_cell_is_two_words() {
+        assert_eq!((size_of::<Cell>(), size_of::<Entry>()), (16, 24));
+    }
+
+    #[test]
+    fn numbers_keep_their_order_when_the_epoch_is_later() {
+        let epoch = Sequence::default();
+        let mut cell = Cell::Unsent(Some(Age::of(epoch.plus(70), epoch)));
+        let number = |cell: &Cell, epoch: Sequence| match cell {
+            Cell::Unsent(Some(age)) => age.after(epoch),
+            _ => panic!("a tombstone"),
+        };
+        cell.renumber(50);
+        assert_eq!(number(&cell, epoch.plus(50)), epoch.plus(70));
+        cell.renumber(50);
+        assert_eq!(number(&cell, epoch.plus(100)), epoch.plus(100), "as old as the epoch");
     }
 
     #[test]
@@ -263,7 +306,7 @@ mod tests {
         store.replace(out(9, 0), EMPTY);
         assert_eq!(ids(&store), [out(1, 11), out(3, 13)]);
         assert_eq!(store.get(DestId::FIRST, PathId(3)).0, out(3, 13));
-        assert_eq!(store.get(DestId::FIRST, PathId(2)).1.changed(), None);
+        assert!(store.get(DestId::FIRST, PathId(2)).1.is_empty());
     }
 
     #[test]
@@ -271,11 +314,11 @@ mod tests {
         let mut store = SlotStore::new(true);
         store.replace(out(1, 0), tombstone());
         let one = store.memory();
-        assert_eq!(one, BLOCK * 24 + 32);
+        assert_eq!(one, BLOCK * 24 + 24);
         for id in 2..100 {
             store.replace(out(id, 0), tombstone());
         }
-        assert!(store.memory() >= one + 98 * 32);
+        assert!(store.memory() >= one + 98 * 24);
         for id in 2..100 {
             store.replace(out(id, 0), EMPTY);
         }
@@ -288,6 +331,6 @@ mod tests {
         assert_eq!(store.of(DestId::FIRST).count(), 0);
         store.replace(out(0, 0), tombstone());
         assert_eq!(store.of(DestId::FIRST).map(|(out, _)| out).collect::<Vec<_>>(), [out(0, 0)]);
-        assert_eq!(store.memory(), BLOCK * 24);
+        assert_eq!(store.memory(), BLOCK * 16);
     }
 }

@@ -71,6 +71,7 @@ impl Group {
                 Stage::GivenUp => break,
             }
         }
+        self.resume();
         total
     }
 

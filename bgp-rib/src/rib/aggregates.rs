@@ -150,16 +150,10 @@ impl Rib {
 
     fn announce_aggregate(&mut self, now: Instant, aggregate: Aggregate) {
         let path = Path::new(PeerId::LOCAL, AGGREGATE, aggregate.attrs, now);
-        match aggregate.prefix {
-            Prefix::V4(prefix) => self.put::<V4>(now, prefix, path),
-            Prefix::V6(prefix) => self.put::<V6>(now, prefix, path),
-        }
+        self.put_local(now, aggregate.prefix, path);
     }
 
     fn withdraw_aggregate(&mut self, now: Instant, prefix: Prefix) {
-        match prefix {
-            Prefix::V4(prefix) => self.take_out::<V4>(now, PeerId::LOCAL, &prefix, AGGREGATE),
-            Prefix::V6(prefix) => self.take_out::<V6>(now, PeerId::LOCAL, &prefix, AGGREGATE),
-        }
+        self.take_out_local(now, prefix, AGGREGATE);
     }
 }

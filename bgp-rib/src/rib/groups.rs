@@ -21,13 +21,24 @@ struct Member {
     named: bool,
 }
 
+/// A group, and what it is told.
+struct Entry {
+    id: GroupId,
+    /// The families in which it looks at changes of the best path,
+    best: FamilySet,
+    /// and at those of the others.
+    others: FamilySet,
+    group: Group,
+}
+
 /// The groups are few: one for each way in which peers differ. Each is there as long as it has a peer.
 pub(super) struct Groups {
     context: ExportContext,
     limits: GroupLimits,
     sharing: LoadSharing,
     seed: u64,
-    groups: BTreeMap<GroupId, Group>,
+    /// By id.
+    groups: Vec<Entry>,
     next_id: GroupId,
     members: BTreeMap<PeerId, Member>,
     /// Peers to name as ready, each at most once.
@@ -42,7 +53,7 @@ impl Groups {
             limits: config.limits,
             sharing: LoadSharing { decision: config.decision, max: config.multipath },
             seed: config.seed,
-            groups: BTreeMap::new(),
+            groups: Vec::new(),
             next_id: 0,
             members: BTreeMap::new(),
             ready: VecDeque::new(),
@@ -52,10 +63,19 @@ impl Groups {
 
     pub(super) fn join(&mut self, now: Instant, peer: PeerId, key: GroupKey) {
         let id = self.with_key(key);
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.group_mut(id) {
             group.join(now, peer);
         }
         self.members.insert(peer, Member { group: id, end_of_rib: FamilySet::EMPTY, named: false });
+    }
+
+    fn place(&self, id: GroupId) -> Option<usize> {
+        self.groups.binary_search_by_key(&id, |entry| entry.id).ok()
+    }
+
+    fn group_mut(&mut self, id: GroupId) -> Option<&mut Group> {
+        let place = self.place(id)?;
+        self.groups.get_mut(place).map(|entry| &mut entry.group)
     }
 
     /// The group with this key; made if it is not there yet.
@@ -65,14 +85,16 @@ impl Groups {
             if forgotten { group.key().export.clone() } else { key.export.clone() }
         };
         let same = |group: &Group| *group.key() == GroupKey { export: export(group), ..key.clone() };
-        if let Some((id, _)) = self.groups.iter().find(|(_, group)| same(group)) {
-            return *id;
+        if let Some(entry) = self.groups.iter().find(|entry| same(&entry.group)) {
+            return entry.id;
         }
         self.next_id += 1;
+        let best = key.families;
+        let others = best.iter().filter(|family| key.looks_beyond_best(*family)).collect();
         let group = Group::new(key, self.context, self.limits, self.seed);
         let mut group = group.with_load_sharing(self.sharing);
         group.hold_end_of_rib(self.holds_end_of_rib);
-        self.groups.insert(self.next_id, group);
+        self.groups.push(Entry { id: self.next_id, best, others, group });
         self.next_id
     }
 
@@ -80,10 +102,10 @@ impl Groups {
     /// it is: its session is about to end.
     pub(super) fn regroup(&mut self, now: Instant, peer: PeerId, key: GroupKey, tables: &mut TablesMut<'_>) {
         let Some(old) = self.members.get(&peer).map(|member| member.group) else { return };
-        let Some(group) = self.groups.get_mut(&old).filter(|group| *group.key() != key) else { return };
+        let Some(group) = self.group_mut(old).filter(|group| *group.key() != key) else { return };
         let Some(moving) = group.depart(peer) else { return };
         let id = self.with_key(key);
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.group_mut(id) {
             group.arrive(now, peer, moving, tables);
         }
         if let Some(member) = self.members.get_mut(&peer) {
@@ -95,56 +117,59 @@ impl Groups {
     pub(super) fn leave(&mut self, peer: PeerId, tables: &mut TablesMut<'_>) {
         let Some(member) = self.members.remove(&peer) else { return };
         self.ready.retain(|other| *other != peer);
-        if let Some(group) = self.groups.get_mut(&member.group) {
+        if let Some(group) = self.group_mut(member.group) {
             group.leave(peer);
         }
         self.close_if_empty(member.group, tables);
     }
 
     fn close_if_empty(&mut self, id: GroupId, tables: &mut TablesMut<'_>) {
-        if let Some(group) = self.groups.get_mut(&id).filter(|group| group.is_empty()) {
+        if let Some(group) = self.group_mut(id).filter(|group| group.is_empty()) {
             group.close(tables);
-            self.groups.remove(&id);
+            self.groups.retain(|entry| entry.id != id);
         }
     }
 
     /// Tells the groups that look at what changed, if something did.
     pub(super) fn mark(&mut self, now: Instant, family: Family, dest: DestId, change: Change) {
-        if change == Change::Unchanged {
-            return;
+        for entry in &mut self.groups {
+            let looks_at = match change {
+                Change::Unchanged => return,
+                Change::Best => entry.best,
+                Change::Others => entry.others,
+            };
+            if looks_at.contains(family) {
+                entry.group.mark(now, family, dest);
+            }
         }
-        let looks = |key: &GroupKey| change == Change::Best || key.looks_beyond_best(family);
-        let concerned = self.groups.values_mut().filter(|group| {
-            let key = group.key();
-            key.families.contains(family) && looks(key)
-        });
-        concerned.for_each(|group| group.mark(now, family, dest));
     }
 
     /// Has every group of the family look at a destination again.
     pub(super) fn mark_any(&mut self, now: Instant, family: Family, dest: DestId) {
-        self.groups.values_mut().for_each(|group| group.mark(now, family, dest));
+        self.groups.iter_mut().for_each(|entry| entry.group.mark(now, family, dest));
     }
 
     pub(super) fn is_dirty(&self, family: Family, dest: DestId) -> bool {
-        self.groups.values().any(|group| group.is_dirty(family, dest))
+        self.iter().any(|group| group.is_dirty(family, dest))
     }
 
     pub(super) fn next_flush(&self) -> Option<Instant> {
-        self.groups.values().filter_map(Group::next_flush).min()
+        self.iter().filter_map(Group::next_flush).min()
     }
 
     pub(super) fn flush_due(&mut self, now: Instant, tables: &mut TablesMut<'_>) {
-        for group in self.groups.values_mut().filter(|group| group.next_flush().is_some_and(|at| at <= now)) {
-            group.flush(now, tables);
-            name_pending(group, &mut self.members, &mut self.ready);
+        for Entry { group, .. } in &mut self.groups {
+            if group.next_flush().is_some_and(|at| at <= now) {
+                group.flush(now, tables);
+                name_pending(group, &mut self.members, &mut self.ready);
+            }
         }
     }
 
     /// Has End-of-RIB wait in all groups, or lets it go.
     pub(super) fn hold_end_of_rib(&mut self, hold: bool) {
         self.holds_end_of_rib = hold;
-        for group in self.groups.values_mut() {
+        for Entry { group, .. } in &mut self.groups {
             group.hold_end_of_rib(hold);
             name_pending(group, &mut self.members, &mut self.ready);
         }
@@ -161,10 +186,12 @@ impl Groups {
     }
 
     pub(super) fn refresh(&mut self, peer: PeerId, family: Family, marked: bool) {
-        let Some(member) = self.members.get_mut(&peer) else { return };
-        let Some(group) = self.groups.get_mut(&member.group) else { return };
+        let Some(id) = self.members.get(&peer).map(|member| member.group) else { return };
+        let Some(group) = self.group_mut(id) else { return };
         group.refresh(peer, family, marked);
-        if group.has_pending(peer) {
+        if group.has_pending(peer)
+            && let Some(member) = self.members.get_mut(&peer)
+        {
             member.name(peer, &mut self.ready);
         }
     }
@@ -180,26 +207,29 @@ impl Groups {
         budget: usize,
         out: &mut Vec<Bytes>,
     ) -> Transmit {
-        let Some(member) = self.members.get_mut(&peer) else { return Transmit::default() };
-        let Some(group) = self.groups.get_mut(&member.group) else { return Transmit::default() };
+        let Some(id) = self.members.get(&peer).map(|member| member.group) else { return Transmit::default() };
+        let Some(group) = self.group_mut(id) else { return Transmit::default() };
         let sent = group.poll_transmit(tables, peer, budget, out);
-        if sent.octets < budget {
+        if sent.octets < budget
+            && let Some(member) = self.members.get_mut(&peer)
+        {
             member.named = false;
         }
         sent
     }
 
     pub(super) fn poll_reset(&mut self) -> Option<PeerId> {
-        self.groups.values_mut().find_map(Group::poll_reset)
+        self.groups.iter_mut().find_map(|entry| entry.group.poll_reset())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Group> {
-        self.groups.values()
+        self.groups.iter().map(|entry| &entry.group)
     }
 
     /// The group that the peer is in.
     pub(super) fn of(&self, peer: PeerId) -> Option<&Group> {
-        self.groups.get(&self.members.get(&peer)?.group)
+        let place = self.place(self.members.get(&peer)?.group)?;
+        self.groups.get(place).map(|entry| &entry.group)
     }
 }
 

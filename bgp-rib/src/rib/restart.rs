@@ -29,7 +29,7 @@ impl Rib {
 
     fn lose_in<F: RibFamily>(&mut self, now: Instant, peer: PeerId, keep: FamilySet) {
         let kept = keep.contains(F::FAMILY) && !planted(Fault::StaleDroppedAtOnce);
-        let is_older = |path: &Path| path.source != peer && !path.is_long_lived();
+        let is_older = |path: &Path| path.source() != peer && !path.is_long_lived();
         self.remove_paths::<F>(now, peer.slot, |path| !kept || is_older(path));
         F::rib_mut(&mut self.families).mark_stale(peer.slot);
     }

@@ -69,9 +69,10 @@ impl Rib {
         let table = &F::rib(&self.families).table;
         let prefixes = (0..=F::MAX_LEN).rev().filter_map(|len| Prefix::new(address, len));
         prefixes.filter_map(|prefix| table.lookup(&F::from_prefix(prefix)?)).find_map(|dest| {
-            let direct = |path: &&crate::path::Path| path.source != PeerId::LOCAL;
+            let direct = |path: &&crate::path::Path| path.source() != PeerId::LOCAL;
             table.paths(dest).iter().filter(direct).find_map(|path| {
-                let metric = self.next_hops.direct_metric(path.next_hop_id())?;
+                let next_hop = self.next_hops.id(path.tracked_next_hop()?)?;
+                let metric = self.next_hops.direct_metric(next_hop)?;
                 Some(Via { gateway: path.attrs.next_hop(), metric })
             })
         })

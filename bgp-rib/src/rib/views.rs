@@ -62,9 +62,9 @@ impl<'a> RouteView<'a> {
         paths.iter().enumerate().filter_map(move |(place, path)| {
             Some(PathView {
                 path,
-                source: peers.source(path.source)?,
+                source: peers.source(path.source())?,
                 best: place == 0 && path.is_eligible(),
-                in_use: in_use.iter().any(|other| other.is_from(path.source, path.path_id)),
+                in_use: in_use.iter().any(|other| other.is_from(path.source(), path.path_id)),
                 rule: decision.explain(paths, place),
             })
         })

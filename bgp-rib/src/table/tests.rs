@@ -7,18 +7,19 @@ use proptest::prelude::*;
 use super::*;
 use crate::decision::DecisionConfig;
 use crate::decision::tests::naive_rank;
+use crate::next_hop::NextHopId;
 use crate::testing::{any_summary, attrs, path, peer, peers, prefix};
 use crate::{AttributeStore, NextHopSource, NextHopState, NextHops, Peers};
 
 #[test]
 fn a_destination_with_one_path_stays_small() {
-    assert_eq!(size_of::<Path>(), 32);
-    assert_eq!(size_of::<Destination<V4>>(), 48);
-    assert_eq!(size_of::<Destination<V6>>(), 64);
+    assert_eq!(size_of::<Path>(), 24);
+    assert_eq!(size_of::<Destination<V4>>(), 32);
+    assert_eq!(size_of::<Destination<V6>>(), 48);
 }
 
 #[test]
-fn a_full_table_of_single_paths_takes_under_a_hundred_bytes_a_route() {
+fn a_full_table_of_single_paths_takes_under_fifty_bytes_a_route() {
     let (store, peers) = (AttributeStore::new(1), peers(1));
     let decision = Decision::new(DecisionConfig::default(), &peers);
     let mut table = Table::<V4>::new(1);
@@ -28,7 +29,48 @@ fn a_full_table_of_single_paths_takes_under_a_hundred_bytes_a_route() {
         table.upsert(prefix, path(&store, 1, 1, Summary::default()), decision);
     }
     assert_eq!((table.destinations(), table.path_count()), (routes as usize, routes as usize));
-    assert!(table.memory() / (routes as usize) < 100, "{} bytes", table.memory());
+    assert!(table.memory() / (routes as usize) < 50, "{} bytes", table.memory());
+}
+
+#[test]
+fn memory_is_given_back_when_paths_go() {
+    let (store, peers) = (AttributeStore::new(1), peers(2));
+    let decision = Decision::new(DecisionConfig::default(), &peers);
+    let mut table = Table::<V4>::new(1);
+    let prefix = |n: u32| V4::from_wire(32, &n.to_be_bytes()).unwrap();
+    let add = |table: &mut Table<V4>, n, slot| {
+        table.upsert(prefix(n), path(&store, slot, 1, Summary::default()), decision).dest
+    };
+    let (few, all) = (10, 20 * CHUNK as u32);
+    let ids: Vec<DestId> = (0..all).map(|n| add(&mut table, n, 1 + u32::from(n < few))).collect();
+    let full = table.memory();
+    table.remove_source(0..20, 1, |_| true, decision, drop, |_, _| ());
+    table.reclaim(|id| id == ids[5 * CHUNK]);
+    assert_eq!(
+        (table.destinations(), table.next_dest(ids[few as usize])),
+        (few as usize, Some(ids[5 * CHUNK]))
+    );
+    assert_eq!(table.chunks.iter().filter(|chunk| chunk.capacity() > 0).count(), 2);
+    assert!(table.memory() < full / 8, "{} of {full}", table.memory());
+    assert!((0..few).all(|n| table.lookup(&prefix(n)) == Some(ids[n as usize])));
+    // What comes back finds its place among what stayed.
+    let again: BTreeSet<DestId> = (few..all).map(|n| add(&mut table, n, 1)).collect();
+    assert_eq!((again.len(), table.destinations()), ((all - few) as usize, all as usize));
+    assert!((few..all).all(|n| table.lookup(&prefix(n)).is_some_and(|id| again.contains(&id))));
+    assert!(table.memory() <= full);
+}
+
+#[test]
+fn a_list_of_paths_has_no_room_to_spare() {
+    let mut f = Fixture::new();
+    let id = f.add(1, 1).dest;
+    for slot in 2..6 {
+        f.add(1, slot);
+        assert_eq!(f.table.listed, slot as usize);
+    }
+    assert_eq!(f.table.paths(id).len(), 5);
+    (2..6).for_each(|slot| drop(f.remove(1, slot)));
+    assert_eq!((f.table.listed, f.table.path_count()), (0, 1));
 }
 
 struct Fixture {
@@ -63,9 +105,9 @@ fn chunks_that_a_source_has_left_are_not_looked_at_again() {
         let of = path(&store, 1 + u32::from(n == 5), 1, Summary::default());
         table.upsert(prefix, of, decision);
     }
-    let left = table.remove_source(0..3, 2, |_| false, decision, |_| ());
+    let left = table.remove_source(0..3, 2, |_| false, decision, drop, |_, _| ());
     assert_eq!(left.iter().collect::<Vec<_>>(), [0]);
-    assert_eq!(table.remove_source(0..3, 2, |_| true, decision, |_| ()).iter().count(), 0);
+    assert_eq!(table.remove_source(0..3, 2, |_| true, decision, drop, |_, _| ()).iter().count(), 0);
 }
 
 #[test]
@@ -84,7 +126,7 @@ fn a_path_that_moves_elsewhere_no_longer_stands_before_others_of_its_as() {
         .map(|(slot, summary)| {
             let decision = Decision::new(DecisionConfig::default(), &f.peers);
             let dest = f.table.upsert(prefix(1), path(&f.store, slot, 1, summary), decision).dest;
-            f.table.paths(dest).iter().map(|path| path.source.slot).collect()
+            f.table.paths(dest).iter().map(|path| path.slot()).collect()
         })
         .into();
     assert_eq!(orders, [vec![4], vec![4, 6], vec![5, 4, 6], vec![6, 5, 4]]);
@@ -187,6 +229,24 @@ enum Mark {
 
 type Hops = BTreeMap<u8, Option<u32>>;
 
+fn let_go(hops: &mut NextHops, path: &Path) {
+    if let Some(id) = path.tracked_next_hop().and_then(|address| hops.id(address)) {
+        hops.release(id);
+    }
+}
+
+fn remove_source(
+    table: &mut Table<V4>,
+    hops: &mut NextHops,
+    slot: u32,
+    unwanted: impl Fn(&Path) -> bool,
+    decision: Decision<'_>,
+    changes: &mut Vec<(DestId, Change)>,
+) {
+    let gone = |path: Path| let_go(hops, &path);
+    table.remove_source(0..1, slot, unwanted, decision, gone, |id, change| changes.push((id, change)));
+}
+
 /// A table with its next hops, driven as the RIB drives it.
 struct Driven {
     fixture: Fixture,
@@ -200,8 +260,8 @@ impl Driven {
         let decision = Decision::new(self.config, peers);
         let hops = &mut self.hops;
         let mut changes = Vec::new();
-        let mut on = |hops: &mut NextHops, outcome: Outcome| {
-            outcome.old.iter().for_each(|old| hops.release(old.next_hop_id()));
+        let on = |changes: &mut Vec<_>, hops: &mut NextHops, outcome: Outcome| {
+            outcome.old.iter().for_each(|old| let_go(hops, old));
             changes.push((outcome.dest, outcome.change));
         };
         match *op {
@@ -209,29 +269,34 @@ impl Driven {
                 let attrs = attrs(store, hop, summary);
                 let (next_hop, metric) = hops.acquire(attrs.next_hop());
                 let path = Path::new(peer(slot), PathId(id), attrs, Instant::ZERO);
-                on(hops, table.upsert(prefix(number), path.with_next_hop(next_hop, metric), decision));
+                on(
+                    &mut changes,
+                    hops,
+                    table.upsert(prefix(number), path.with_next_hop(next_hop, metric), decision),
+                );
             }
             Op::Remove { number, slot, id } => {
                 let outcome = table.remove(&prefix(number), peer(slot), PathId(id), decision);
-                outcome.into_iter().for_each(|outcome| on(hops, outcome));
+                outcome.into_iter().for_each(|outcome| on(&mut changes, hops, outcome));
             }
             Op::PeerDown(slot) => {
-                table.remove_source(0..1, slot, |_| true, decision, |outcome| on(hops, outcome));
+                remove_source(table, hops, slot, |_| true, decision, &mut changes);
             }
             Op::Lose(slot) => drop(table.mark_stale(0..1, slot)),
             Op::LongLive(slot) => {
                 table.mark_long_lived(0..1, slot, decision, |id, change| changes.push((id, change)));
             }
             Op::Sweep(slot) => {
-                table.remove_source(0..1, slot, Path::is_stale, decision, |outcome| on(hops, outcome));
+                remove_source(table, hops, slot, Path::is_stale, decision, &mut changes);
             }
             Op::NextHop(hop, metric) => {
                 let state =
                     metric.map_or(NextHopState::Unreachable, |metric| NextHopState::Reachable { metric });
                 let address = [10, 9, 9, hop].into();
                 if hops.set(address, state) {
-                    let (id, metric) = (hops.id(address).unwrap(), state.metric());
-                    table.set_metric(0..1, id, metric, decision, |id, change| changes.push((id, change)));
+                    let metric = state.metric();
+                    table
+                        .set_metric(0..1, address, metric, decision, |id, change| changes.push((id, change)));
                 }
             }
             Op::Reclaim => table.reclaim(|_| false),
@@ -288,7 +353,7 @@ fn marks(paths: &[Path]) -> Vec<(bool, bool)> {
 }
 
 fn shown(paths: &[Path]) -> Vec<(PeerId, PathId, usize, Option<u32>)> {
-    paths.iter().map(|path| (path.source, path.path_id, path.attrs.id(), path.igp_metric())).collect()
+    paths.iter().map(|path| (path.source(), path.path_id, path.attrs.id(), path.igp_metric())).collect()
 }
 
 proptest! {

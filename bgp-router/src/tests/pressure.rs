@@ -101,7 +101,7 @@ fn nothing_for_the_core_is_said_of_a_send_to_a_session_that_ended() {
     rig.hear(source, &from_client(1, "10.1.0.0/16"));
     rig.cut(slow);
     let said = rig.sides[slow].said.len();
-    assert!(matches!(rig.sides[slow].inbox[..], [ToPeer::Send(..)]));
+    assert!(matches!(rig.sides[slow].inbox[..], [ToPeer::Send { .. }]));
     rig.sides[slow].held = false;
     rig.settle();
     assert_eq!(rig.sides[slow].said.len(), said);

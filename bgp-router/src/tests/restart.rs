@@ -123,6 +123,6 @@ impl Restart {
 
     fn is_long_lived(&self, text: &str) -> bool {
         let route = self.rig.core.rib().route(prefix(text)).unwrap();
-        route.paths.iter().find(|path| path.source.slot == 1).unwrap().is_long_lived()
+        route.paths.iter().find(|path| path.slot() == 1).unwrap().is_long_lived()
     }
 }

@@ -5,6 +5,7 @@ use bgp_core::wire::header::write_message;
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{MessageType, Notification, PathAttribute, RouteRefresh};
 use bgp_core::{Asn, Family, FamilySet, Instant, RouterId};
+use bgp_rib::Transmit;
 
 use super::rig::*;
 use crate::{
@@ -265,7 +266,8 @@ fn messages_of_an_earlier_session_change_nothing() {
     assert!(!counts.end_of_rib);
     let now = rig.now;
     let before = rig.sides[source].read.len();
-    rig.sides[source].peer.deliver(now, ToPeer::Send(old, vec![vec![0; 30].into()]));
+    let counts = Transmit { octets: 30, updates: 1, refreshes: 0 };
+    rig.sides[source].peer.deliver(now, ToPeer::Send { peer: old, chunks: vec![vec![0; 30].into()], counts });
     rig.sides[source].peer.deliver(now, ToPeer::Reset(old, Notification::cease(1, "")));
     rig.settle();
     assert_eq!((rig.sides[source].read.len(), rig.sides[source].closed), (before, false));

@@ -21,7 +21,7 @@ fn for_each_path(network: &Network, number: usize, mut on: impl FnMut(Prefix, &P
         let mut from = DestId::FIRST;
         while let Some(route) = router.core().rib().next_route(family, from) {
             from = route.cursor();
-            let others = route.paths.iter().filter(|path| path.source.slot != PeerId::LOCAL.slot);
+            let others = route.paths.iter().filter(|path| path.slot() != PeerId::LOCAL.slot);
             others.into_iter().try_for_each(|path| on(route.prefix, path))?;
         }
     }
@@ -33,7 +33,7 @@ pub(super) fn keys(network: &Network, number: usize, session: usize, end: usize)
     let mut keys = BTreeSet::new();
     let slot = network.slot(session, end);
     let all = for_each_path(network, number, |prefix, path| {
-        if Some(path.source.slot) == slot {
+        if Some(path.slot()) == slot {
             keys.insert((prefix, path.path_id.0));
         }
         Ok(())
@@ -59,7 +59,7 @@ pub(super) fn check(
     }
     for_each_path(network, number, |prefix, path| {
         check_loop(network, number, prefix, path)?;
-        let Some((session, end)) = by_slot.get(&path.source.slot).copied() else {
+        let Some((session, end)) = by_slot.get(&path.slot()).copied() else {
             return Err(failure("dead", format!("router {number}, {prefix}: from nobody it knows")));
         };
         let Some(book) = ends.get(&(session, end)) else { return Ok(()) };

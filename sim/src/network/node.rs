@@ -343,7 +343,7 @@ fn peer_settings(address: IpAddr, side: &SideSpec) -> PeerSettings {
     }
 }
 
-/// Some routers have hardly any memory for peers that are behind.
+/// Some routers have hardly any memory for peers that are behind, and write hardly anything in advance.
 pub(crate) fn group_limits(seed: u64, number: usize) -> GroupLimits {
     let mut random = Random::new(seed ^ (number as u64 + 1));
     if random.one_in(2) {
@@ -353,5 +353,7 @@ pub(crate) fn group_limits(seed: u64, number: usize) -> GroupLimits {
         journal: random.pick(100, &[1000, 4000]),
         tombstones: random.pick(4, &[20, 1 << 20]),
         window: random.pick(1, &[3, 4096]),
+        slice: random.pick(1 << 15, &[1, 4]),
+        ahead: random.pick(1 << 20, &[0, 200]),
     }
 }

@@ -60,10 +60,10 @@ fn sessions_by_slot(world: &World, place: usize, router: &Router) -> BTreeMap<u3
 }
 
 fn origin(sessions: &BTreeMap<u32, usize>, path: &Path) -> Origin {
-    if path.source.slot == PeerId::LOCAL.slot {
+    if path.slot() == PeerId::LOCAL.slot {
         return Origin::Local;
     }
-    let session = sessions.get(&path.source.slot).copied().unwrap_or(usize::MAX);
+    let session = sessions.get(&path.slot()).copied().unwrap_or(usize::MAX);
     Origin::Session(session, path.path_id.0)
 }
 

@@ -8,6 +8,7 @@ mod paths;
 mod random;
 mod regroup;
 mod resync;
+mod slices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -311,8 +312,8 @@ impl World {
         let earlier = self
             .paths(prefix)
             .iter()
-            .find(|path| path.source.slot == slot && path.source != source && path.path_id == path_id);
-        if let Some(source) = earlier.map(|path| path.source) {
+            .find(|path| path.slot() == slot && path.source() != source && path.path_id == path_id);
+        if let Some(source) = earlier.map(Path::source) {
             self.remove(source, prefix, path_id);
         }
         let path = Path::new(source, path_id, self.attrs(number, next_hop, extra), self.now)
@@ -336,9 +337,9 @@ impl World {
 
     /// Takes out all that the slot has announced, in whatever session.
     fn withdraw_all(&mut self, slot: u32, prefix: Prefix) {
-        let from_it = |path: &&Path| path.source.slot == slot;
+        let from_it = |path: &&Path| path.slot() == slot;
         while let Some(path) = self.paths(prefix).iter().find(from_it) {
-            let (source, path_id) = (path.source, path.path_id);
+            let (source, path_id) = (path.source(), path.path_id);
             self.remove(source, prefix, path_id);
         }
     }
@@ -427,6 +428,18 @@ impl World {
     fn drain(&mut self) {
         for slot in self.slots() {
             self.take(slot, usize::MAX);
+        }
+    }
+
+    /// Flushes, and lets all peers read, until nothing waits.
+    fn settle(&mut self) {
+        self.flush();
+        self.drain();
+        while self.groups.iter().any(|group| group.unwritten() > 0) {
+            let due = self.groups.iter().filter(|group| group.unwritten() > 0);
+            assert!(due.into_iter().all(|group| group.next_flush() <= Some(self.now)), "peers have read on");
+            self.flush();
+            self.drain();
         }
     }
 

@@ -296,5 +296,5 @@ fn memory_counts_every_path() {
     }
     settle(&mut world);
     world.take(6, usize::MAX);
-    assert!(world.groups[0].memory() >= one + 10 * 32);
+    assert!(world.groups[0].memory() >= one + 10 * 24);
 }

@@ -129,9 +129,9 @@ impl World {
     }
 
     pub(super) fn check_after_resets(&mut self) {
-        self.flush();
+        self.settle();
         while self.reset_given_up() {
-            self.flush();
+            self.settle();
         }
         self.check();
     }
@@ -190,6 +190,20 @@ proptest! {
     fn a_journal_that_holds_nothing_and_few_tombstones_still_serve_everyone(
         events in prop::collection::vec(any_event(), 1..150)
     ) {
-        run(GroupLimits { journal: 0, tombstones: 4, window: 2 }, events);
+        run(GroupLimits { journal: 0, tombstones: 4, window: 2, slice: 2, ahead: 0 }, events);
+    }
+
+    #[test]
+    fn small_slices_that_wait_for_readers_tell_everything(
+        events in prop::collection::vec(any_event(), 1..150)
+    ) {
+        run(GroupLimits { slice: 3, ahead: 100, ..GroupLimits::default() }, events);
+    }
+
+    #[test]
+    fn readers_that_fall_off_a_short_journal_while_a_flush_waits_lose_nothing(
+        events in prop::collection::vec(any_event(), 1..150)
+    ) {
+        run(GroupLimits { journal: 400, tombstones: 4, window: 3, slice: 2, ahead: 150 }, events);
     }
 }

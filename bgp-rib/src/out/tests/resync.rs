@@ -2,7 +2,8 @@
 
 use super::*;
 
-const SHORT: GroupLimits = GroupLimits { journal: 2000, tombstones: 1 << 20, window: 10 };
+const SHORT: GroupLimits =
+    GroupLimits { journal: 2000, tombstones: 1 << 20, window: 10, slice: 1 << 15, ahead: 1 << 20 };
 
 fn filled(limits: GroupLimits, routes: u32) -> World {
     let mut world = World::clients(limits);
@@ -174,15 +175,15 @@ fn tombstones_last_while_a_peer_has_not_read_the_withdrawal() {
 
 #[test]
 fn too_many_tombstones_give_up_the_peer_that_fell_behind_first() {
-    let mut world = filled(GroupLimits { tombstones: 100, ..SHORT }, 600);
+    let mut world = filled(GroupLimits { tombstones: 100, ..SHORT }, 80);
     for slot in 5..=7 {
         world.up(slot);
     }
     world.flush();
     world.drain();
     for lot in 0..6 {
-        for number in lot * 100..(lot + 1) * 100 {
-            world.announce(0, v4(number), 70 + number % 20);
+        for number in 0..80 {
+            world.announce(0, v4(number), 70 + (lot + number) % 20);
         }
         world.flush();
         world.take(7, usize::MAX);
@@ -190,15 +191,19 @@ fn too_many_tombstones_give_up_the_peer_that_fell_behind_first() {
             world.take(6, usize::MAX);
         }
     }
-    for number in 0..90 {
-        world.withdraw(0, v4(number));
+    for first in [0, 100] {
+        assert_eq!(world.groups[0].poll_reset(), None);
+        for number in first..first + 80 {
+            world.announce(0, v4(number), 1);
+        }
+        world.flush();
+        world.take(7, usize::MAX);
+        for number in first..first + 80 {
+            world.withdraw(0, v4(number));
+        }
+        world.flush();
+        world.take(7, usize::MAX);
     }
-    world.flush();
-    assert_eq!(world.groups[0].poll_reset(), None);
-    for number in 90..200 {
-        world.withdraw(0, v4(number));
-    }
-    world.flush();
     let reset: Vec<u32> = std::iter::from_fn(|| world.groups[0].poll_reset()).map(|id| id.slot).collect();
     assert_eq!(reset.first(), Some(&5));
     assert!(!reset.contains(&7));
@@ -206,6 +211,24 @@ fn too_many_tombstones_give_up_the_peer_that_fell_behind_first() {
     world.down(5);
     world.up(5);
     world.down(6);
+    world.check();
+}
+
+#[test]
+fn a_peer_that_is_too_many_entries_behind_is_given_up() {
+    let mut world = filled(SHORT, 100);
+    world.up(5);
+    world.up(6);
+    world.flush();
+    world.drain();
+    let is_given_up = (0..2000).any(|round| {
+        world.announce(0, v4(1), round % 50);
+        world.flush();
+        world.take(6, usize::MAX);
+        world.groups[0].poll_reset().is_some_and(|peer| peer.slot == 5)
+    });
+    assert!(is_given_up);
+    world.down(5);
     world.check();
 }
 

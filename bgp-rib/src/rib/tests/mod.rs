@@ -1,16 +1,17 @@
 use std::collections::BTreeMap;
 
 use bgp_core::wire::{DecodeContext, Origin, Summary, UpdateView, code, frame};
-use bgp_core::{AddressFamily, Asn, ClusterId, FamilySet, PeerKind, RouterId};
+use bgp_core::{AddressFamily, Asn, ClusterId, FamilySet, PathId, PeerKind, Prefix, RouterId};
 use proptest::prelude::*;
 
 use super::*;
 use crate::decision::Rule;
 use crate::out::TargetKind;
 use crate::testing::info;
-use crate::{AttributeStore, NextHopSource, SourceKind};
+use crate::{AttributeStore, Attrs, DestId, NextHopSource, SourceKind};
 
 mod aggregates;
+mod batches;
 mod explain;
 mod recursion;
 mod regroup;
@@ -459,8 +460,8 @@ fn check(w: &World, told: &BTreeMap<String, Vec<String>>) {
         let to = w.rib.peers().get(*peer).unwrap().kind;
         for prefix in &prefixes {
             let expected = chosen(prefix).filter(|path| {
-                let from = w.rib.peers().source(path.source).unwrap().kind;
-                path.source.slot != peer.slot && (from, to) != (SourceKind::Internal, SourceKind::Internal)
+                let from = w.rib.peers().source(path.source()).unwrap().kind;
+                path.slot() != peer.slot && (from, to) != (SourceKind::Internal, SourceKind::Internal)
             });
             let expected = expected.map(|path| match to {
                 SourceKind::External => address("10.0.0.99"),

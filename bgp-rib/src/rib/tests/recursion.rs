@@ -23,14 +23,14 @@ fn a_next_hop_is_reached_by_the_route_to_it_as_long_as_there_is_one() {
     assert_eq!(w.fib(), []);
     report(&mut w, "10.0.0.5", Some(7));
     w.settle();
-    assert_eq!(w.fib(), routes(&[("192.0.2.0/24", &["10.0.0.5"]), ("10.1.0.0/24", &["10.0.0.5"])]));
+    assert_eq!(w.fib(), routes(&[("10.1.0.0/24", &["10.0.0.5"]), ("192.0.2.0/24", &["10.0.0.5"])]));
     let metric = w.rib.route(prefix("10.1.0.0/24")).unwrap().paths[0].igp_metric();
     assert_eq!(metric, Some(7), "the cost is that of the route's next hop");
     assert_eq!(w.believed(b).len(), 2);
 
     w.withdraw(a, "192.0.2.0/24");
     w.settle();
-    assert_eq!(w.fib(), routes(&[("192.0.2.0/24", &[]), ("10.1.0.0/24", &[])]));
+    assert_eq!(w.fib(), routes(&[("10.1.0.0/24", &[]), ("192.0.2.0/24", &[])]));
     assert_eq!(w.believed(b), []);
 }
 
@@ -48,10 +48,10 @@ fn the_route_to_a_next_hop_may_move() {
     w.announce(b, "192.0.2.0/25", "10.0.0.6", 100);
     report(&mut w, "10.0.0.6", Some(7));
     w.settle();
-    assert_eq!(w.fib(), routes(&[("192.0.2.0/25", &["10.0.0.6"]), ("10.1.0.0/24", &["10.0.0.6"])]));
+    assert_eq!(w.fib(), routes(&[("10.1.0.0/24", &["10.0.0.6"]), ("192.0.2.0/25", &["10.0.0.6"])]));
     report(&mut w, "10.0.0.6", None);
     w.settle();
-    let back: &[(&str, &[&str])] = &[("192.0.2.0/25", &[]), ("10.1.0.0/24", &["10.0.0.5"])];
+    let back: &[(&str, &[&str])] = &[("10.1.0.0/24", &["10.0.0.5"]), ("192.0.2.0/25", &[])];
     assert_eq!(w.fib(), routes(back));
 }
 

@@ -82,7 +82,7 @@ fn a_route_that_outlives_its_session_and_comes_back_is_no_change_for_anybody() {
     r.w.announce(r.source, "10.1.0.0/24", "10.0.0.5", 200);
     assert!(r.is_quiet() && !r.w.rib.has_fib_changes() && !r.w.rib.has_best_changes());
     let path = r.w.rib.route(prefix("10.1.0.0/24")).unwrap().paths[0].clone();
-    assert_eq!((path.source, path.is_stale()), (r.source, false));
+    assert_eq!((path.source(), path.is_stale()), (r.source, false));
     assert_eq!(path.received().since_origin().as_secs(), 9, "the session that holds it now brought it");
     r.sweep();
     assert_eq!((r.held(), r.others_routes()), ((1, 0), seen));

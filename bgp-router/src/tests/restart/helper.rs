@@ -261,7 +261,7 @@ fn routes_become_the_last_choice_after_the_restart_time_and_go_after_the_long_li
     let worse = attributes(&[65001], &[PathAttribute::LocalPref(50)]);
     r.rig.hear(backup, &announce(V4, [10, 0, 0, 3].into(), &worse));
     r.cut();
-    let best = |r: &Restart| r.rig.core.rib().route(prefix(V4)).unwrap().best().unwrap().source.slot;
+    let best = |r: &Restart| r.rig.core.rib().route(prefix(V4)).unwrap().best().unwrap().slot();
     r.later(RESTART_TIME - SECOND);
     assert_eq!((best(&r), r.is_long_lived(V4)), (1, false), "preferred as before in the restart time");
     r.later(SECOND);
@@ -294,7 +294,7 @@ fn a_route_with_llgr_stale_is_the_last_choice_whoever_sends_it() {
     r.rig.hear(0, &announce(V4, [10, 0, 0, 1].into(), &block));
     let other = r.rig.up(client(3));
     r.rig.hear(other, &from_client(3, V4));
-    assert_eq!(r.rig.core.rib().route(prefix(V4)).unwrap().best().unwrap().source.slot, 3);
+    assert_eq!(r.rig.core.rib().route(prefix(V4)).unwrap().best().unwrap().slot(), 3);
 }
 
 #[test]

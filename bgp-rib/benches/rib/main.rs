@@ -27,6 +27,8 @@ use routes::{Route, Set, Sharing};
 use world::World;
 
 const ROUTES: usize = 10_000;
+/// How many announce the same routes, in two of the paths.
+const SOURCES: u32 = 10;
 /// How many read the journal.
 const READERS: u32 = 20;
 /// What a sealed chunk of the journal holds.
@@ -37,7 +39,7 @@ type Routes = Vec<Route<<V4 as AddressFamily>::Prefix>>;
 fn main() {
     match std::env::args().skip(1).find(|argument| argument != "--bench") {
         Some(path) => println!("{}", run(&path)),
-        None => println!("usage: rib known|announce|replace|withdraw|flush|read"),
+        None => println!("usage: rib known|announce|replace|tenth|withdraw|flush|read|takeover"),
     }
 }
 
@@ -45,44 +47,61 @@ fn main() {
 fn run(path: &str) -> usize {
     let routes = routes::routes::<V4>(ROUTES, Sharing::Always(5));
     let store = AttributeStore::new(1);
-    let [one, other] = [1, 2].map(|source| routes::sets::<V4>(routes::set_count(&routes), source, 100..=100));
-    let [known, others] =
-        [&one, &other].map(|sets| -> Vec<Attrs> { sets.iter().map(|set| set.insert(&store)).collect() });
-    if path == "known" {
-        look_up(&store, &one);
-        return one.len();
-    }
-    let readers = if path == "read" { READERS } else { 1 };
-    let mut world = match path {
-        "flush" | "read" => World::with_clients(1 + readers),
-        _ => {
-            let mut world = World::new();
-            world.join(1, FamilySet::EMPTY);
-            world
-        }
-    };
-    if path == "announce" {
-        announce(&mut world, &routes, &known);
-        return routes.len();
-    }
-    world.announce::<V4>(1, &routes, &known);
-    world.run();
+    let made: Vec<Vec<Set>> = (1..=SOURCES).map(|source| sets(&routes, source)).collect();
+    let attrs: Vec<Vec<Attrs>> =
+        made.iter().map(|sets| sets.iter().map(|set| set.insert(&store)).collect()).collect();
+    let count = routes.len();
+    let mut alone = World::new();
+    (1..=SOURCES).for_each(|slot| alone.join(slot, FamilySet::EMPTY));
     match path {
-        "replace" => announce(&mut world, &routes, &others),
-        "withdraw" => withdraw(&mut world, &routes),
-        "flush" => {
-            world.announce::<V4>(1, &routes, &others);
-            flush(&mut world);
+        "known" => {
+            look_up(&store, &made[0]);
+            return made[0].len();
         }
+        "announce" => announce(&mut alone, 1, &routes, &attrs[0]),
+        "replace" => {
+            alone.announce::<V4>(1, &routes, &attrs[0]);
+            announce(&mut alone, 1, &routes, &attrs[1]);
+        }
+        "tenth" => {
+            (1..SOURCES).zip(&attrs).for_each(|(slot, sets)| alone.announce::<V4>(slot, &routes, sets));
+            announce(&mut alone, SOURCES, &routes, &attrs[9]);
+        }
+        "withdraw" => {
+            alone.announce::<V4>(1, &routes, &attrs[0]);
+            withdraw(&mut alone, &routes);
+        }
+        "flush" => flush(&mut changed(1, &routes, &attrs)),
         "read" => {
-            world.announce::<V4>(1, &routes, &others);
+            let mut world = changed(READERS, &routes, &attrs);
             world.flush();
             // The source reads too, that there is nothing for it.
             return read(&mut world).div_ceil(CHUNK);
         }
+        "takeover" => {
+            let mut world = World::with_clients(SOURCES + 1);
+            (1..).zip(&attrs).for_each(|(slot, sets)| world.announce::<V4>(slot, &routes, sets));
+            world.run();
+            lose(&mut world);
+        }
         other => println!("unknown path {other}"),
     }
-    routes.len()
+    count
+}
+
+/// As this source has them: the first is the best.
+fn sets(routes: &Routes, source: u32) -> Vec<Set> {
+    let local_pref = if source == 1 { 200 } else { 100 };
+    routes::sets::<V4>(routes::set_count(routes), source, local_pref..=local_pref)
+}
+
+/// Peers of one group that have all routes and are to be sent them with other attributes.
+fn changed(readers: u32, routes: &Routes, attrs: &[Vec<Attrs>]) -> World {
+    let mut world = World::with_clients(1 + readers);
+    world.announce::<V4>(1, routes, &attrs[0]);
+    world.run();
+    world.announce::<V4>(1, routes, &attrs[1]);
+    world
 }
 
 /// Attribute sets that the store has.
@@ -93,10 +112,10 @@ fn look_up(store: &AttributeStore, sets: &[Set]) {
     }
 }
 
-/// Routes to destinations that are not there, or with other attributes than before.
+/// Routes to destinations that are not there, or with other attributes than before, or that nine others have.
 #[inline(never)]
-fn announce(world: &mut World, routes: &Routes, sets: &[Attrs]) {
-    world.announce::<V4>(1, routes, sets);
+fn announce(world: &mut World, slot: u32, routes: &Routes, sets: &[Attrs]) {
+    world.announce::<V4>(slot, routes, sets);
 }
 
 /// All routes, and the destinations freed.
@@ -110,6 +129,13 @@ fn withdraw(world: &mut World, routes: &Routes) {
 #[inline(never)]
 fn flush(world: &mut World) {
     black_box(world).flush();
+}
+
+/// The source of all best paths goes: others take over, and messages say so.
+#[inline(never)]
+fn lose(world: &mut World) {
+    black_box(&mut *world).leave(1);
+    world.flush();
 }
 
 /// By all readers; returns the octets.

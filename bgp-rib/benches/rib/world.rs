@@ -5,11 +5,14 @@ use std::hint::black_box;
 use bgp_core::{Asn, ClusterId, FamilySet, Instant, PathId, RouterId};
 use bgp_rib::{
     Attrs, DecisionConfig, ExportContext, GroupKey, GroupLimits, NextHopSource, PeerId, PeerInfo, PeerUp,
-    Rib, RibConfig, SourceKind, TargetKind, Transmit,
+    Rib, RibConfig, RouteChange, SourceKind, TargetKind, Transmit,
 };
 use bytes::Bytes;
 
 use crate::routes::{MadeUp, Route};
+
+/// Routes in one read from a session.
+const READ: usize = 2_000;
 
 /// What a peer takes at a time.
 pub const BUDGET: usize = 256 * 1024;
@@ -76,15 +79,31 @@ impl World {
 
     /// A client announces routes with attributes out of `sets`.
     pub fn announce<F: MadeUp>(&mut self, slot: u32, routes: &[Route<F::Prefix>], sets: &[Attrs]) {
-        for route in routes {
-            self.rib.announce::<F>(self.now, peer(slot), route.prefix, PathId(0), sets[route.set].clone());
-        }
+        self.apply::<F>(slot, routes, sets, |route| u32::try_from(route.set).ok());
     }
 
     /// A client withdraws routes.
     pub fn withdraw<F: MadeUp>(&mut self, slot: u32, routes: &[Route<F::Prefix>]) {
-        for route in routes {
-            self.rib.withdraw::<F>(self.now, peer(slot), route.prefix, PathId(0));
+        self.apply::<F>(slot, routes, &[], |_| None);
+    }
+
+    /// As a session does it: all that was in one read at a time.
+    fn apply<F: MadeUp>(
+        &mut self,
+        slot: u32,
+        routes: &[Route<F::Prefix>],
+        sets: &[Attrs],
+        attributes: impl Fn(&Route<F::Prefix>) -> Option<u32>,
+    ) {
+        let mut changes = Vec::with_capacity(READ.min(routes.len()));
+        for read in routes.chunks(READ) {
+            changes.clear();
+            changes.extend(read.iter().map(|route| RouteChange {
+                prefix: route.prefix,
+                path_id: PathId(0),
+                attributes: attributes(route),
+            }));
+            self.rib.apply::<F>(self.now, peer(slot), &changes, sets);
         }
     }
 

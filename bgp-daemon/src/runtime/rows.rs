@@ -203,7 +203,7 @@ pub(super) fn received_row(from: IpAddr, route: &ReceivedRoute<'_>) -> RouteRow 
 }
 
 fn set_row(prefix: Prefix, attrs: &Attrs) -> RouteRow {
-    attributes_row(prefix, attrs.next_hop(), Attributes::new(attrs.block()), attrs.summary())
+    attributes_row(prefix, attrs.next_hop(), Attributes::new(attrs.block()), &attrs.summary())
 }
 
 /// The row of a destination with attributes, of which nothing else is known.

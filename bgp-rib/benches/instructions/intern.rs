@@ -40,11 +40,13 @@ impl Decoder {
     fn intern(&mut self, view: &UpdateView<'_>, usage: BlockUse) -> Attrs {
         let next_hop = IpAddr::V4(view.next_hop().expect("a NEXT_HOP"));
         let (kind, block) = (self.context.kind, view.attributes());
-        if let Some(known) = self.store.get(kind, next_hop, &block.parts()) {
-            return known;
-        }
+        let parts = block.parts();
+        let missing = match self.store.look_up(kind, next_hop, &parts) {
+            Ok(known) => return known,
+            Err(missing) => missing,
+        };
         if let Some(summary) = block.canonical(&self.context, usage) {
-            return self.store.insert(kind, next_hop, &block.parts(), summary);
+            return missing.insert(summary);
         }
         let summary = paths::check(block, usage, &self.context, &mut self.scratch);
         self.store.insert(kind, next_hop, &[&self.scratch], summary)

@@ -22,7 +22,7 @@ fn keep_least<K: Ord>(paths: &mut Vec<Path>, key: impl Fn(&Path) -> K) {
 /// The best path as RFC 4271 section 9.1.2 words it: step by step, paths are removed from consideration.
 fn naive_best(config: DecisionConfig, peers: &Peers, mut paths: Vec<Path>) -> Option<Path> {
     let peer = |path: &Path| peers.source(path.source()).unwrap().clone();
-    let summary = |path: &Path| *path.attrs.summary();
+    let summary = |path: &Path| path.attrs.summary();
     keep_least(&mut paths, |path| !path.is_eligible());
     keep_least(&mut paths, |path| path.is_long_lived() || summary(path).llgr_stale);
     keep_least(&mut paths, |path| Reverse(summary(path).local_pref.unwrap_or(100)));

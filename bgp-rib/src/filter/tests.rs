@@ -77,7 +77,7 @@ fn edited_from(
     let mut run = FilterRun::new(direction, LOCAL_AS);
     let edited = run.edited(&filter, filter.evaluate(&route), &attrs).unwrap();
     let view = Attributes::new(edited.block());
-    assert_eq!(*edited.summary(), Summary::of(view));
+    assert_eq!(edited.summary(), Summary::of(view));
     let attributes =
         view.iter().map(|raw| PathAttribute::from_raw(&raw, bgp_core::wire::AsWidth::Four)).collect();
     (edited, attributes)
@@ -456,7 +456,7 @@ proptest! {
         let checked = AttributeBlock::new(attrs.block()).check(&context, usage, &mut again);
         prop_assert_eq!(checked.treatment, Treatment::Accept);
         prop_assert_eq!(&again, attrs.block());
-        prop_assert_eq!(&checked.summary, attrs.summary());
+        prop_assert_eq!(checked.summary, attrs.summary());
     }
 
     #[test]

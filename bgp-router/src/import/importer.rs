@@ -259,13 +259,16 @@ impl Importer {
     ) -> Option<Attrs> {
         let kind = self.context.kind;
         // Octets checked before need no second look; with two-octet AS numbers they would mean something else.
-        if self.context.four_octet_as
-            && let Some(known) = next_hop.and_then(|n| self.store.get(kind, n, &block.parts()))
-        {
-            return Some(known);
-        }
+        let parts = block.parts();
+        let four_octet = next_hop.filter(|_| self.context.four_octet_as);
+        let missing = match four_octet.map(|next_hop| self.store.look_up(kind, next_hop, &parts)) {
+            Some(Ok(known)) => return Some(known),
+            Some(Err(missing)) => Some(missing),
+            None => None,
+        };
+        // Only blocks of four-octet AS numbers are in canonical form as they came.
         if let Some(summary) = block.canonical(&self.context, usage) {
-            return next_hop.map(|n| self.store.insert(kind, n, &block.parts(), summary));
+            return missing.map(|missing| missing.insert(summary));
         }
         self.scratch.clear();
         let checked = block.check(&self.context, usage, &mut self.scratch);

@@ -237,7 +237,7 @@ fn the_only_path_is_told_again_when_it_becomes_long_lived() {
 fn no_llgr_keeps_a_path_from_becoming_long_lived() {
     let mut r = Restart::new();
     let attrs = r.w.attrs(address("10.0.0.5"), 200);
-    let summary = Summary { no_llgr: true, ..*attrs.summary() };
+    let summary = Summary { no_llgr: true, ..attrs.summary() };
     let refusing = r.w.store.insert(PeerKind::Internal, attrs.next_hop(), &[attrs.block(), &[0]], summary);
     r.announce_path("10.1.0.0/24", 0, refusing);
     r.announce("10.2.0.0/24");

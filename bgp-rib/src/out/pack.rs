@@ -2,6 +2,7 @@
 
 use bgp_core::AddressFamily;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::exporter::{Exporter, Messages};
 use super::journal::Audience;
@@ -70,30 +71,37 @@ impl Batch {
     pub(crate) fn announce(&mut self, out: Outbound, attrs: &Attrs, source: PeerId) -> bool {
         let link = u32::try_from(self.links.len()).unwrap_or(NONE);
         self.links.push((out, NONE));
-        let hash = |attrs: &Attrs, source: PeerId| self.seed.hash(&(attrs.id(), source));
-        let same = |set: &Set| set.attrs == *attrs && set.source == source;
-        // The last one first: destinations of one set come in runs.
-        let place = match self.sets.last() {
-            Some(last) if same(last) => self.sets.len().checked_sub(1),
-            _ => {
-                let found =
-                    self.index.find(hash(attrs, source), |i| self.sets.get(*i as usize).is_some_and(same));
-                found.map(|i| *i as usize)
-            }
-        };
-        if let Some(set) = place.and_then(|place| self.sets.get_mut(place)) {
+        let place = self.place_of(attrs, source);
+        if let Some(set) = self.sets.get_mut(place) {
             if let Some(tail) = self.links.get_mut(set.last as usize) {
                 tail.1 = link;
             }
             set.last = link;
             return false;
         }
-        let number = u32::try_from(self.sets.len()).unwrap_or(NONE);
-        self.index.insert_unique(hash(attrs, source), number, |i| {
-            self.sets.get(*i as usize).map_or(0, |set| hash(&set.attrs, set.source))
-        });
         self.sets.push(Set { attrs: attrs.clone(), source, first: link, last: link });
         true
+    }
+
+    /// Where a set is, or will be once it is pushed.
+    fn place_of(&mut self, attrs: &Attrs, source: PeerId) -> usize {
+        let Batch { seed, index, sets, .. } = self;
+        let same = |set: &Set| set.attrs == *attrs && set.source == source;
+        // The last one first: destinations of one set come in runs.
+        if sets.last().is_some_and(same) {
+            return sets.len() - 1;
+        }
+        let hash = |attrs: &Attrs, source: PeerId| seed.hash(&(attrs.id(), source));
+        let is_it = |place: &u32| sets.get(*place as usize).is_some_and(same);
+        let hash_again =
+            |place: &u32| sets.get(*place as usize).map_or(0, |set| hash(&set.attrs, set.source));
+        match index.entry(hash(attrs, source), is_it, hash_again) {
+            Entry::Occupied(known) => *known.get() as usize,
+            Entry::Vacant(new) => {
+                new.insert(u32::try_from(sets.len()).unwrap_or(NONE));
+                sets.len()
+            }
+        }
     }
 
     /// Adds a withdrawal.

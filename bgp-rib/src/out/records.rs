@@ -194,8 +194,8 @@ impl<F: AddressFamily> Records<F> {
         if self.tombstones == 0 {
             self.peak = self.sent;
         }
-        self.withdrawn.shrink_to(2 * self.withdrawn.len().max(BLOCK));
-        self.runs.shrink_to(2 * self.runs.len().max(BLOCK));
+        shrink(&mut self.withdrawn);
+        shrink(&mut self.runs);
     }
 
     fn bury_at(&mut self, table: &mut Table<F>, dest: DestId, oldest_unread: Sequence) {
@@ -247,6 +247,14 @@ impl<F: AddressFamily> Records<F> {
                 self.numbers.sources.count_out(source);
             }
         }
+    }
+}
+
+/// Gives memory back after a burst, seldom enough that copying does not matter.
+fn shrink<T>(queue: &mut VecDeque<T>) {
+    let most = 2 * queue.len().max(BLOCK);
+    if queue.capacity() > 2 * most {
+        queue.shrink_to(most);
     }
 }
 

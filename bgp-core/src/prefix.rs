@@ -273,8 +273,8 @@ mod tests {
 
     #[test]
     fn sizes_stay_small() {
-        assert_eq!(size_of::<Ipv4Prefix>(), 8);
-        assert_eq!(size_of::<Ipv6Prefix>(), 24);
-        assert_eq!(size_of::<Prefix>(), 32);
+        assert_eq!(size_of::<Ipv4Prefix>(), 5);
+        assert_eq!(size_of::<Ipv6Prefix>(), 17);
+        assert_eq!(size_of::<Prefix>(), 18);
     }
 }

@@ -12,6 +12,7 @@ mod numbers;
 mod paths;
 mod usage;
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use bgp_core::{AddressFamily, PathId};
@@ -110,7 +111,7 @@ pub struct Table<F: AddressFamily> {
     chunks: Vec<Vec<Destination<F>>>,
     numbers: Numbers,
     /// Each at most once.
-    vacant: Vec<DestId>,
+    vacant: VecDeque<DestId>,
     destinations: usize,
     paths: usize,
     /// The paths that are in lists.
@@ -126,7 +127,7 @@ impl<F: AddressFamily> Table<F> {
             index: Index::default(),
             chunks: Vec::new(),
             numbers: Numbers::default(),
-            vacant: Vec::new(),
+            vacant: VecDeque::new(),
             destinations: 0,
             paths: 0,
             listed: 0,
@@ -208,30 +209,32 @@ impl<F: AddressFamily> Table<F> {
         let Some(dest) = self.get_mut(id).filter(|_| is_in_use) else { return };
         if !dest.usage.is_vacant() && dest.is_unneeded() {
             dest.usage.set_vacant(true);
-            self.vacant.push(id);
+            self.vacant.push_back(id);
         }
     }
 
     /// Frees the ids that have no path and no hold, and that no consumer has marked dirty; and the memory, where all of a
-    /// chunk is free.
+    /// chunk is free. While many are marked it may leave some for the next time.
     pub fn reclaim(&mut self, is_dirty: impl Fn(DestId) -> bool) {
-        let mut vacant = std::mem::take(&mut self.vacant);
-        vacant.retain(|id| {
-            let Some(dest) = self.get_mut(*id) else { return false };
+        // Those that are kept are looked at again: a consumer that takes many in small steps must not pay for all of them
+        // at each.
+        let mut patience = CHUNK;
+        for _ in 0..self.vacant.len() {
+            let Some(id) = self.vacant.pop_front_if(|_| patience > 0) else { break };
+            let Some(dest) = self.get_mut(id) else { continue };
             if !dest.is_unneeded() {
                 dest.usage.set_vacant(false);
-                return false;
+            } else if is_dirty(id) {
+                self.vacant.push_back(id);
+                patience -= 1;
+            } else {
+                self.free(id);
+                patience += 1;
             }
-            let is_kept = is_dirty(*id);
-            if !is_kept {
-                self.free(*id);
-            }
-            is_kept
-        });
-        if vacant.capacity() > CHUNK {
-            vacant.shrink_to_fit();
         }
-        self.vacant = vacant;
+        if self.vacant.capacity() > CHUNK && self.vacant.len() < self.vacant.capacity() / 4 {
+            self.vacant.shrink_to_fit();
+        }
         if self.index.is_sparse() {
             self.rebuild_index();
         }

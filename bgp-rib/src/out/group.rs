@@ -282,7 +282,10 @@ impl Group {
         if self.paused.is_none() {
             self.walks.values_mut().for_each(|walk| walk.open = true);
         }
-        self.bury(tables);
+        // In a burst of withdrawals the peers come first.
+        if self.paused.is_none() || self.tombstones() > self.most_tombstones() {
+            self.bury(tables);
+        }
         self.release_unused(tables);
         if self.tombstones() > 0 || !self.arrived.is_empty() || self.paused.is_some() {
             self.flush_at(now + TIDY);

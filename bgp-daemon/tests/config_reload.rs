@@ -262,6 +262,22 @@ fn another_default_reaches_the_peers_that_have_none_of_their_own() {
 }
 
 #[test]
+fn a_send_hold_time_is_shown_and_changes_live() {
+    let with = |line: &str| format!("asn = 64512\n[[clients]]\naddress = \"10.0.0.2\"\n{line}");
+    let shown = |line: &str| {
+        let shown = reflector(&with(line)).effective();
+        let line = shown.lines().find(|line| line.contains("send-hold-time")).unwrap_or_default().to_owned();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(shown(""), "# send-hold-time: 480, or twice the hold time # default");
+    assert_eq!(shown("send-hold-time = 180"), "send-hold-time = 180 # line 4");
+    assert_eq!(shown("send-hold-time = 0"), "send-hold-time = 0 # line 4");
+    let changes = changes(&with("send-hold-time = 0"), &with("send-hold-time = 91"));
+    let change = &changes.peers_changed[0].changes[0];
+    assert_eq!(change.to_string(), "peers.send-hold-time: 0 -> 91 (live)");
+}
+
+#[test]
 fn a_changed_password_is_noticed_and_not_shown() {
     let with = |password: &str| {
         format!("asn = 64512\n[[clients]]\naddress = \"10.0.0.2\"\npassword = \"{password}\"\n")

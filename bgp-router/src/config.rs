@@ -177,6 +177,8 @@ pub struct PeerSettings {
     pub connect_retry: Duration,
     /// Wait this long for the peer's OPEN before sending ours (RFC 4271 section 8.1.1).
     pub delay_open: Option<Duration>,
+    /// After how many seconds a peer that takes nothing is dropped (RFC 9687); `None`: [`SessionConfig::send_hold_time`].
+    pub send_hold_time: Option<u16>,
     /// Never connect, only accept.
     pub passive: bool,
     /// Offer messages of up to 65,535 octets (RFC 8654).
@@ -219,6 +221,7 @@ impl PeerSettings {
             hold_time: 90,
             connect_retry: Duration::from_secs(5),
             delay_open: None,
+            send_hold_time: None,
             passive: false,
             extended_message: true,
             import: Policy::Accept,
@@ -244,6 +247,7 @@ impl PeerSettings {
             hold_time: self.hold_time,
             connect_retry: self.connect_retry,
             delay_open: self.delay_open,
+            send_hold_time: self.send_hold_time,
             passive: self.passive,
             families: self.families,
             extended_message: self.extended_message,

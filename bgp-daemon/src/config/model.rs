@@ -135,6 +135,9 @@ pub struct PeerConfig {
     pub connect_retry: Duration,
     /// How long to wait for the peer's OPEN before sending ours (RFC 4271 section 8.1.1); `None`: not at all.
     pub delay_open: Option<Duration>,
+    /// After how many seconds a peer that takes nothing is dropped (RFC 9687), 0 for never; `None`: eight minutes or twice
+    /// the hold time, whichever is longer.
+    pub send_hold_time: Option<u16>,
     /// Our address on the session; `None`: as the kernel chooses.
     pub source_address: Option<IpAddr>,
     /// The TCP MD5 password (RFC 2385), from the file or from `password_file`.

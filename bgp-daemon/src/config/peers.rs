@@ -67,6 +67,7 @@ fn entry(
             .get(report, "connect-retry", values::seconds)
             .unwrap_or(defaults.connect_retry),
         delay_open: section.get(report, "delay-open", values::seconds),
+        send_hold_time: section.get(report, "send-hold-time", values::send_hold_time),
         source_address: section.get(report, "source-address", values::address),
         password: password(&mut section, report, password_file.as_deref()),
         password_file,
@@ -164,6 +165,10 @@ fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerCon
     refuse("max-sessions", !range, message, "take it out");
     let message = "`next-hop` is an address of a family that the session does not have".to_owned();
     refuse("next-hop", peer.options.next_hop_is_idle(peer.families), message, "add it to `families`");
+    let is_short = peer.send_hold_time.is_some_and(|time| (1..=peer.hold_time).contains(&time));
+    let message =
+        format!("it has to be longer than the hold time of {} s (RFC 9687 section 4)", peer.hold_time);
+    refuse("send-hold-time", is_short, message, "twice the hold time, or 0 for never");
     if let (Selector::Address(address), Some(source)) = (peer.selector, peer.source_address) {
         let message = format!("{source} and {address} are of different families");
         refuse("source-address", source.is_ipv4() != address.is_ipv4(), message, "");

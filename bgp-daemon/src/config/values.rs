@@ -114,6 +114,11 @@ pub(super) fn hold_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16>
     u16::try_from(seconds).ok()
 }
 
+/// A send hold time in seconds (RFC 9687); 0: never.
+pub(super) fn send_hold_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16> {
+    integer(node, report, 0..=65535).and_then(|v| u16::try_from(v).ok())
+}
+
 /// A time in whole seconds, from 1 to 65535.
 pub(super) fn seconds(node: &Node<'_>, report: &mut Report<'_>) -> Option<Duration> {
     integer(node, report, 1..=65535).map(|v| Duration::from_secs(v.into()))

@@ -21,7 +21,7 @@ use crate::api::schema::{Event, EventKind};
 /// bounded by the [`Budget`](super::budget::Budget).
 const INBOX: usize = 1024;
 
-/// Messages handled before the groups' deadline and the peers are looked at again.
+/// Messages taken at a time, before forwarding and watchers have their turn.
 const BURST: usize = 64;
 
 /// Routes in one batch for the FIB.
@@ -172,7 +172,11 @@ impl Run {
             self.core.follow_best(self.watchers.wants_routes());
             match wake {
                 Wake::Requests(0) => return,
-                Wake::Requests(_) => requests.drain(..).for_each(|request| self.handle(request)),
+                // Routes take their time, and what is due meanwhile does not wait for the rest.
+                Wake::Requests(_) => requests.drain(..).for_each(|request| {
+                    self.handle(request);
+                    self.act_if_due();
+                }),
                 Wake::NextHop(address, state) => {
                     self.core.next_hop_changed(self.clock.now(), address, state);
                 }
@@ -194,12 +198,18 @@ impl Run {
                 Wake::Timer | Wake::Watchers => {}
                 Wake::ForwardingGone => self.forwarding = None,
             }
-            let now = self.clock.now();
-            if self.core.next_timeout().is_some_and(|deadline| deadline <= now) {
-                self.core.handle_timeout(now);
-            }
+            self.act_if_due();
             self.deliver();
             self.tell_watchers();
+        }
+    }
+
+    /// Does what is due by now, the flush of the groups above all, and sends what comes of it.
+    fn act_if_due(&mut self) {
+        let now = self.clock.now();
+        if self.core.next_timeout().is_some_and(|deadline| deadline <= now) {
+            self.core.handle_timeout(now);
+            self.deliver();
         }
     }
 

@@ -147,7 +147,7 @@ impl PeerSet {
         let (inbox_sender, inbox) = mpsc::channel::<ToPeer>(bgp_router::core::CHANNEL);
         // The core must know where to send before the peer can say that it is up.
         let _ = shared.core.send(CoreRequest::Attach(id.slot, inbox_sender)).await;
-        let task = PeerTask::new(task, command_inbox, inbox, shared.core.clone(), shared.budget.clone());
+        let task = PeerTask::new(task, command_inbox, inbox, shared.core.clone(), shared.budget.of_another());
         let task = self.tasks.spawn(task.run());
         self.addresses.insert(task.id(), address);
         self.running.insert(address, Running { config: entry.clone(), commands });

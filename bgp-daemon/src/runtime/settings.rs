@@ -48,6 +48,7 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr, forwardi
         hold_time: peer.hold_time,
         connect_retry: peer.connect_retry,
         delay_open: peer.delay_open,
+        send_hold_time: peer.send_hold_time,
         passive: peer.passive,
         extended_message: peer.extended_message,
         import: peer.import.clone(),

@@ -14,6 +14,7 @@ pub(super) fn launch(setup: &Setup, scratch: &Path) -> Launch {
     );
     for client in &setup.clients {
         let _ = writeln!(text, "[[clients]]\naddress = \"{}\"\npassive = true", client.address);
+        let _ = writeln!(text, "send-hold-time = {}", 2 * u32::from(hold));
         if let Some(limit) = client.max_prefix {
             let _ = writeln!(text, "max-prefix = {limit}");
         }

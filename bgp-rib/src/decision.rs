@@ -150,16 +150,22 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Where a path goes in a ranked list, if MULTI_EXIT_DISC tells it from none of its tier: peers may announce many
-    /// paths to a destination (RFC 7911), and to rank all of them for each would be their way to keep us busy.
+    /// Where a path goes in a ranked list, if MULTI_EXIT_DISC tells it from none of its tier that it is compared with:
+    /// peers may announce many paths to a destination (RFC 7911), and to rank all of them for each would be their way
+    /// to keep us busy.
     fn place_of(&self, paths: &[Path], path: &Path) -> Option<usize> {
-        let (tier, own_med) = (self.tier(path), med(path));
-        let (mut first, mut end) = (0, 0);
+        let (tier, own_med, group) = (self.tier(path), med(path), med_group(path));
+        let (mut first, mut end, mut is_sorted) = (0, 0, true);
         // All of its tier are looked at anyway. One after the other, memory is waited for once for many of them.
         for other in paths {
             match self.tier(other).cmp(&tier) {
                 Ordering::Less => first += 1,
-                Ordering::Equal if !self.config.always_compare_med && med(other) != own_med => return None,
+                Ordering::Equal if !self.config.always_compare_med && med(other) != own_med => {
+                    if med_group(other) == group {
+                        return None;
+                    }
+                    is_sorted = false;
+                }
                 Ordering::Equal => {}
                 Ordering::Greater => break,
             }
@@ -168,7 +174,15 @@ impl<'a> Decision<'a> {
         let equal = paths.get(first..end)?;
         let key = |path: &Path| (self.always_compared_med(path), self.rest(path));
         let new = key(path);
-        Some(first + equal.partition_point(|other| key(other) < new))
+        let is_before = |other: &Path| key(other) < new;
+        // A path of another group may come later than by what follows MULTI_EXIT_DISC, after one of its own group; then
+        // so does all that is behind it (see `rank_by_med`). The new path's turn is before the first that it beats.
+        let at = if is_sorted {
+            equal.partition_point(is_before)
+        } else {
+            equal.iter().take_while(|other| is_before(other)).count()
+        };
+        Some(first + at)
     }
 
     /// Puts a list whose paths were ranked, some of which are gone, right again.
@@ -303,14 +317,13 @@ impl<'a> Decision<'a> {
     }
 
     fn tier(&self, path: &Path) -> Tier {
-        let summary = path.attrs.summary();
         Tier {
             unreachable: !path.is_eligible(),
             least_preferred: path.is_least_preferred(),
-            local_pref: Reverse(summary.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)),
+            local_pref: Reverse(path.attrs.local_pref().unwrap_or(DEFAULT_LOCAL_PREF)),
             not_local: path.source() != PeerId::LOCAL,
-            as_path_len: summary.as_path_len,
-            origin: summary.origin as u8,
+            as_path_len: path.attrs.as_path_len(),
+            origin: path.attrs.origin() as u8,
         }
     }
 
@@ -319,14 +332,13 @@ impl<'a> Decision<'a> {
     }
 
     fn rest(&self, path: &Path) -> Rest {
-        let summary = path.attrs.summary();
         let peer = self.peers.source(path.source());
         Rest {
             not_external: peer
                 .is_some_and(|peer| matches!(peer.kind, SourceKind::Internal | SourceKind::Client)),
             igp_metric: path.igp_metric().unwrap_or(u32::MAX),
-            router_id: summary.originator_id.or(peer.map(|peer| peer.router_id)).unwrap_or_default(),
-            cluster_list_len: summary.cluster_list_len,
+            router_id: path.attrs.originator_id().or(peer.map(|peer| peer.router_id)).unwrap_or_default(),
+            cluster_list_len: path.attrs.cluster_list_len(),
             address: peer.map(|peer| peer.address),
             path_id: path.path_id,
             slot: path.slot(),
@@ -336,7 +348,7 @@ impl<'a> Decision<'a> {
 
 /// A missing MULTI_EXIT_DISC counts as the lowest (RFC 4271 section 9.1.2.2 c).
 fn med(path: &Path) -> u32 {
-    path.attrs.summary().med.unwrap_or(0)
+    path.attrs.med().unwrap_or(0)
 }
 
 fn have_same_med(paths: &[Path]) -> bool {
@@ -345,7 +357,7 @@ fn have_same_med(paths: &[Path]) -> bool {
 
 /// `None`: a path from within our AS.
 fn med_group(path: &Path) -> MedGroup {
-    path.attrs.summary().neighbor_as
+    path.attrs.neighbor_as()
 }
 
 #[cfg(test)]

@@ -100,8 +100,7 @@ impl Path {
     /// LLGR_STALE says, at somebody before us.
     #[must_use]
     pub fn is_least_preferred(&self) -> bool {
-        (self.is_long_lived() || self.attrs.summary().llgr_stale)
-            && !planted(Fault::LongLivedNotDepreferenced)
+        (self.is_long_lived() || self.attrs.is_llgr_stale()) && !planted(Fault::LongLivedNotDepreferenced)
     }
 
     /// Marks it as [`Path::is_stale`].

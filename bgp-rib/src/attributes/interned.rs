@@ -13,6 +13,8 @@
 //! * The one who took `users` to zero has the only pointer left, and frees the set: after the lock is let go, for the
 //!   set may hold the last reference to the store, and the lock with it. All earlier uses of the set happened before,
 //!   since every user lowers the count with `Release` and the last with `Acquire`.
+//! * Who has taken itself off without being the last looks at the set no more, and no function that takes itself off
+//!   has an argument that points to more of the set than `users`: it may be gone before that function returns.
 //! * A set's shard follows from its hash alone, which never changes. It keeps its store alive, and with it the shard.
 #![allow(unsafe_code, reason = "an allocation of a head and octets behind a thin pointer; see above")]
 
@@ -183,20 +185,23 @@ impl AttributeSet {
             abort();
         }
     }
+}
 
-    /// Takes a user off unless it may be the last one.
-    #[inline]
-    fn remove_user_but_the_last(&self) -> bool {
-        let mut users = self.fixed.users.load(Ordering::Relaxed);
-        while users > 1 {
-            let (before, after) = (Ordering::Release, Ordering::Relaxed);
-            match self.fixed.users.compare_exchange_weak(users, users - 1, before, after) {
-                Ok(_) => return true,
-                Err(now) => users = now,
-            }
+/// Takes a user off unless it may be the last one.
+///
+/// It is given the count alone: another user may free the set before this returns, and the compiler may take any other
+/// argument that points into the set to be there until then.
+#[inline]
+fn remove_user_but_the_last(count: &AtomicU32) -> bool {
+    let mut users = count.load(Ordering::Relaxed);
+    while users > 1 {
+        let (before, after) = (Ordering::Release, Ordering::Relaxed);
+        match count.compare_exchange_weak(users, users - 1, before, after) {
+            Ok(_) => return true,
+            Err(now) => users = now,
         }
-        false
     }
+    false
 }
 
 impl Clone for Attrs {
@@ -210,7 +215,7 @@ impl Clone for Attrs {
 impl Drop for Attrs {
     #[inline]
     fn drop(&mut self) {
-        if !self.remove_user_but_the_last() {
+        if !remove_user_but_the_last(&self.fixed.users) {
             release(self);
         }
     }

@@ -233,22 +233,77 @@ impl AttributeSet {
     #[must_use]
     #[inline]
     pub fn summary(&self) -> Summary {
-        let Contents { as_path_len, cluster_list_len, bits, at, .. } = *self.contents();
         Summary {
-            origin: Origin::from_code(bits & ORIGIN).unwrap_or_default(),
-            as_path_len,
-            neighbor_as: self.number(at[NEIGHBOR_AS]).map(Asn),
-            local_pref: self.number(at[LOCAL_PREF]),
-            med: self.number(at[MED]),
-            originator_id: self.number(at[ORIGINATOR_ID]).map(RouterId),
-            cluster_list_len,
-            next_hop: self.number(at[NEXT_HOP]).map(Ipv4Addr::from),
+            origin: self.origin(),
+            as_path_len: self.as_path_len(),
+            neighbor_as: self.neighbor_as(),
+            local_pref: self.local_pref(),
+            med: self.med(),
+            originator_id: self.originator_id(),
+            cluster_list_len: self.cluster_list_len(),
+            next_hop: self.number(self.contents().at[NEXT_HOP]).map(Ipv4Addr::from),
             no_advertise: self.has(NO_ADVERTISE),
             no_export: self.has(NO_EXPORT),
             graceful_shutdown: self.has(GRACEFUL_SHUTDOWN),
-            llgr_stale: self.has(LLGR_STALE),
+            llgr_stale: self.is_llgr_stale(),
             no_llgr: self.has(NO_LLGR),
         }
+    }
+
+    /// [`Summary::origin`]; this and the following are for who needs no more of the summary.
+    #[must_use]
+    #[inline]
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::from_code(self.contents().bits & ORIGIN).unwrap_or_default()
+    }
+
+    /// [`Summary::as_path_len`].
+    #[must_use]
+    #[inline]
+    pub(crate) fn as_path_len(&self) -> u16 {
+        self.contents().as_path_len
+    }
+
+    /// [`Summary::neighbor_as`].
+    #[must_use]
+    #[inline]
+    pub(crate) fn neighbor_as(&self) -> Option<Asn> {
+        self.number(self.contents().at[NEIGHBOR_AS]).map(Asn)
+    }
+
+    /// [`Summary::local_pref`].
+    #[must_use]
+    #[inline]
+    pub(crate) fn local_pref(&self) -> Option<u32> {
+        self.number(self.contents().at[LOCAL_PREF])
+    }
+
+    /// [`Summary::med`].
+    #[must_use]
+    #[inline]
+    pub(crate) fn med(&self) -> Option<u32> {
+        self.number(self.contents().at[MED])
+    }
+
+    /// [`Summary::originator_id`].
+    #[must_use]
+    #[inline]
+    pub(crate) fn originator_id(&self) -> Option<RouterId> {
+        self.number(self.contents().at[ORIGINATOR_ID]).map(RouterId)
+    }
+
+    /// [`Summary::cluster_list_len`].
+    #[must_use]
+    #[inline]
+    pub(crate) fn cluster_list_len(&self) -> u16 {
+        self.contents().cluster_list_len
+    }
+
+    /// [`Summary::llgr_stale`].
+    #[must_use]
+    #[inline]
+    pub(crate) fn is_llgr_stale(&self) -> bool {
+        self.has(LLGR_STALE)
     }
 
     #[inline]

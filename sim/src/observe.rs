@@ -56,7 +56,7 @@ pub trait Observer {
     }
 
     /// The network does not come to rest. Whether that is as it must be: some configurations have no stable routes
-    /// (RFC 3345).
+    /// (RFC 3345), or several.
     fn excuses(&mut self, network: &Network) -> bool {
         let _ = network;
         false

@@ -26,7 +26,7 @@ pub struct Report {
     pub steps: u64,
     /// How long it took, in the network's time.
     pub took: Duration,
-    /// Whether it came to rest; if not, its configuration has no stable routes.
+    /// Whether it came to rest; if not, its configuration has no stable routes, or several.
     pub rested: bool,
     /// Follows from all that was done: two runs that differ hardly ever agree in it.
     pub digest: u64,

@@ -121,23 +121,24 @@ fn check_use(network: &Network, world: &World, state: &State) -> Vec<Finding> {
     findings
 }
 
-/// Whether the routes of such a network may change for ever (RFC 3345): in some order of turns, or the order
-/// decides, and reflection or MULTI_EXIT_DISC is why.
+/// Whether the routes of such a network may change for ever: in some order of turns, or the order decides, and reflection,
+/// MULTI_EXIT_DISC (RFC 3345) or LOCAL_PREF (RFC 4264) is why. Two routers that each prefer the other's route, and change at
+/// the same time on links that are equally long, never agree which of them gives way.
 fn may_be_restless(world: &World) -> bool {
     match rounds(world) {
         Solution::Solved(_) => false,
         Solution::Oscillates => true,
         Solution::Ambiguous => {
             world.routers.iter().any(|router| router.cluster.is_some())
-                || world.sessions.iter().flat_map(|session| &session.sides).any(sets_med)
+                || world.sessions.iter().flat_map(|session| &session.sides).any(sets_preference)
         }
     }
 }
 
-fn sets_med(side: &SideSpec) -> bool {
+fn sets_preference(side: &SideSpec) -> bool {
     let filters = [&side.import, &side.export].into_iter().filter_map(|policy| policy.filter());
     filters
         .flat_map(|filter| filter.terms())
         .flat_map(|term| &term.edits)
-        .any(|edit| matches!(edit, Edit::Med(_)))
+        .any(|edit| matches!(edit, Edit::Med(_) | Edit::LocalPref(_)))
 }

@@ -20,26 +20,39 @@ pub enum Solution {
     Oscillates,
 }
 
-/// Lets the routers take turns in several orders.
+/// Lets the routers take turns in several orders: all at once, upwards, downwards; and with each of them late, so that the
+/// others have come to their tables when it begins, as after a restart.
 #[must_use]
 pub fn rounds(world: &World) -> Solution {
     let count = world.routers.len();
-    let together = settle(world, |before, now| {
+    let none = || vec![Tables::new(); count];
+    let together = |before: &[Tables], now: &mut Vec<Tables>| {
         (0..count).for_each(|router| step(world, before, now, router));
-    });
-    let upwards = settle(world, |_, now| (0..count).for_each(|router| step_alone(world, now, router)));
-    let downwards =
-        settle(world, |_, now| (0..count).rev().for_each(|router| step_alone(world, now, router)));
-    match (together, upwards, downwards) {
-        (Some(a), Some(b), Some(c)) if a == b && b == c => Solution::Solved(a),
-        (Some(_), Some(_), Some(_)) => Solution::Ambiguous,
-        _ => Solution::Oscillates,
+    };
+    let without = |late: usize| {
+        move |before: &[Tables], now: &mut Vec<Tables>| {
+            (0..count).filter(|router| *router != late).for_each(|router| step(world, before, now, router));
+        }
+    };
+    let mut ends = vec![
+        settle(none(), together),
+        settle(none(), |_, now| (0..count).for_each(|router| step_alone(world, now, router))),
+        settle(none(), |_, now| (0..count).rev().for_each(|router| step_alone(world, now, router))),
+    ];
+    ends.extend((0..count).map(|late| settle(settle(none(), without(late))?, together)));
+    let Some(mut ends) = ends.into_iter().collect::<Option<Vec<_>>>() else { return Solution::Oscillates };
+    ends.dedup();
+    match (ends.pop(), ends.is_empty()) {
+        (Some(tables), true) => Solution::Solved(tables),
+        _ => Solution::Ambiguous,
     }
 }
 
-fn settle(world: &World, mut round: impl FnMut(&[Tables], &mut Vec<Tables>)) -> Option<Vec<Tables>> {
-    let mut tables = vec![Tables::new(); world.routers.len()];
-    for _ in 0..50 + 4 * world.routers.len() {
+fn settle(
+    mut tables: Vec<Tables>,
+    mut round: impl FnMut(&[Tables], &mut Vec<Tables>),
+) -> Option<Vec<Tables>> {
+    for _ in 0..50 + 4 * tables.len() {
         let before = tables.clone();
         round(&before, &mut tables);
         if tables == before {

@@ -196,6 +196,25 @@ fn a_disagreement_without_end_is_told_from_one_with_two_ends() {
 }
 
 #[test]
+fn two_ends_are_found_where_it_matters_who_starts_late() {
+    // Two spines, 0 and 1, and two racks, 2 and 3. For routes of 0 the rack 3 prefers the way through 1, which prefers the way
+    // through 3 by MULTI_EXIT_DISC. Whoever is first has its way: 3, if all begin together; 1, if 3 starts again.
+    let always = |edit| {
+        let term = Term { name: "0".into(), matches: vec![], edits: vec![edit], action: None };
+        let filter = Filter::new("f", vec![term], Action::Accept).unwrap();
+        SideSpec { import: Policy::Filter(Arc::new(filter)), ..side() }
+    };
+    let (med, low) = (always(Edit::Med(Some(10))), always(Edit::LocalPref(50)));
+    let sessions = [(0, 2, side(), side()), (1, 2, med, side()), (0, 3, side(), low), (1, 3, side(), side())];
+    let mut world = world(&[(1, false), (2, false), (3, false), (4, false)], &sessions);
+    world.routers[1].decider.decision.always_compare_med = true;
+    originate(&mut world, 0);
+    assert_eq!(rounds(&world), Solution::Ambiguous);
+    world.routers[1].decider.decision.always_compare_med = false;
+    assert!(matches!(rounds(&world), Solution::Solved(_)));
+}
+
+#[test]
 fn messages_are_read_wherever_they_are_cut() {
     let mut tap = Tap::default();
     let message = |kind: u8, body: &[u8]| {

@@ -53,3 +53,4 @@ pub use file_watch::{AnnounceFileError, Announced, FileWatch};
 pub use limit::Limiter;
 pub use listen::{Inbound, ListenError, Listener, TtlSecurityError};
 pub use sockopt::{Key, KeyError, OptionError, unread};
+pub(crate) use sys::trim_memory;

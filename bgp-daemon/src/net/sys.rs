@@ -3,7 +3,7 @@
 //! Each function is a thin, typed cover of one call. It passes only pointers to live values of the size it states,
 //! and turns the result into an [`io::Result`]. What the calls are good for is told in [`super::sockopt`] and
 //! [`super::address`].
-#![allow(unsafe_code, reason = "setsockopt, getsockopt, ioctl and getifaddrs take raw pointers")]
+#![allow(unsafe_code, reason = "setsockopt, getsockopt, ioctl and getifaddrs take raw pointers; malloc_trim")]
 
 use std::ffi::CStr;
 use std::io;
@@ -168,6 +168,15 @@ fn ip_address(address: *const libc::sockaddr) -> Option<IpAddr> {
             }
             _ => None,
         }
+    }
+}
+
+/// `malloc_trim(3)`: whole pages that are free go back to the kernel. A C library without it gives them back by itself.
+pub(crate) fn trim_memory() {
+    // SAFETY: it takes no pointer, and may be called at any time from any thread.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

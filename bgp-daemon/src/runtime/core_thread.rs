@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::thread::JoinHandle;
 
+use bgp_core::Family;
 use bgp_rib::{AttributeStore, FibChange, NextHopState, RibConfig, Watch};
 use bgp_router::{Core, CoreOutput, ToCore, ToPeer};
 use prometheus::Histogram;
@@ -13,9 +14,11 @@ use tokio::time::sleep_until;
 
 use super::budget::Charge;
 use super::clock::Clock;
+use super::give_back::GiveBack;
 use super::rows;
 use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind};
+use crate::net::trim_memory;
 
 /// Messages that may wait for the core; a peer that finds it full stops reading its socket. What they hold of routes is
 /// bounded by the [`Budget`](super::budget::Budget).
@@ -123,6 +126,7 @@ impl CoreThread {
             watchers,
             propagation,
             restarted: Some(restarted),
+            give_back: GiveBack::default(),
         };
         let thread =
             std::thread::Builder::new().name("rib".into()).spawn(move || runtime.block_on(run.run()))?;
@@ -151,6 +155,7 @@ struct Run {
     propagation: Histogram,
     /// Who is told, once, that our restart is over.
     restarted: Option<oneshot::Sender<()>>,
+    give_back: GiveBack,
 }
 
 enum Wake {
@@ -201,6 +206,17 @@ impl Run {
             self.act_if_due();
             self.deliver();
             self.tell_watchers();
+            self.give_memory_back();
+        }
+    }
+
+    fn give_memory_back(&mut self) {
+        let now = self.clock.now();
+        let rib = self.core.rib();
+        let paths = rib.path_count(Family::IPV4_UNICAST) + rib.path_count(Family::IPV6_UNICAST);
+        self.give_back.note(now, paths);
+        if self.give_back.is_due(now, paths) {
+            trim_memory();
         }
     }
 
@@ -214,7 +230,8 @@ impl Run {
     }
 
     async fn wait(&mut self, requests: &mut Vec<CoreRequest>) -> Wake {
-        let deadline = self.core.next_timeout().map(|t| self.clock.deadline(t));
+        let due = [self.core.next_timeout(), self.give_back.next_timeout()].into_iter().flatten().min();
+        let deadline = due.map(|t| self.clock.deadline(t));
         let timer = async {
             match deadline {
                 Some(deadline) => sleep_until(deadline).await,

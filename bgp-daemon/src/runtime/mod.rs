@@ -23,6 +23,7 @@ mod control;
 mod core_thread;
 mod daemon;
 mod explain;
+mod give_back;
 mod history;
 mod peer_task;
 mod peers;

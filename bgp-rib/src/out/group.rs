@@ -25,6 +25,8 @@ use crate::table::DestId;
 const TICK: Duration = Duration::from_millis(5);
 /// While tombstones are kept, or a flush has paused, the group looks this often whether that is still needed.
 const TIDY: Duration = Duration::from_secs(1);
+/// Tombstones that one flush buries, and about as many: with those of a whole table at once all else would wait.
+const BURIED: usize = 1 << 15;
 /// A peer that is off the journal and so many entries behind is given up: the records count entries in 32 bits.
 const FARTHEST: u64 = if cfg!(test) { 1 << 10 } else { 1 << 31 };
 
@@ -137,6 +139,8 @@ pub struct Group {
     due: Option<Instant>,
     /// When the last flush paused, if it did.
     paused: Option<Instant>,
+    /// Whether the last flush did.
+    in_burst: bool,
     resets: VecDeque<PeerId>,
 }
 
@@ -162,6 +166,7 @@ impl Group {
             choice: Choice::default(),
             due: None,
             paused: None,
+            in_burst: false,
             resets: VecDeque::new(),
         }
     }
@@ -275,16 +280,19 @@ impl Group {
         self.due = None;
         self.departed.clear();
         self.tidy_journal();
+        let in_burst = self.in_burst;
         self.paused = if self.write_changes(tables) { None } else { Some(now) };
+        self.in_burst = self.paused.is_some();
         self.journal.seal();
         self.tidy_journal();
         self.detach_slow();
         if self.paused.is_none() {
             self.walks.values_mut().for_each(|walk| walk.open = true);
         }
-        // In a burst of withdrawals the peers come first.
-        if self.paused.is_none() || self.tombstones() > self.most_tombstones() {
-            self.bury(tables);
+        // In a burst, and with what ends it, the peers come first.
+        let may_wait = (in_burst || self.in_burst) && self.tombstones() <= self.most_tombstones();
+        if !may_wait && !self.bury(tables) {
+            self.flush_at(now + TICK);
         }
         self.release_unused(tables);
         if self.tombstones() > 0 || !self.arrived.is_empty() || self.paused.is_some() {
@@ -409,15 +417,19 @@ impl Group {
         self.limits.tombstones.max(self.v4.records.peak() + self.v6.records.peak())
     }
 
-    /// Frees the tombstones that all peers are past. If too many are left, gives up the peer that is behind most.
-    fn bury(&mut self, tables: &mut TablesMut<'_>) {
+    /// Frees tombstones that all peers are past; whether those are all. If too many are left then, gives up the peer that is
+    /// behind most.
+    fn bury(&mut self, tables: &mut TablesMut<'_>) -> bool {
+        let mut steps = BURIED;
         loop {
             let needs = self.members.iter().filter_map(|(peer, m)| Some((self.oldest_need(m)?, *peer)));
             let oldest = needs.min();
             let oldest = oldest.filter(|_| !planted(Fault::TombstoneDroppedEarly));
             let before = oldest.map_or(self.journal.end(), |(need, _)| need);
-            self.v4.records.bury(tables.v4, before);
-            self.v6.records.bury(tables.v6, before);
+            let is_all = self.v4.records.bury(tables.v4, before, &mut steps);
+            if !(self.v6.records.bury(tables.v6, before, &mut steps) && is_all) {
+                return false;
+            }
             match oldest {
                 Some((need, peer))
                     if (self.tombstones() > self.most_tombstones()
@@ -430,7 +442,7 @@ impl Group {
                 _ => {
                     self.v4.records.renumber(before);
                     self.v6.records.renumber(before);
-                    return;
+                    return true;
                 }
             }
         }

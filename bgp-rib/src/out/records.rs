@@ -179,9 +179,12 @@ impl<F: AddressFamily> Records<F> {
         self.withdrawn.push_back(dest);
     }
 
-    /// Forgets the tombstones that every peer is past: those older than `oldest_unread`.
-    pub(crate) fn bury(&mut self, table: &mut Table<F>, oldest_unread: Sequence) {
-        while let Some((_, count)) = self.runs.pop_front_if(|(changed, _)| *changed < oldest_unread) {
+    /// Forgets the tombstones that every peer is past: those older than `oldest_unread`, the oldest first, until `steps`
+    /// are used up. Whether those are all.
+    pub(crate) fn bury(&mut self, table: &mut Table<F>, oldest_unread: Sequence, steps: &mut usize) -> bool {
+        let is_past = |(changed, _): &(Sequence, usize)| *changed < oldest_unread;
+        while let Some((_, count)) = self.runs.pop_front_if(|run| *steps > 0 && is_past(run)) {
+            *steps = steps.saturating_sub(count);
             for _ in 0..count {
                 if let Some(dest) = self.withdrawn.pop_front() {
                     self.bury_at(table, dest, oldest_unread);
@@ -196,6 +199,7 @@ impl<F: AddressFamily> Records<F> {
         }
         shrink(&mut self.withdrawn);
         shrink(&mut self.runs);
+        !self.runs.front().is_some_and(is_past)
     }
 
     fn bury_at(&mut self, table: &mut Table<F>, dest: DestId, oldest_unread: Sequence) {
@@ -315,7 +319,7 @@ mod tests {
             for number in 0..10 * BLOCK as u64 {
                 records.announced(out(dest, 1), record(&attrs, PeerId::LOCAL), None);
                 records.withdrew(out(dest, 1), Sequence::default().plus(number));
-                records.bury(&mut table, Sequence::default());
+                records.bury(&mut table, Sequence::default(), &mut { usize::MAX });
             }
             assert_eq!(records.tombstones(), 1);
             assert!(records.withdrawn.len() <= BLOCK + 2 && records.runs.len() <= BLOCK + 2);
@@ -336,7 +340,7 @@ mod tests {
             records.withdrew(Outbound::only(dest), Sequence::default());
         }
         assert!(records.memory() - before <= count * (16 + 8), "{}", records.memory());
-        records.bury(&mut table, Sequence::default().plus(1));
+        records.bury(&mut table, Sequence::default().plus(1), &mut { usize::MAX });
         assert_eq!((records.tombstones(), records.withdrawn.len(), records.runs.len()), (0, 0, 0));
         assert!(records.memory() - before <= count * 16 + 64 * BLOCK);
     }
@@ -357,7 +361,7 @@ mod tests {
             records.withdrew(out(dest, 2), journal.skip());
             let changes: Vec<Sequence> = records.slots(dest).filter_map(|(_, slot)| changed(slot)).collect();
             assert_eq!(changes, [read, read.plus(1)], "round {round}");
-            records.bury(&mut table, read);
+            records.bury(&mut table, read, &mut { usize::MAX });
             records.renumber(read);
         }
         assert!(journal.end().since(records.numbers.epoch) <= RENUMBER + 4);

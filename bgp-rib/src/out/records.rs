@@ -196,6 +196,10 @@ impl<F: AddressFamily> Records<F> {
         }
         if self.tombstones == 0 {
             self.peak = self.sent;
+            if self.sent == 0 {
+                // What was there for a whole table goes back.
+                self.cells = SlotStore::new(self.cells.is_add_path());
+            }
         }
         shrink(&mut self.withdrawn);
         shrink(&mut self.runs);

@@ -141,6 +141,8 @@ pub struct Group {
     paused: Option<Instant>,
     /// Whether the last flush did.
     in_burst: bool,
+    /// When nothing was left to bury for the last time.
+    buried: Option<Instant>,
     resets: VecDeque<PeerId>,
 }
 
@@ -167,6 +169,7 @@ impl Group {
             due: None,
             paused: None,
             in_burst: false,
+            buried: None,
             resets: VecDeque::new(),
         }
     }
@@ -289,10 +292,15 @@ impl Group {
         if self.paused.is_none() {
             self.walks.values_mut().for_each(|walk| walk.open = true);
         }
-        // In a burst, and with what ends it, the peers come first.
-        let may_wait = (in_burst || self.in_burst) && self.tombstones() <= self.most_tombstones();
-        if !may_wait && !self.bury(tables) {
-            self.flush_at(now + TICK);
+        // In a burst, and with what ends it, the peers come first. A burst may have no end: then not for ever.
+        let is_recent = self.buried.is_some_and(|buried| now < buried + TIDY);
+        let may_wait = (in_burst || self.in_burst) && is_recent;
+        if !may_wait || self.tombstones() > self.most_tombstones() {
+            if self.bury(tables) {
+                self.buried = Some(now);
+            } else {
+                self.flush_at(now + TICK);
+            }
         }
         self.release_unused(tables);
         if self.tombstones() > 0 || !self.arrived.is_empty() || self.paused.is_some() {

@@ -1,0 +1,14 @@
+//! Keeps IPIP and VXLAN devices, their neighbours and their packet filter as desired.
+
+mod error;
+mod event;
+mod spec;
+mod sync;
+mod vtep;
+
+pub use error::{DeviceError, KernelError, TunnelError};
+pub use event::{DeviceState, DeviceStatus, Event, Part};
+pub use ipnetwork::IpNetwork;
+pub use spec::{Desired, Device, FALLBACK_IPIP, Family, Kind, Node, Pool, Uplink};
+pub use sync::Tunnels;
+pub use vtep::vtep_mac;

@@ -62,10 +62,10 @@ async fn diff(
 }
 
 fn row(difference: &Difference) -> Option<FibDiffRow> {
-    use fib_sync::Forwarding;
+    use fib_sync::{Forwarding, Way};
     let gateways = |forwarding: Option<&Forwarding>| -> Vec<IpAddr> {
-        match forwarding {
-            Some(Forwarding::Via(hops)) => hops.iter().filter_map(|hop| hop.gateway).collect(),
+        match forwarding.map(|forwarding| &forwarding.way) {
+            Some(Way::Via(hops)) => hops.iter().filter_map(|hop| hop.gateway).collect(),
             _ => Vec::new(),
         }
     };

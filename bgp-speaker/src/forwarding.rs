@@ -53,7 +53,7 @@ pub(crate) struct Ends {
     /// For the control API.
     pub(crate) questions: mpsc::Sender<Question>,
     /// For readiness: what is missing, if anything.
-    pub(crate) missing: watch::Receiver<Option<&'static str>>,
+    pub(crate) missing: watch::Receiver<Vec<String>>,
     /// Whether routes of an earlier run are in the kernel: packets went on while there was no daemon.
     pub(crate) adopted: bool,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Forwarding {
     /// Our own prefixes as they are in the kernel.
     own: BTreeSet<Prefix>,
     metrics: FibMetrics,
-    missing: watch::Sender<Option<&'static str>>,
+    missing: watch::Sender<Vec<String>>,
     /// All routes of the peers have been told; they are in the kernel once it is in sync.
     complete: bool,
 }
@@ -103,7 +103,7 @@ impl Forwarding {
         let channels = Channels { routes, watches, next_hops, announced, questions };
         let core =
             ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
-        let (missing, missing_receiver) = watch::channel(Some(NOT_COMPLETE));
+        let (missing, missing_receiver) = watch::channel(vec![NOT_COMPLETE.to_owned()]);
         let ends = Ends {
             core,
             announced: announced_sender,
@@ -137,7 +137,7 @@ impl Forwarding {
                 Wake::Kernel(Ok(event)) => self.event(event).await,
                 Wake::Kernel(Err(failure)) => {
                     error!("the kernel's routes can no longer be kept: {failure}");
-                    self.missing.send_replace(Some(NOT_KEPT));
+                    self.missing.send_replace(vec![NOT_KEPT.to_owned()]);
                     return;
                 }
                 Wake::Stop
@@ -159,8 +159,8 @@ impl Forwarding {
     fn tell_progress(&mut self) {
         let stats = self.fib.stats();
         self.metrics.update(&stats);
-        if self.complete && stats.pending == 0 && self.missing.borrow().is_some() {
-            self.missing.send_replace(None);
+        if self.complete && stats.pending == 0 && !self.missing.borrow().is_empty() {
+            self.missing.send_replace(Vec::new());
         }
     }
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 use ipnetwork::IpNetwork;
 
+use crate::forwarding::Forwarding;
 use crate::message::KernelRoute;
-use crate::route::Forwarding;
 
 /// One prefix at which the kernel is not as desired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub(crate) struct KernelSide {
 
 impl KernelSide {
     pub(crate) fn ours(&mut self, prefix: IpNetwork, forwarding: Forwarding) {
-        self.ours.entry(prefix).and_modify(|there| *there = Forwarding::Other).or_insert(forwarding);
+        self.ours.entry(prefix).and_modify(|there| *there = Forwarding::other()).or_insert(forwarding);
     }
 
     pub(crate) fn foreign(&mut self, route: &KernelRoute) {

@@ -1,11 +1,11 @@
 //! Keeps the model true by the kernel's events.
 
 use crate::config::FibConfig;
+use crate::forwarding::{Forwarding, Way};
 use crate::links::KernelLink;
 use crate::message::{self, AF_INET, KernelRoute, Message};
 use crate::mirror::Told;
 use crate::resolve::{LinkChange, Resolver};
-use crate::route::Forwarding;
 use crate::table::Table;
 
 /// Whose a route is.
@@ -28,7 +28,13 @@ pub(crate) fn classify(config: &FibConfig, route: &KernelRoute) -> Owner {
 
 /// How a route of ours is forwarded; one with attributes that we never set is not right.
 pub(crate) fn own_forwarding(route: KernelRoute) -> Forwarding {
-    if route.embellished { Forwarding::Other } else { route.forwarding }
+    let KernelRoute { way, options, object, .. } = route;
+    match object {
+        _ if route.embellished => Forwarding::other(),
+        // The object tells the hops.
+        Some(_) => Forwarding { way: Way::Via(Vec::new()), options, object },
+        None => Forwarding { way, options, object },
+    }
 }
 
 /// The route if it may resolve next hops: those of our protocol, of whatever metric, do not.

@@ -5,8 +5,8 @@
 //! socket needs no runtime.
 
 use crate::error::{FibError, KernelError};
+use crate::forwarding::Forwarding;
 use crate::message::{self, AF_INET, KernelRoute, Message, Messages, RouteKey};
-use crate::route::Forwarding;
 use crate::socket::{Netlink, Received};
 
 /// Bytes of one batch: below the send buffer of a process without rights (`net.core.wmem_default`).

@@ -3,13 +3,14 @@
 //! No I/O: [`crate::FibSync`] feeds it from dumps and events. Memory is bounded by the kernel's own
 //! foreign routes in the tables main and local, and by the addresses that are watched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
+use crate::forwarding::{Hop, Way};
+use crate::interface::InterfaceName;
 use crate::links::KernelLink;
 use crate::message::KernelRoute;
 use crate::mirror::{MirrorRoute, Told, Tries};
-use crate::route::{Forwarding, Hop};
 
 /// Whether, and how, the kernel reaches an address by routes that are not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +48,28 @@ pub(crate) struct Resolver {
     main: Tries,
     local: Tries,
     links: HashMap<u32, KernelLink>,
+    indices: HashMap<InterfaceName, u32>,
     /// The links as they were known before all was read again.
     former: HashMap<u32, KernelLink>,
     /// A multipath route lost a hop with its link: the kernel revives it when the link comes back.
     dormant_hops: bool,
     watched: HashMap<IpAddr, Watched>,
+    followed: HashMap<InterfaceName, Followed>,
     changed: bool,
+}
+
+/// A link that routes name.
+struct Followed {
+    users: usize,
+    last: Option<LinkState>,
+}
+
+/// A link that is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LinkState {
+    pub(crate) index: u32,
+    /// It can carry packets: without, the kernel has no nexthop objects over it.
+    pub(crate) running: bool,
 }
 
 struct Watched {
@@ -68,20 +85,21 @@ impl Resolver {
         self.main = Tries::default();
         self.local = Tries::default();
         self.former = std::mem::take(&mut self.links);
+        self.indices.clear();
         self.dormant_hops = false;
         self.changed = true;
     }
 
     pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Told {
         self.changed = true;
-        self.presume_links(&route.forwarding);
+        self.presume_links(&route.way);
         self.tries(route.table).map_or(Told::Exact, |tries| tries.add(route, replaces))
     }
 
     /// The kernel has routes only over links that are up, so one that could not be decoded hides none:
     /// it is as events told last, or else running.
-    fn presume_links(&mut self, forwarding: &Forwarding) {
-        let Forwarding::Via(hops) = forwarding else { return };
+    fn presume_links(&mut self, way: &Way) {
+        let Way::Via(hops) = way else { return };
         for index in hops.iter().map(|hop| hop.interface).filter(|index| *index != 0) {
             self.links.entry(index).or_insert_with(|| {
                 let former = self.former.remove(&index).filter(|link| link.up);
@@ -100,13 +118,27 @@ impl Resolver {
         let before = self.links.get(&link.index).map_or((false, false), |link| (link.up, link.running));
         let after = (link.up, link.running);
         let index = link.index;
+        self.forget_name(index);
+        if let Ok(name) = link.name.parse() {
+            self.indices.insert(name, index);
+        }
         self.links.insert(index, link);
         self.link_transition(index, before, after)
     }
 
     pub(crate) fn link_removed(&mut self, index: u32) -> LinkChange {
+        self.forget_name(index);
         let before = self.links.remove(&index).map_or((false, false), |link| (link.up, link.running));
         self.link_transition(index, before, (false, false))
+    }
+
+    /// Before a link gets another name, or goes.
+    fn forget_name(&mut self, index: u32) {
+        let name = self.links.get(&index).and_then(|link| link.name.parse().ok());
+        if let Some(name) = name.filter(|name| self.indices.get(name) == Some(&index)) {
+            self.indices.remove(&name);
+            self.changed = true;
+        }
     }
 
     fn link_transition(&mut self, index: u32, before: (bool, bool), after: (bool, bool)) -> LinkChange {
@@ -145,7 +177,7 @@ impl Resolver {
         let best =
             self.main.longest_match(address).and_then(|routes| routes.iter().min_by_key(|r| self.rank(r)));
         let Some(route) = best else { return Resolution::Unreachable };
-        match self.usable_hop(&route.forwarding) {
+        match self.usable_hop(&route.way) {
             None => Resolution::Unreachable,
             Some(hop) => Resolution::Reachable {
                 metric: route.metric,
@@ -158,13 +190,12 @@ impl Resolver {
 
     /// Routes over links that run come first, then the lower metric. One that refuses packets needs no link.
     fn rank(&self, route: &MirrorRoute) -> (bool, u32) {
-        let is_dead =
-            matches!(route.forwarding, Forwarding::Via(_)) && self.usable_hop(&route.forwarding).is_none();
+        let is_dead = matches!(route.way, Way::Via(_)) && self.usable_hop(&route.way).is_none();
         (is_dead, route.metric)
     }
 
-    fn usable_hop<'a>(&self, forwarding: &'a Forwarding) -> Option<&'a Hop> {
-        let Forwarding::Via(hops) = forwarding else { return None };
+    fn usable_hop<'a>(&self, way: &'a Way) -> Option<&'a Hop> {
+        let Way::Via(hops) = way else { return None };
         hops.iter().find(|hop| self.links.get(&hop.interface).is_some_and(|link| link.up && link.running))
     }
 
@@ -209,12 +240,55 @@ impl Resolver {
         self.watched.get(&address).map_or(Resolution::Unreachable, |watched| watched.last)
     }
 
-    /// Resolves all watched addresses again if anything changed since the last call, and calls `each`
-    /// for those that resolve differently, in the order of addresses.
-    pub(crate) fn take_changes(&mut self) -> Vec<NextHopChange> {
-        if !std::mem::take(&mut self.changed) {
-            return Vec::new();
+    /// The link of this name, if it is up.
+    fn link_state(&self, name: &InterfaceName) -> Option<LinkState> {
+        let link = self.links.get(self.indices.get(name)?).filter(|link| link.up)?;
+        Some(LinkState { index: link.index, running: link.running })
+    }
+
+    /// Counts one user more of a link.
+    pub(crate) fn acquire_link(&mut self, name: InterfaceName) {
+        let last = self.link_state(&name);
+        self.followed.entry(name).or_insert(Followed { users: 0, last }).users += 1;
+    }
+
+    /// Counts one user less.
+    pub(crate) fn release_link(&mut self, name: InterfaceName) {
+        if let Some(followed) = self.followed.get_mut(&name) {
+            followed.users = followed.users.saturating_sub(1);
+            if followed.users == 0 {
+                self.followed.remove(&name);
+            }
         }
+    }
+
+    /// The state of a link that its users were last told; `None`: it is not there, or down.
+    pub(crate) fn known_link(&self, name: InterfaceName) -> Option<LinkState> {
+        self.followed.get(&name).and_then(|followed| followed.last)
+    }
+
+    /// Resolves all again that is watched if anything changed since the last call, and returns what
+    /// resolves differently, in the order of addresses.
+    pub(crate) fn take_changes(&mut self) -> Changes {
+        if !std::mem::take(&mut self.changed) {
+            return Changes::default();
+        }
+        Changes { addresses: self.take_address_changes(), links: self.take_link_changes() }
+    }
+
+    fn take_link_changes(&mut self) -> HashSet<InterfaceName> {
+        let states =
+            self.followed.iter().map(|(name, followed)| (*name, followed.last, self.link_state(name)));
+        let changed: Vec<_> = states.filter(|(_, before, after)| before != after).collect();
+        for (name, _, after) in &changed {
+            if let Some(followed) = self.followed.get_mut(name) {
+                followed.last = *after;
+            }
+        }
+        changed.into_iter().map(|(name, ..)| name).collect()
+    }
+
+    fn take_address_changes(&mut self) -> Vec<NextHopChange> {
         let mut changes: Vec<NextHopChange> = self
             .watched
             .iter()
@@ -234,6 +308,19 @@ impl Resolver {
             }
         }
         changes
+    }
+}
+
+/// What resolves differently than before.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub(crate) addresses: Vec<NextHopChange>,
+    pub(crate) links: HashSet<InterfaceName>,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.links.is_empty()
     }
 }
 
@@ -277,7 +364,9 @@ mod tests {
             protocol: 2,
             metric,
             tos: 0,
-            forwarding: Forwarding::via(vec![hop]),
+            way: Way::via(vec![hop]),
+            options: crate::RouteOptions::default(),
+            object: None,
             embellished: false,
         }
     }
@@ -315,7 +404,7 @@ mod tests {
         let _ = resolver.route_added(route("10.0.0.0/24", None, 1, 0), false);
         let local = KernelRoute { table: LOCAL, ..route("10.0.0.1/32", None, 1, 0) };
         let _ = resolver.route_added(local, false);
-        let refused = KernelRoute { forwarding: Forwarding::Other, ..route("10.0.0.64/26", None, 1, 0) };
+        let refused = KernelRoute { way: Way::Other, ..route("10.0.0.64/26", None, 1, 0) };
         let _ = resolver.route_added(refused, false);
         assert_eq!(gateway(&resolver, "10.0.0.1"), None);
         assert_eq!(gateway(&resolver, "10.0.0.65"), None);
@@ -336,7 +425,7 @@ mod tests {
     fn a_route_that_refuses_packets_hides_one_of_a_higher_metric() {
         let mut resolver = resolver();
         let _ = resolver.route_added(route("192.0.2.0/24", Some("10.0.1.1"), 1, 60), false);
-        let refusing = KernelRoute { forwarding: Forwarding::Other, ..route("192.0.2.0/24", None, 1, 10) };
+        let refusing = KernelRoute { way: Way::Other, ..route("192.0.2.0/24", None, 1, 10) };
         let _ = resolver.route_added(refusing.clone(), false);
         assert_eq!(gateway(&resolver, "192.0.2.1"), None);
         let _ = resolver.route_removed(&refusing);
@@ -378,11 +467,12 @@ mod tests {
         assert_eq!(resolver.watch(address), Resolution::Unreachable);
         resolver.acquire("10.0.0.8".parse().unwrap());
         let _ = resolver.route_added(route("10.0.0.0/24", None, 1, 0), false);
-        let told: Vec<_> = resolver.take_changes().iter().map(|c| (c.address, c.reported)).collect();
+        let told: Vec<_> =
+            resolver.take_changes().addresses.iter().map(|c| (c.address, c.reported)).collect();
         assert_eq!(told, [(address, true), ("10.0.0.8".parse().unwrap(), false)]);
         assert!(resolver.take_changes().is_empty());
         resolver.unwatch(address);
         assert_eq!(resolver.route_removed(&route("10.0.0.0/24", None, 1, 0)), Told::Exact);
-        assert_eq!(resolver.take_changes().len(), 1);
+        assert_eq!(resolver.take_changes().addresses.len(), 1);
     }
 }

@@ -16,7 +16,7 @@ use crate::kernel::{Dumped, Kernel, Outcome};
 use crate::links::Links;
 use crate::message::{AF_INET, AF_INET6, KernelRoute, RouteKey};
 use crate::resolve::Resolver;
-use crate::route::{Route, canonical};
+use crate::route::{Route, Target, canonical};
 use crate::stats::{Results, Stats};
 use crate::table::{Action, Change, Ended, Finding, Table};
 use crate::watch::{Drained, Watch};
@@ -82,12 +82,18 @@ impl FibSync {
     /// Desires a route, in place of what was desired for its prefix. Carried out by
     /// [`next`](Self::next) or [`flush`](Self::flush).
     pub fn set(&mut self, route: Route) {
-        self.table.set(canonical(route.prefix), &route.target, &mut self.resolver);
+        self.table.set(canonical(route.prefix), &route.target, route.options, &mut self.resolver);
     }
 
     /// Desires no route for a prefix any more.
     pub fn remove(&mut self, prefix: IpNetwork) {
         self.table.remove(canonical(prefix), &mut self.resolver);
+    }
+
+    /// Asks `choose` for another target of every desired route, in one walk: for a decision that many routes
+    /// follow. `None` leaves a route as it is; the options stay.
+    pub fn retarget(&mut self, choose: impl FnMut(IpNetwork, &Target) -> Option<Target>) {
+        self.table.retarget(choose, &mut self.resolver);
     }
 
     /// Ends the adoption: routes that an earlier run left and that were not set since are removed.
@@ -259,9 +265,8 @@ impl FibSync {
         if changes.is_empty() {
             return;
         }
-        let addresses: Vec<IpAddr> = changes.iter().map(|change| change.address).collect();
-        self.table.next_hops_changed(&addresses, &self.resolver);
-        let reported = changes.into_iter().filter(|change| change.reported);
+        self.table.next_hops_changed(&changes, &self.resolver);
+        let reported = changes.addresses.into_iter().filter(|change| change.reported);
         self.events.extend(
             reported.map(|change| Event::NextHop { address: change.address, resolution: change.resolution }),
         );

@@ -1,12 +1,14 @@
 //! Replies and events, read where they lie.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 
 use ipnetwork::IpNetwork;
 
-use super::{AF_INET, AF_INET6, ALIGN, RTA_VIA, RTNH_F_ONLINK};
+use super::{AF_INET, AF_INET6, ALIGN, RTA_ENCAP, RTA_NH_ID, RTA_VIA, RTAX_MTU, RTNH_F_ONLINK};
 use crate::error::KernelError;
-use crate::route::{Forwarding, Hop};
+use crate::forwarding::{Hop, Way};
+use crate::route::RouteOptions;
 
 /// Length of `struct nlmsghdr`.
 const HEADER: usize = 16;
@@ -101,8 +103,11 @@ pub(crate) struct KernelRoute {
     pub(crate) protocol: u8,
     pub(crate) metric: u32,
     pub(crate) tos: u8,
-    /// Where unicast packets go; [`Forwarding::Other`] for types that deliver, refuse or throw.
-    pub(crate) forwarding: Forwarding,
+    /// Where unicast packets go; [`Way::Other`] for types that deliver, prohibit or throw.
+    pub(crate) way: Way,
+    pub(crate) options: RouteOptions,
+    /// The nexthop object that has the hops. Without `net.ipv4.nexthop_compat_mode` the way has none of them.
+    pub(crate) object: Option<NonZeroU32>,
     /// It carries attributes that this crate never sets.
     pub(crate) embellished: bool,
 }
@@ -111,7 +116,7 @@ pub(crate) struct KernelRoute {
 /// entries, other families, cut short).
 pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
     let mut cursor = Cursor(body);
-    let [family, prefix_len, _, tos, table, protocol, _scope, kind] = cursor.take()?;
+    let [family, prefix_len, _, tos, table, protocol, scope, kind] = cursor.take()?;
     let flags = cursor.u32()?;
     if flags & libc::RTM_F_CLONED != 0 {
         return None;
@@ -123,7 +128,9 @@ pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
         protocol,
         metric: 0,
         tos,
-        forwarding: Forwarding::Other,
+        way: Way::Other,
+        options: RouteOptions::default(),
+        object: None,
         embellished: false,
     };
     let mut single = new_hop(0, 0, flags);
@@ -137,10 +144,17 @@ pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
             libc::RTA_GATEWAY => single.gateway = Some(parse_address(value)?),
             RTA_VIA => single.gateway = Some(parse_address(value.get(2..)?)?),
             libc::RTA_MULTIPATH => route.embellished |= parse_multipath(value, &mut hops)?,
-            libc::RTA_PREFSRC | RTA_NH_ID | RTA_ENCAP | libc::RTA_FLOW | libc::RTA_SRC => {
-                route.embellished = true
+            libc::RTA_PREFSRC => route.options.source = Some(parse_address(value)?),
+            RTA_NH_ID => route.object = NonZeroU32::new(Cursor(value).u32()?),
+            RTA_ENCAP | libc::RTA_FLOW | libc::RTA_SRC => route.embellished = true,
+            libc::RTA_METRICS => {
+                for (metric, value) in Attributes(value) {
+                    match metric {
+                        RTAX_MTU => route.options.mtu = NonZeroU32::new(Cursor(value).u32()?),
+                        _ => route.embellished = true,
+                    }
+                }
             }
-            libc::RTA_METRICS => route.embellished |= !value.is_empty(),
             _ => {}
         }
     }
@@ -148,16 +162,15 @@ pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
         hops.push(single);
     }
     route.prefix = IpNetwork::new(destination, prefix_len).ok()?;
-    route.forwarding = match kind {
-        libc::RTN_UNICAST => Forwarding::via(hops),
-        libc::RTN_BLACKHOLE => Forwarding::Blackhole,
-        _ => Forwarding::Other,
+    route.way = match kind {
+        libc::RTN_UNICAST => Way::via(hops),
+        libc::RTN_BLACKHOLE => Way::Blackhole,
+        libc::RTN_UNREACHABLE => Way::Unreachable,
+        _ => Way::Other,
     };
+    route.embellished |= family == AF_INET && route.object.is_none() && scope != super::scope(&route.way);
     Some(route)
 }
-
-const RTA_ENCAP: u16 = 22;
-const RTA_NH_ID: u16 = 30;
 
 fn new_hop(interface: u32, weight_less_one: u8, flags: u32) -> Hop {
     let onlink = flags & RTNH_F_ONLINK != 0;

@@ -5,14 +5,14 @@
 //! ours: this bounds the memory, and the queue of pending prefixes with it.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
 use crate::error::KernelError;
+use crate::forwarding::Forwarding;
 use crate::intern::Id;
-use crate::resolve::Resolver;
-use crate::route::{Forwarding, Target};
+use crate::resolve::{Changes, Resolver};
+use crate::route::{RouteOptions, Target};
 use crate::targets::Targets;
 
 mod observe;
@@ -137,8 +137,14 @@ impl Table {
 
     // ---- what the caller wants ----
 
-    pub(crate) fn set(&mut self, prefix: IpNetwork, target: &Target, resolver: &mut Resolver) {
-        let id = self.targets.acquire(target, resolver);
+    pub(crate) fn set(
+        &mut self,
+        prefix: IpNetwork,
+        target: &Target,
+        options: RouteOptions,
+        resolver: &mut Resolver,
+    ) {
+        let id = self.targets.acquire(target, options, resolver);
         let entry = self.entries.entry(prefix).or_default();
         entry.stale = false;
         let before = entry.desired.replace(id);
@@ -163,6 +169,22 @@ impl Table {
         }
     }
 
+    /// Asks `choose` for another target of every desired route.
+    pub(crate) fn retarget(
+        &mut self,
+        mut choose: impl FnMut(IpNetwork, &Target) -> Option<Target>,
+        resolver: &mut Resolver,
+    ) {
+        let chosen = |(prefix, entry): (&IpNetwork, &Entry)| {
+            let (target, options) = self.targets.get(entry.desired?)?;
+            Some((*prefix, choose(*prefix, target)?, *options))
+        };
+        let changes: Vec<_> = self.entries.iter().filter_map(chosen).collect();
+        for (prefix, target, options) in changes {
+            self.set(prefix, &target, options, resolver);
+        }
+    }
+
     /// What was left by an earlier run and is not desired by now is removed.
     pub(crate) fn finish_adoption(&mut self) {
         self.adopting = false;
@@ -176,8 +198,8 @@ impl Table {
     // ---- next hops ----
 
     /// These addresses resolve differently now.
-    pub(crate) fn next_hops_changed(&mut self, addresses: &[IpAddr], resolver: &Resolver) {
-        let changed = self.targets.next_hops_changed(addresses, resolver);
+    pub(crate) fn next_hops_changed(&mut self, changes: &Changes, resolver: &Resolver) {
+        let changed = self.targets.next_hops_changed(changes, resolver);
         if !changed.is_empty() {
             self.requeue(|entry| entry.desired.is_some_and(|id| changed.contains(&id)));
         }
@@ -206,7 +228,7 @@ impl Table {
 
     /// Whether one of our routes goes over an interface.
     pub(crate) fn uses(&self, interface: u32) -> bool {
-        self.targets.forwardings.iter().any(|(_, forwarding)| forwarding.uses(interface))
+        self.targets.forwardings.iter().any(|(_, forwarding)| forwarding.way.uses(interface))
     }
 
     // ---- what must be done ----

@@ -4,8 +4,8 @@ use ipnetwork::IpNetwork;
 
 use super::{Blocked, Entry, InKernel, Table};
 use crate::error::KernelError;
+use crate::forwarding::Forwarding;
 use crate::mirror::Told;
-use crate::route::Forwarding;
 
 impl Table {
     /// Before a dump of all routes of the table.

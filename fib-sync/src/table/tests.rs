@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::forwarding::Way;
 use crate::mirror::Told;
 
 /// One (table, metric) of IPv4: at each prefix at most one route, ours (true) or a foreign one.
@@ -79,7 +80,7 @@ impl World {
             }
             which => {
                 let target = TARGETS[which as usize - 1].clone();
-                self.table.set(prefix, &target, &mut self.resolver);
+                self.table.set(prefix, &target, RouteOptions::default(), &mut self.resolver);
                 self.desired.insert(prefix, target);
             }
         }
@@ -89,9 +90,9 @@ impl World {
         let prefix = self.prefix();
         let after = match self.random.below(4) {
             0 => None,
-            1 => Some((false, Forwarding::Blackhole)),
-            2 => Some((true, Forwarding::Blackhole)),
-            _ => Some((true, Forwarding::Other)),
+            1 => Some((false, Forwarding::from(Way::Blackhole))),
+            2 => Some((true, Forwarding::from(Way::Blackhole))),
+            _ => Some((true, Forwarding::other())),
         };
         match &after {
             None => drop(self.kernel.routes.remove(&prefix)),
@@ -157,7 +158,7 @@ impl World {
         for (prefix, (ours, forwarding)) in &self.kernel.routes {
             if *ours {
                 assert!(self.desired.get(prefix) == Some(&Target::Blackhole), "{prefix} is extra");
-                assert_eq!(*forwarding, Forwarding::Blackhole, "{prefix}");
+                assert_eq!(*forwarding, Forwarding::from(Way::Blackhole), "{prefix}");
             }
         }
         for (prefix, target) in &self.desired {
@@ -207,7 +208,7 @@ fn entries_that_say_nothing_are_forgotten() {
 fn a_refused_route_is_tried_again_only_when_something_changed() {
     let mut world = World::new(1);
     let prefix = world.prefix();
-    world.table.set(prefix, &Target::Blackhole, &mut world.resolver);
+    world.table.set(prefix, &Target::Blackhole, RouteOptions::default(), &mut world.resolver);
     let Some(Finding::Act(action)) = world.table.next_finding() else { panic!("an action") };
     let refusal = KernelError { errno: libc::EINVAL, text: None };
     assert_eq!(world.table.ended(&action, Some(refusal)), Ended::Refused);

@@ -91,6 +91,10 @@ impl Neighbours {
         self.work.push_back(Change::Remove(host));
     }
 
+    pub(crate) fn has_work(&self) -> bool {
+        !self.work.is_empty()
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         !self.unread && self.work.is_empty()
     }

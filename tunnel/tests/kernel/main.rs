@@ -7,4 +7,12 @@
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod filter;
+#[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod namespace;
+#[cfg(test)]
+mod uplink;

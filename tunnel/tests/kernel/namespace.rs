@@ -5,9 +5,9 @@
 //! have no safe wrapper in the standard library; they take no pointers.
 #![allow(unsafe_code, reason = "unshare(2), setresuid(2) and gettid(2) for one thread have no safe wrapper")]
 
-use std::io;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -133,6 +133,19 @@ pub(crate) fn run(program: &str, arguments: &str) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments}: {error}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Starts `ip` with many commands, whose errors do not matter, beside the test.
+pub(crate) fn script(commands: &str) -> Child {
+    let mut child = Command::new("ip")
+        .args(["-force", "-batch", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}", missing("ip", &error)));
+    child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+    child
 }
 
 #[track_caller]

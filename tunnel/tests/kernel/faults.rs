@@ -6,8 +6,8 @@ use futures::poll;
 use tunnel::{Desired, Device, Event, Part, Tunnels};
 
 use crate::namespace::{
-    addresses, converged, desired, entries, forwardings, in_sync, ip, link, mac, neighbours, on_a_node, part,
-    run, script, until, vxlan, vxlan6,
+    BOTH, addresses, converged, desired, in_sync, ip, link, mac, on_a_node, part, run, script, until, vxlan,
+    vxlan6,
 };
 
 const HOSTS: [&str; 3] = ["192.0.2.2", "192.0.2.3", "fd00:1::2"];
@@ -22,9 +22,9 @@ fn is_as_wanted() {
     assert_eq!((&link["mtu"], &link["address"]), (&1450.into(), &mac("192.0.2.1").into()));
     assert_eq!((&link["ifalias"], &link["flags"][2]), (&"bgp-tunnel".into(), &"UP".into()));
     assert_eq!(addresses("vxlan.bgp"), ["10.244.0.1/32"]);
-    for shown in [neighbours, forwardings] {
-        assert_eq!(shown("vxlan.bgp"), entries(&HOSTS[..2]));
-        assert_eq!(shown("vxlan6.bgp"), entries(&HOSTS[2..]));
+    for (shown, right) in BOTH {
+        assert_eq!(shown("vxlan.bgp"), right(&HOSTS[..2]));
+        assert_eq!(shown("vxlan6.bgp"), right(&HOSTS[2..]));
     }
     assert!(run("nft", "list table inet bgp-tunnel").contains("192.0.2.2, 192.0.2.3"));
 }

@@ -3,8 +3,8 @@
 use tunnel::Event;
 
 use crate::namespace::{
-    converged, desired, entries, forwardings, in_sync, ip, mac, neighbours, on_a_node, part, repaired, run,
-    vxlan, vxlan6,
+    BOTH, converged, desired, entries, forwardings, in_sync, ip, mac, neighbours, on_a_node, part, repaired,
+    resolved, run, vxlan, vxlan6,
 };
 
 const HOSTS: [&str; 3] = ["192.0.2.2", "192.0.2.3", "fd00:1::2"];
@@ -20,15 +20,15 @@ fn hosts_come_and_go() {
         tunnels.remove_host("192.0.2.200".parse().unwrap());
         let events = in_sync(&mut tunnels).await;
         assert_eq!(events, [Event::InSync]);
-        for shown in [neighbours, forwardings] {
-            assert_eq!(shown("vxlan.bgp"), entries(&["192.0.2.3", "192.0.2.4"]));
-            assert_eq!(shown("vxlan6.bgp"), entries(&["fd00:1::2", "fd00:1::4"]));
+        for (shown, right) in BOTH {
+            assert_eq!(shown("vxlan.bgp"), right(&["192.0.2.3", "192.0.2.4"]));
+            assert_eq!(shown("vxlan6.bgp"), right(&["fd00:1::2", "fd00:1::4"]));
         }
         tunnels.set(desired(&[vxlan(), vxlan6()], &["192.0.2.7"]));
         in_sync(&mut tunnels).await;
-        for shown in [neighbours, forwardings] {
-            assert_eq!(shown("vxlan.bgp"), entries(&["192.0.2.7"]));
-            assert_eq!(shown("vxlan6.bgp"), entries(&[]));
+        for (shown, right) in BOTH {
+            assert_eq!(shown("vxlan.bgp"), right(&["192.0.2.7"]));
+            assert_eq!(shown("vxlan6.bgp"), right(&[]));
         }
     });
 }
@@ -38,6 +38,7 @@ fn what_others_do_to_entries_is_undone() {
     on_a_node(|| async {
         let mut tunnels = converged(desired(&[vxlan(), vxlan6()], &HOSTS)).await;
         let (right, right6) = (mac("192.0.2.2"), mac("fd00:1::2"));
+        let gateway6 = tunnel::vxlan_gateway("fd00:1::2".parse().unwrap());
         let changes = [
             ("ip", "neigh del 192.0.2.2 dev vxlan.bgp".to_owned()),
             ("ip", "neigh flush dev vxlan.bgp nud permanent".to_owned()),
@@ -51,7 +52,7 @@ fn what_others_do_to_entries_is_undone() {
             // Flooding.
             ("bridge", "fdb append 00:00:00:00:00:00 dev vxlan.bgp dst 192.0.2.2".to_owned()),
             ("bridge", "fdb append 00:00:00:00:00:00 dev vxlan.bgp dst 192.0.2.66".to_owned()),
-            ("ip", "neigh del fd00:1::2 dev vxlan6.bgp".to_owned()),
+            ("ip", format!("neigh del {gateway6} dev vxlan6.bgp")),
             ("bridge", format!("fdb del {right6} dev vxlan6.bgp dst fd00:1::2")),
         ];
         for (program, arguments) in changes {
@@ -59,9 +60,9 @@ fn what_others_do_to_entries_is_undone() {
             run(program, &arguments);
             assert_eq!(repaired(&mut tunnels, &part(device)).await, "neighbours", "{arguments}");
             in_sync(&mut tunnels).await;
-            for shown in [neighbours, forwardings] {
-                assert_eq!(shown("vxlan.bgp"), entries(&HOSTS[..2]), "{arguments}");
-                assert_eq!(shown("vxlan6.bgp"), entries(&HOSTS[2..]), "{arguments}");
+            for (shown, right) in BOTH {
+                assert_eq!(shown("vxlan.bgp"), right(&HOSTS[..2]), "{arguments}");
+                assert_eq!(shown("vxlan6.bgp"), right(&HOSTS[2..]), "{arguments}");
             }
         }
     });
@@ -86,7 +87,7 @@ fn thousands_of_hosts_are_no_burden() {
         let hosts: Vec<String> = (0..3000).map(|i| format!("198.18.{}.{}", i / 250, i % 250 + 1)).collect();
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
         let mut tunnels = converged(desired(&[vxlan()], &hosts)).await;
-        assert_eq!(neighbours("vxlan.bgp"), entries(&hosts));
+        assert_eq!(neighbours("vxlan.bgp"), resolved(&hosts));
         run("ip", "link set vxlan.bgp down");
         while neighbours("vxlan.bgp").len() < hosts.len() {
             in_sync(&mut tunnels).await;

@@ -13,6 +13,12 @@ mod filter;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod ipip;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
 mod namespace;
+#[cfg(test)]
+mod traffic;
 #[cfg(test)]
 mod uplink;

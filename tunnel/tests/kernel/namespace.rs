@@ -201,12 +201,25 @@ pub(crate) fn mac(host: &str) -> String {
     tunnel::vtep_mac(host.parse().unwrap()).map(|octet| format!("{octet:02x}")).join(":")
 }
 
-/// What [`neighbours`] and [`forwardings`] show if all is right.
+/// What [`neighbours`] shows if all is right.
+pub(crate) fn resolved(hosts: &[&str]) -> Vec<String> {
+    let gateway = |host: &str| tunnel::vxlan_gateway(host.parse().unwrap());
+    let mut all: Vec<String> = hosts.iter().map(|host| format!("{} {}", gateway(host), mac(host))).collect();
+    all.sort_unstable();
+    all
+}
+
+/// What [`forwardings`] shows if all is right.
 pub(crate) fn entries(hosts: &[&str]) -> Vec<String> {
     let mut all: Vec<String> = hosts.iter().map(|host| format!("{host} {}", mac(host))).collect();
     all.sort_unstable();
     all
 }
+
+type Shown = (fn(&str) -> Vec<String>, fn(&[&str]) -> Vec<String>);
+
+/// What the kernel shows of a device, and what it should show for its hosts.
+pub(crate) const BOTH: [Shown; 2] = [(neighbours, resolved), (forwardings, entries)];
 
 // ---- what is desired ----
 

@@ -61,6 +61,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<FibCommand>,
     },
+    /// Tunnel devices, and the pools whose packets they carry (bgp-speaker)
+    Tunnels,
     /// Print events as they happen
     Watch {
         /// Which

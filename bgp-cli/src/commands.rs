@@ -7,7 +7,7 @@ use bgp_core::Prefix;
 use bgp_daemon::api::schema::{
     Announced, DrainRequest, Drained, EffectiveConfig, Explain, ExplainQuery, Fib, FibDiff, Peer,
     PeerActionDone, PeerActionRequest, PeerRef, Peers, PrefixesRequest, RefreshDirection, ReloadReport,
-    Routes, SessionState, Status, Topic, percent_encode,
+    Routes, SessionState, Status, Topic, TunnelState, Tunnels, percent_encode,
 };
 use bgp_daemon::config::{Config, DaemonKind, Diagnostic, Severity};
 
@@ -38,6 +38,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
             Ok(Exit::Fine)
         }
         Command::Fib { command: Some(FibCommand::Diff) } => fib_diff(&client()?, &output).await,
+        Command::Tunnels => tunnels(&client()?, &output).await,
         Command::Watch { topic } => watch(&client()?, &output, topic).await,
         Command::Wait(condition) => {
             let peers = wait::wait(&client()?, &condition).await?;
@@ -155,6 +156,25 @@ async fn fib_diff(client: &Client, output: &Output) -> Outcome {
         output.rows(&document, |body| &body.routes, |body| show::fib_diff(&body.routes))?;
     }
     Ok(if routes.is_empty() { Exit::Fine } else { Exit::False })
+}
+
+async fn tunnels(client: &Client, output: &Output) -> Outcome {
+    let document = client.get::<Tunnels>("/v1/tunnels").await?;
+    let Tunnels { tunnels, pools, filter_problem, .. } = &document.body;
+    if output.is_json() {
+        output.rows(&document, |body| &body.tunnels, |body| show::tunnels(&body.tunnels))?;
+    } else if pools.is_empty() {
+        line("no tunnels: there are no [[pools]]")?;
+    } else {
+        if !tunnels.is_empty() {
+            output.table(&show::tunnels(tunnels))?;
+            line("")?;
+        }
+        output.table(&show::pools(pools))?;
+        filter_problem.iter().try_for_each(|problem| line(&format!("\npacket filter: {problem}")))?;
+    }
+    let is_up = tunnels.iter().all(|tunnel| tunnel.state == TunnelState::Up) && filter_problem.is_none();
+    Ok(if is_up { Exit::Fine } else { Exit::False })
 }
 
 async fn watch(client: &Client, output: &Output, topic: WatchTopic) -> Outcome {

@@ -306,12 +306,96 @@ fn what_needs_a_restart_is_named() {
     assert_eq!(named, ["asn: 64512 -> 64513 (restart)"]);
 }
 
+/// A speaker with every key about pools set.
+const POOLED: &str = r#"
+asn = 64512
+router-id = "10.0.0.5"
+[node]
+address = "192.0.2.5"
+address6 = "2001:db8::5"
+labels = { rack = "a", "topology.kubernetes.io/zone" = "eu-1" }
+[[pools]]
+cidr = "10.244.0.0/16"
+ipip-mode = "cross-subnet"
+nat-outgoing = true
+node-selector = "rack == 'a' && !has(drained)"
+[[pools]]
+cidr = "fd00:244::/48"
+block-size = 120
+vxlan-mode = "always"
+[tunnels]
+ipip-device = "ipip0"
+vxlan-device = "vx4"
+vxlan6-device = "vx6"
+vxlan-vni = 1
+vxlan-port = 8472
+ipip-address = "10.244.1.1"
+vxlan-address = "10.244.1.2"
+vxlan6-address = "fd00:244::1"
+mtu = 1400
+checksum-offload = false
+filter-sources = false
+switch-delay = 0
+[fib]
+source = ["192.0.2.5", "2001:db8::5"]
+"#;
+
+fn speaker(text: &str) -> Config {
+    Config::parse(text, "x.toml", DaemonKind::Speaker).unwrap_or_else(|errors| panic!("{}", errors[0]))
+}
+
+#[test]
+fn pools_and_tunnels_come_back_from_what_is_shown() {
+    let config = speaker(POOLED);
+    let shown = config.effective();
+    let again = speaker(&shown);
+    assert_eq!((&config.network, config.fib), (&again.network, again.fib));
+    assert!(diff(&config, &again).is_empty(), "{:?}", diff(&config, &again));
+    for line in [
+        "labels = { rack = \"a\", \"topology.kubernetes.io/zone\" = \"eu-1\" } # line 7",
+        "block-size = 26                              # default",
+        "node-selector = \"rack == 'a' && !has(drained)\" # line 12",
+        "# mtu: the uplink's less 20, 50 or 70        # default",
+    ] {
+        let shown = if line.starts_with('#') { speaker("asn = 64512\n").effective() } else { shown.clone() };
+        assert!(shown.lines().any(|other| other == line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn a_pools_changes_count_at_once_and_name_it() {
+    let told = |old: &str, new: &str| -> Vec<String> {
+        let changes = diff(&speaker(POOLED), &speaker(&POOLED.replace(old, new)));
+        changes.global.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        told("\"cross-subnet\"", "\"always\""),
+        [r#"pools.ipip-mode: 10.244.0.0/16 "cross-subnet" -> "always" (live)"#]
+    );
+    assert_eq!(
+        told("10.244.0.0/16", "10.96.0.0/16"),
+        ["pools.cidr: (none) -> 10.96.0.0/16 (live)", "pools.cidr: 10.244.0.0/16 -> (none) (live)"]
+    );
+    assert_eq!(told("rack == 'a' &&", "rack==\\\"a\\\"  &&"), [""; 0], "spelled otherwise, and the same");
+    assert_eq!(told("switch-delay = 0", "switch-delay = 60"), ["tunnels.switch-delay: 0 -> 60 (live)"]);
+    assert_eq!(
+        told("address = \"192.0.2.5\"", ""),
+        [r#"node.address: "192.0.2.5" -> (of the interface that the default route leaves by) (live)"#]
+    );
+    assert_eq!(told("vxlan-vni = 1", "vxlan-vni = 2"), ["tunnels.vxlan-vni: 1 -> 2 (restart)"]);
+}
+
 #[test]
 fn every_key_has_a_row_in_the_reload_table() {
     for daemon in [DaemonKind::Reflector, DaemonKind::Speaker] {
         let text = "asn = 1\n[[peers]]\naddress = \"10.0.0.1\"\n[[peers]]\nrange = \"10.0.0.0/8\"\n";
+        let text = if daemon == DaemonKind::Speaker {
+            format!("{text}[[pools]]\ncidr = \"10.244.0.0/16\"\n")
+        } else {
+            text.to_owned()
+        };
         let mut section = String::new();
-        for line in Config::parse(text, "x.toml", daemon).unwrap().effective().lines() {
+        for line in Config::parse(&text, "x.toml", daemon).unwrap().effective().lines() {
             if line.starts_with('[') {
                 section = line.trim_matches(['[', ']']).to_owned();
                 continue;

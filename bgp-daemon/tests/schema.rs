@@ -10,8 +10,9 @@ use bgp_daemon::api::schema::{
     Announced, Body, Capabilities, ChangeRow, CheckRow, Document, Drained, Draining, EVENT_SCHEMA,
     EffectiveConfig, ErrorBody, ErrorDetail, Event, EventKind, Explain, ExportPathRow, ExportRow,
     FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, ImportRow, LastReload, MessageCount,
-    Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, Readiness, ReloadReport, RouteRow, Routes,
-    SessionState, Status, TableSize, TermRow, Timers, Timestamp, Transition, Treated,
+    Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, PoolRow, Readiness, ReloadReport, RouteRow,
+    Routes, SessionState, Status, TableSize, TermRow, Timers, Timestamp, Transition, Treated, TunnelRow,
+    TunnelState, Tunnels,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -130,11 +131,38 @@ fn routes_keep_their_form() {
         fault: FibFault::Missing,
         wanted: vec!["fd00::1".parse().unwrap()],
         found: Vec::new(),
+        wanted_route: Some("via fd00::1 dev vxlan6.bgp onlink".to_owned()),
+        found_route: None,
     };
     let operation = FibOperation { op: "add".to_owned(), result: "ok".to_owned(), count: 2047 };
     let operations = vec![operation];
     document("fib", Fib { routes: 2047, pending: 1, operations, repairs: 2, resyncs: 1, last_sync_us: 9 });
     document("fib_diff", FibDiff { routes: vec![row], in_sync: 2047 });
+}
+
+#[test]
+fn tunnels_keep_their_form() {
+    let tunnel = TunnelRow {
+        device: "tunl0".to_owned(),
+        kind: "ipip".to_owned(),
+        family: "ipv4".to_owned(),
+        local: Some("192.0.2.5".parse().unwrap()),
+        mtu: Some(1480),
+        state: TunnelState::Failed,
+        hosts: 2,
+        problem: Some("this kernel has no ipip devices".to_owned()),
+        in_use: true,
+    };
+    let pool = PoolRow {
+        cidr: "10.244.0.0/16".parse().unwrap(),
+        block_size: 26,
+        mode: "ipip always".to_owned(),
+        next_mode: Some("ipip cross-subnet".to_owned()),
+        nat_outgoing: true,
+        selected: true,
+    };
+    let filter_problem = Some("the program nft is missing".to_owned());
+    document("tunnels", Tunnels { tunnels: vec![tunnel], pools: vec![pool], hosts: 3, filter_problem });
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The speaker's own paths of the control API: how kernel and RIB differ, and what was done about it.
+//! The speaker's own paths of the control API: how kernel and RIB differ, what was done about it, and the tunnels.
 
 use std::net::IpAddr;
 
@@ -7,15 +7,19 @@ use axum::routing::get;
 use axum::{Json, Router};
 use bgp_core::Prefix;
 use bgp_daemon::api::ControlError;
-use bgp_daemon::api::schema::{Body, Document, Fib, FibDiff, FibDiffRow, FibFault, FibOperation};
-use fib_sync::{Difference, DifferenceKind, FibError, Stats};
+use bgp_daemon::api::schema::{Body, Document, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, Tunnels};
+use fib_sync::{Difference, DifferenceKind, FibError, FibSync, Forwarding, Hop, Stats, Way};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::forwarding::Question;
 
 /// The paths; `questions` reaches the task that keeps the kernel's routes.
 pub(crate) fn routes(questions: mpsc::Sender<Question>) -> Router {
-    Router::new().route("/v1/fib", get(fib)).route("/v1/fib/diff", get(diff)).with_state(questions)
+    Router::new()
+        .route("/v1/fib", get(fib))
+        .route("/v1/fib/diff", get(diff))
+        .route("/v1/tunnels", get(tunnels))
+        .with_state(questions)
 }
 
 async fn ask<T>(
@@ -52,20 +56,24 @@ async fn fib(State(questions): State<mpsc::Sender<Question>>) -> Result<Json<Doc
 async fn diff(
     State(questions): State<mpsc::Sender<Question>>,
 ) -> Result<Json<Document<FibDiff>>, ControlError> {
-    let differences: Result<Vec<Difference>, FibError> = ask(&questions, Question::Diff).await?;
-    let differences =
-        differences.map_err(|error| ControlError::Refused { message: error.to_string(), hint: None })?;
+    let routes: Result<Vec<FibDiffRow>, FibError> = ask(&questions, Question::Diff).await?;
+    let routes = routes.map_err(|error| ControlError::Refused { message: error.to_string(), hint: None })?;
     let stats: Stats = ask(&questions, Question::Stats).await?;
-    let routes: Vec<FibDiffRow> = differences.iter().filter_map(row).collect();
     let in_sync = (stats.routes as u64).saturating_sub(routes.len() as u64);
     Ok(document(FibDiff { routes, in_sync }))
 }
 
-fn row(difference: &Difference) -> Option<FibDiffRow> {
-    use fib_sync::Forwarding;
+async fn tunnels(
+    State(questions): State<mpsc::Sender<Question>>,
+) -> Result<Json<Document<Tunnels>>, ControlError> {
+    Ok(document(ask(&questions, Question::Tunnels).await?))
+}
+
+/// A difference as the API tells it; `fib` knows the names of interfaces.
+pub(crate) fn row(difference: &Difference, fib: &FibSync) -> Option<FibDiffRow> {
     let gateways = |forwarding: Option<&Forwarding>| -> Vec<IpAddr> {
-        match forwarding {
-            Some(Forwarding::Via(hops)) => hops.iter().filter_map(|hop| hop.gateway).collect(),
+        match forwarding.map(|forwarding| &forwarding.way) {
+            Some(Way::Via(hops)) => hops.iter().filter_map(|hop| hop.gateway).collect(),
             _ => Vec::new(),
         }
     };
@@ -77,5 +85,67 @@ fn row(difference: &Difference) -> Option<FibDiffRow> {
         DifferenceKind::Conflict { desired, .. } => (FibFault::Different, desired.as_ref(), None),
     };
     let prefix = Prefix::new(difference.prefix.ip(), difference.prefix.prefix())?;
-    Some(FibDiffRow { prefix, fault, wanted: gateways(wanted), found: gateways(found) })
+    let shown = |forwarding: Option<&Forwarding>| {
+        forwarding.map(|forwarding| shown(forwarding, |index| fib.interface_name(index).map(str::to_owned)))
+    };
+    let (wanted_route, found_route) = (shown(wanted), shown(found));
+    Some(FibDiffRow {
+        prefix,
+        fault,
+        wanted: gateways(wanted),
+        found: gateways(found),
+        wanted_route,
+        found_route,
+    })
+}
+
+/// A route's target and options in `ip route`'s words.
+fn shown(forwarding: &Forwarding, name: impl Fn(u32) -> Option<String>) -> String {
+    let hop = |hop: &Hop| {
+        let mut words: Vec<String> =
+            hop.gateway.map(|gateway| format!("via {gateway}")).into_iter().collect();
+        words.push(format!("dev {}", name(hop.interface).unwrap_or_else(|| format!("if{}", hop.interface))));
+        words.extend((hop.weight != 1).then(|| format!("weight {}", hop.weight)));
+        words.extend(hop.onlink.then(|| "onlink".to_owned()));
+        words.join(" ")
+    };
+    let mut words = match &forwarding.way {
+        Way::Via(hops) => hops.iter().map(hop).collect::<Vec<_>>().join(" + "),
+        other => other.to_string(),
+    };
+    if let Some(source) = forwarding.options.source {
+        words.push_str(&format!(" src {source}"));
+    }
+    if let Some(mtu) = forwarding.options.mtu {
+        words.push_str(&format!(" mtu {mtu}"));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use fib_sync::RouteOptions;
+
+    use super::*;
+
+    #[test]
+    fn a_route_is_shown_as_ip_route_shows_it() {
+        let hop = |last: u8, interface, weight, onlink| Hop {
+            gateway: Some([192, 0, 2, last].into()),
+            interface,
+            weight,
+            onlink,
+        };
+        let name = |index| (index == 3).then(|| "vxlan.bgp".to_owned());
+        let text = |way, options| shown(&Forwarding { way, options, object: None }, name);
+        let two = Way::Via(vec![hop(7, 3, 1, true), hop(8, 4, 2, false)]);
+        assert_eq!(
+            text(two, RouteOptions::default()),
+            "via 192.0.2.7 dev vxlan.bgp onlink + via 192.0.2.8 dev if4 weight 2"
+        );
+        let options = RouteOptions { source: Some([192, 0, 2, 5].into()), mtu: NonZeroU32::new(1400) };
+        assert_eq!(text(Way::Blackhole, options), "blackhole src 192.0.2.5 mtu 1400");
+    }
 }

@@ -1,18 +1,22 @@
-//! Carries the chosen routes into the kernel, and the kernel's word on next hops back.
+//! Carries the chosen routes into the kernel, through tunnels where the pools say so, and the kernel's word on next hops
+//! back. All of it runs on a thread of its own: a large table in netlink's hands delays no session.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bgp_core::Prefix;
-use bgp_daemon::config::Fib;
-
+use bgp_daemon::api::schema::{FibDiffRow, Tunnels};
+use bgp_daemon::config::{Config, Fib, Sources};
 use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, NextHopWatch};
 use bgp_rib::{FibChange, NextHopState};
-use fib_sync::{Difference, Event, FibConfig, FibError, FibSync, IpNetwork, Resolution, Route, Stats};
+use fib_sync::{Event, FibConfig, FibError, FibSync, Resolution, Route, RouteOptions, Stats};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
 
-use crate::metrics::FibMetrics;
+use crate::api;
+use crate::metrics::Metrics;
+use crate::speaker::SpeakerError;
+use crate::tunnels::{Change, Overlay, network};
 
 /// Batches of routes, next hops and questions that may wait on either side.
 const QUEUE: usize = 16;
@@ -28,9 +32,11 @@ const NOT_KEPT: &str = "the kernel's routes are no longer kept; the log says why
 #[derive(Debug)]
 pub(crate) enum Question {
     /// How do kernel and RIB differ?
-    Diff(oneshot::Sender<Result<Vec<Difference>, FibError>>),
+    Diff(oneshot::Sender<Result<Vec<FibDiffRow>, FibError>>),
     /// What was done so far?
     Stats(oneshot::Sender<Stats>),
+    /// How are the tunnels?
+    Tunnels(oneshot::Sender<Tunnels>),
 }
 
 /// The task's ends of its channels.
@@ -40,6 +46,7 @@ struct Channels {
     watches: mpsc::Receiver<NextHopWatch>,
     next_hops: mpsc::Sender<(IpAddr, NextHopState)>,
     announced: watch::Receiver<BTreeSet<Prefix>>,
+    reloaded: watch::Receiver<Config>,
     questions: mpsc::Receiver<Question>,
 }
 
@@ -50,10 +57,12 @@ pub(crate) struct Ends {
     pub(crate) core: ForwardingCore,
     /// For the daemon's supervisor.
     pub(crate) announced: watch::Sender<BTreeSet<Prefix>>,
+    /// For the daemon's supervisor: what a reload has changed.
+    pub(crate) reloaded: watch::Sender<Config>,
     /// For the control API.
     pub(crate) questions: mpsc::Sender<Question>,
     /// For readiness: what is missing, if anything.
-    pub(crate) missing: watch::Receiver<Option<&'static str>>,
+    pub(crate) missing: watch::Receiver<Vec<String>>,
     /// Whether routes of an earlier run are in the kernel: packets went on while there was no daemon.
     pub(crate) adopted: bool,
 }
@@ -61,59 +70,86 @@ pub(crate) struct Ends {
 /// Keeps the kernel's routes as the RIB wants them.
 pub(crate) struct Forwarding {
     fib: FibSync,
+    overlay: Overlay,
     channels: Channels,
+    /// What packets of the node's own that take routes of ours come from.
+    sources: Sources,
     /// Whether what we announce is also a blackhole: what no pod's own route takes must not loop back to us.
     blackhole: bool,
     /// Our own prefixes as they are in the kernel.
     own: BTreeSet<Prefix>,
-    metrics: FibMetrics,
-    missing: watch::Sender<Option<&'static str>>,
+    metrics: Metrics,
+    missing: watch::Sender<Vec<String>>,
     /// All routes of the peers have been told; they are in the kernel once it is in sync.
     complete: bool,
+    /// They have been.
+    in_sync: bool,
 }
 
 enum Wake {
     Stop,
     Change(Option<ForwardingChange>),
     Announced(bool),
+    Reloaded(bool),
     Watch(Option<NextHopWatch>),
     Question(Option<Question>),
     Kernel(Result<Event, FibError>),
+    Tunnels(Change),
 }
 
 impl Forwarding {
-    /// Opens the kernel's tables.
+    /// Opens the kernel's tables and devices.
     ///
     /// # Errors
     /// No permission, or a table, protocol or metric that cannot be.
-    pub(crate) fn open(config: &Fib, metrics: FibMetrics) -> Result<(Forwarding, Ends), FibError> {
+    pub(crate) fn open(
+        config: &Config,
+        fib: &Fib,
+        metrics: Metrics,
+    ) -> Result<(Forwarding, Ends), SpeakerError> {
         let settings = FibConfig {
-            table: config.table,
-            protocol: config.protocol,
-            metric: config.metric,
+            table: fib.table,
+            protocol: fib.protocol,
+            metric: fib.metric,
             ..FibConfig::default()
         };
+        let Fib { blackhole, source: sources, .. } = *fib;
         let fib = FibSync::open(settings)?;
+        let overlay = Overlay::open(config)?;
         let adopted = fib.stats().routes > 0;
         let (route_sender, routes) = mpsc::channel(QUEUE);
         let (watch_sender, watches) = mpsc::channel(NEXT_HOPS);
         let (next_hops, next_hop_receiver) = mpsc::channel(NEXT_HOPS);
         let (announced_sender, announced) = watch::channel(BTreeSet::new());
         let (question_sender, questions) = mpsc::channel(QUEUE);
-        let channels = Channels { routes, watches, next_hops, announced, questions };
+        let (reloaded_sender, reloaded) = watch::channel(config.clone());
+        let channels = Channels { routes, watches, next_hops, announced, reloaded, questions };
         let core =
             ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
-        let (missing, missing_receiver) = watch::channel(Some(NOT_COMPLETE));
+        let (missing, missing_receiver) = watch::channel(vec![NOT_COMPLETE.to_owned()]);
         let ends = Ends {
             core,
             announced: announced_sender,
+            reloaded: reloaded_sender,
             questions: question_sender,
             missing: missing_receiver,
             adopted,
         };
-        let blackhole = config.blackhole;
         let own = BTreeSet::new();
-        Ok((Forwarding { fib, channels, blackhole, own, metrics, missing, complete: false }, ends))
+        let (complete, in_sync) = (false, false);
+        let forwarding = Forwarding {
+            fib,
+            overlay,
+            channels,
+            sources,
+            blackhole,
+            own,
+            metrics,
+            missing,
+            complete,
+            in_sync,
+        };
+        Ok((forwarding, ends))
     }
 
     /// Runs until it is told to stop or the daemon is gone. The routes stay in the kernel, for the next run to adopt.
@@ -122,27 +158,38 @@ impl Forwarding {
             self.tell_progress();
             let wake = tokio::select! {
                 _ = &mut stopped => Wake::Stop,
-                change = self.channels.routes.recv() => Wake::Change(change),
+                change = self.channels.routes.recv(), if self.overlay.is_settled() => Wake::Change(change),
                 changed = self.channels.announced.changed() => Wake::Announced(changed.is_ok()),
+                changed = self.channels.reloaded.changed() => Wake::Reloaded(changed.is_ok()),
                 watch = self.channels.watches.recv() => Wake::Watch(watch),
                 question = self.channels.questions.recv() => Wake::Question(question),
                 event = self.fib.next() => Wake::Kernel(event),
+                change = self.overlay.next() => Wake::Tunnels(change),
             };
             match wake {
                 Wake::Change(Some(change)) => self.change(change),
                 Wake::Announced(true) => self.own_prefixes(),
-                Wake::Watch(Some(NextHopWatch::Start(address))) => self.fib.watch(address),
-                Wake::Watch(Some(NextHopWatch::Stop(address))) => self.fib.unwatch(address),
+                Wake::Reloaded(true) => self.overlay.reload(&self.channels.reloaded.borrow_and_update()),
+                Wake::Tunnels(change) => self.tunnels_changed(change),
+                Wake::Watch(Some(NextHopWatch::Start(address))) => {
+                    self.overlay.watch(address);
+                    self.fib.watch(address);
+                }
+                Wake::Watch(Some(NextHopWatch::Stop(address))) => {
+                    self.overlay.unwatch(address);
+                    self.fib.unwatch(address);
+                }
                 Wake::Question(Some(question)) => self.answer(question),
                 Wake::Kernel(Ok(event)) => self.event(event).await,
                 Wake::Kernel(Err(failure)) => {
                     error!("the kernel's routes can no longer be kept: {failure}");
-                    self.missing.send_replace(Some(NOT_KEPT));
+                    self.missing.send_replace(vec![NOT_KEPT.to_owned()]);
                     return;
                 }
                 Wake::Stop
                 | Wake::Change(None)
                 | Wake::Announced(false)
+                | Wake::Reloaded(false)
                 | Wake::Watch(None)
                 | Wake::Question(None) => {
                     // What was told before the end still counts.
@@ -158,10 +205,19 @@ impl Forwarding {
 
     fn tell_progress(&mut self) {
         let stats = self.fib.stats();
-        self.metrics.update(&stats);
-        if self.complete && stats.pending == 0 && self.missing.borrow().is_some() {
-            self.missing.send_replace(None);
+        self.metrics.fib.update(&stats);
+        if self.complete && stats.pending == 0 {
+            self.in_sync = true;
         }
+        let waits = (!self.in_sync).then(|| NOT_COMPLETE.to_owned());
+        let missing: Vec<String> = waits.into_iter().chain(self.overlay.missing()).collect();
+        self.missing.send_if_modified(|told| {
+            let changed = *told != missing;
+            if changed {
+                *told = missing;
+            }
+            changed
+        });
     }
 
     fn change(&mut self, change: ForwardingChange) {
@@ -190,8 +246,27 @@ impl Forwarding {
         if change.next_hops.is_empty() {
             self.fib.remove(prefix);
         } else {
-            self.fib.set(Route::via(prefix, change.next_hops));
+            let target = self.overlay.steering().target(prefix, change.next_hops);
+            let source = if prefix.is_ipv6() {
+                self.sources.v6.map(IpAddr::V6)
+            } else {
+                self.sources.v4.map(IpAddr::V4)
+            };
+            self.fib.set(Route::new(prefix, target).with(RouteOptions { source, mtu: None }));
         }
+    }
+
+    fn tunnels_changed(&mut self, change: Change) {
+        if change == Change::Ways {
+            self.retarget();
+        }
+        self.metrics.tunnels.update(&self.overlay.status());
+    }
+
+    /// Routes whose way has changed take it. Each changes in place.
+    fn retarget(&mut self) {
+        let steering = self.overlay.steering();
+        self.fib.retarget(|prefix, target| steering.retarget(prefix, target));
     }
 
     fn own_prefixes(&mut self) {
@@ -221,7 +296,7 @@ impl Forwarding {
             }
             Event::InSync { took } => {
                 debug!(?took, "kernel routes in sync");
-                self.metrics.synced(took);
+                self.metrics.fib.synced(took);
             }
             // The library has logged these.
             Event::Repaired { routes } => warn!(routes, "routes that somebody else changed are put right"),
@@ -233,12 +308,14 @@ impl Forwarding {
     fn answer(&mut self, question: Question) {
         // Whoever asked may have gone.
         match question {
-            Question::Diff(answer) => drop(answer.send(self.fib.diff())),
+            Question::Diff(answer) => {
+                let rows = self.fib.diff().map(|differences| {
+                    differences.iter().filter_map(|difference| api::row(difference, &self.fib)).collect()
+                });
+                drop(answer.send(rows));
+            }
             Question::Stats(answer) => drop(answer.send(self.fib.stats())),
+            Question::Tunnels(answer) => drop(answer.send(self.overlay.status())),
         }
     }
-}
-
-fn network(prefix: &Prefix) -> Option<IpNetwork> {
-    IpNetwork::new(prefix.address(), prefix.len()).ok()
 }

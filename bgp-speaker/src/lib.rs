@@ -23,6 +23,8 @@
 mod api;
 mod forwarding;
 mod metrics;
+mod pools;
 mod speaker;
+mod tunnels;
 
 pub use speaker::{Speaker, SpeakerError};

@@ -1,12 +1,62 @@
-//! What `/metrics` shows of the kernel's routes. Only the task that keeps the routes writes here.
+//! What `/metrics` shows of the kernel's routes and tunnels. Only the thread that keeps them writes here.
 
 use std::time::Duration;
 
+use bgp_daemon::api::schema::{TunnelState, Tunnels};
 use fib_sync::Stats;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 /// Upper bounds of `bgp_fib_sync_seconds`: from one route to a full table.
 const SYNC_SECONDS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+/// The metrics of the kernel's side.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// Of its routes.
+    pub(crate) fib: FibMetrics,
+    /// Of its tunnels.
+    pub(crate) tunnels: TunnelMetrics,
+}
+
+impl Metrics {
+    /// Makes the metrics and gives them to `registry`.
+    ///
+    /// # Errors
+    /// If the registry has one of the names already.
+    pub(crate) fn register(registry: &Registry) -> Result<Metrics, prometheus::Error> {
+        Ok(Metrics { fib: FibMetrics::register(registry)?, tunnels: TunnelMetrics::register(registry)? })
+    }
+}
+
+/// The metrics of the tunnels.
+#[derive(Debug)]
+pub(crate) struct TunnelMetrics {
+    up: IntGaugeVec,
+    hosts: IntGauge,
+}
+
+impl TunnelMetrics {
+    fn register(registry: &Registry) -> Result<TunnelMetrics, prometheus::Error> {
+        let up = Opts::new("bgp_tunnel_up", "Whether a tunnel device is as configured");
+        let up = IntGaugeVec::new(up, &["device"])?;
+        let hosts = IntGauge::new("bgp_tunnel_hosts", "Nodes that tunnels may lead to")?;
+        registry.register(Box::new(up.clone()))?;
+        registry.register(Box::new(hosts.clone()))?;
+        Ok(TunnelMetrics { up, hosts })
+    }
+
+    /// Shows the devices as they are; those that are gone have no series.
+    pub(crate) fn update(&self, status: &Tunnels) {
+        self.up.reset();
+        for tunnel in &status.tunnels {
+            let is_up = tunnel.state == TunnelState::Up;
+            self.up.with_label_values(&[&tunnel.device]).set(is_up.into());
+        }
+        self.hosts.set(i64::try_from(status.hosts).unwrap_or(i64::MAX));
+    }
+}
 
 /// The metrics of the kernel's routes.
 #[derive(Debug)]
@@ -18,11 +68,7 @@ pub(crate) struct FibMetrics {
 }
 
 impl FibMetrics {
-    /// Makes the metrics and gives them to `registry`.
-    ///
-    /// # Errors
-    /// If the registry has one of the names already.
-    pub(crate) fn register(registry: &Registry) -> Result<FibMetrics, prometheus::Error> {
+    fn register(registry: &Registry) -> Result<FibMetrics, prometheus::Error> {
         let routes = IntGauge::new("bgp_fib_routes", "Our routes in the kernel")?;
         let operations = Opts::new("bgp_fib_operations_total", "Changes of single routes in the kernel");
         let operations = IntCounterVec::new(operations, &["op", "result"])?;
@@ -56,6 +102,7 @@ impl FibMetrics {
 
 #[cfg(test)]
 mod tests {
+    use bgp_daemon::api::schema::TunnelRow;
     use prometheus::TextEncoder;
 
     use super::*;
@@ -81,5 +128,35 @@ mod tests {
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn a_devices_series_goes_with_it() {
+        let registry = Registry::new();
+        let metrics = TunnelMetrics::register(&registry).unwrap();
+        let row = |device: &str, state| TunnelRow {
+            device: device.to_owned(),
+            kind: "vxlan".to_owned(),
+            family: "ipv4".to_owned(),
+            local: None,
+            mtu: None,
+            state,
+            hosts: 2,
+            problem: None,
+            in_use: true,
+        };
+        let tunnels = vec![row("tunl0", TunnelState::Failed), row("vxlan.bgp", TunnelState::Up)];
+        metrics.update(&Tunnels { tunnels, hosts: 3, ..Tunnels::default() });
+        let text = || TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let shown = text();
+        for line in [
+            "bgp_tunnel_up{device=\"tunl0\"} 0",
+            "bgp_tunnel_up{device=\"vxlan.bgp\"} 1",
+            "bgp_tunnel_hosts 3",
+        ] {
+            assert!(shown.lines().any(|other| other == line), "{line}\n{shown}");
+        }
+        metrics.update(&Tunnels { tunnels: vec![row("vxlan.bgp", TunnelState::Up)], ..Tunnels::default() });
+        assert!(!text().contains("tunl0"));
     }
 }

@@ -18,11 +18,20 @@ pub struct FibConfig {
     /// Bytes of kernel memory that unread events may take. When they do not suffice, events are lost,
     /// and everything is read again. Beyond `net.core.rmem_max` only with CAP_NET_ADMIN.
     pub receive_buffer: usize,
+    /// More routes than this through one set of next hops name a nexthop group (`nhid`) instead of their hops:
+    /// then a change of a next hop is one message for all of them. `None`: never.
+    pub nexthop_objects: Option<u32>,
 }
 
 impl Default for FibConfig {
     fn default() -> Self {
-        Self { table: 254, protocol: 186, metric: 1024, receive_buffer: 16 << 20 }
+        Self {
+            table: 254,
+            protocol: 186,
+            metric: 1024,
+            receive_buffer: 16 << 20,
+            nexthop_objects: Some(1000),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! The mirror of one routing table's foreign routes, for longest matches.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 use prefix_trie::{Prefix, PrefixMap};
 
+use crate::forwarding::Way;
 use crate::message::KernelRoute;
-use crate::route::Forwarding;
 
 /// Whether an event told all about a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,20 +34,21 @@ const RTPROT_RA: u8 = 9;
 pub(crate) struct MirrorRoute {
     pub(crate) metric: u32,
     protocol: u8,
-    pub(crate) forwarding: Forwarding,
+    pub(crate) way: Way,
+    pub(crate) object: Option<NonZeroU32>,
 }
 
 impl MirrorRoute {
     fn new(route: &KernelRoute) -> Self {
-        Self { metric: route.metric, protocol: route.protocol, forwarding: route.forwarding.clone() }
+        Self { metric: route.metric, protocol: route.protocol, way: route.way.clone(), object: route.object }
     }
 
     /// IPv6 routes of one metric through gateways are one multipath route, and every event tells all of
     /// it; those of router advertisements are apart.
     fn is_group(&self) -> bool {
         let through_gateway =
-            matches!(&self.forwarding, Forwarding::Via(hops) if hops.iter().all(|hop| hop.gateway.is_some()));
-        through_gateway && self.protocol != RTPROT_RA
+            matches!(&self.way, Way::Via(hops) if hops.iter().all(|hop| hop.gateway.is_some()));
+        through_gateway && self.protocol != RTPROT_RA && self.object.is_none()
     }
 }
 
@@ -88,6 +90,12 @@ impl Tries {
         }
     }
 
+    /// Whether a route names a nexthop object.
+    pub(crate) fn names(&self, object: u32) -> bool {
+        let names = |route: &MirrorRoute| route.object.is_some_and(|id| id.get() == object);
+        self.v4.values().chain(self.v6.values()).flatten().any(names)
+    }
+
     /// Removes what goes over a link; tells whether a route keeps other hops.
     pub(crate) fn forget(&mut self, interface: u32) -> bool {
         let partly = forget(&mut self.v4, interface);
@@ -118,7 +126,7 @@ fn remove<P: Prefix>(
 
 /// Takes one hop out of a multipath route; false if it is none of its hops.
 fn subtract(route: &mut MirrorRoute, gone: &MirrorRoute) -> bool {
-    let (Forwarding::Via(hops), Forwarding::Via(lost)) = (&route.forwarding, &gone.forwarding) else {
+    let (Way::Via(hops), Way::Via(lost)) = (&route.way, &gone.way) else {
         return false;
     };
     let [lost] = lost.as_slice() else { return false };
@@ -126,20 +134,20 @@ fn subtract(route: &mut MirrorRoute, gone: &MirrorRoute) -> bool {
     let rest: Vec<_> = hops.iter().filter(|hop| !is_lost(hop)).copied().collect();
     let found = route.metric == gone.metric && !rest.is_empty() && rest.len() < hops.len();
     if found {
-        route.forwarding = Forwarding::via(rest);
+        route.way = Way::via(rest);
     }
     found
 }
 
 fn forget<P: Prefix>(trie: &mut PrefixMap<P, Vec<MirrorRoute>>, interface: u32) -> bool {
-    let over_link = |routes: &Vec<MirrorRoute>| routes.iter().any(|route| route.forwarding.uses(interface));
+    let over_link = |routes: &Vec<MirrorRoute>| routes.iter().any(|route| route.way.uses(interface));
     let affected: Vec<P> =
         trie.iter().filter(|(_, routes)| over_link(routes)).map(|(prefix, _)| prefix).collect();
     let mut partly = false;
     for prefix in affected {
         let Some(routes) = trie.get_mut(&prefix) else { continue };
         routes.retain_mut(|route| {
-            let Forwarding::Via(hops) = &mut route.forwarding else { return true };
+            let Way::Via(hops) = &mut route.way else { return true };
             let before = hops.len();
             hops.retain(|hop| hop.interface != interface);
             partly |= !hops.is_empty() && hops.len() < before;
@@ -155,7 +163,7 @@ fn forget<P: Prefix>(trie: &mut PrefixMap<P, Vec<MirrorRoute>>, interface: u32) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::Hop;
+    use crate::forwarding::Hop;
 
     fn route(prefix: &str, gateways: &[&str], metric: u32, protocol: u8) -> KernelRoute {
         let hop =
@@ -166,14 +174,16 @@ mod tests {
             protocol,
             metric,
             tos: 0,
-            forwarding: Forwarding::via(gateways.iter().map(hop).collect()),
+            way: Way::via(gateways.iter().map(hop).collect()),
+            options: crate::RouteOptions::default(),
+            object: None,
             embellished: false,
         }
     }
 
     fn shown(tries: &Tries, address: &str) -> Vec<String> {
         let routes = tries.longest_match(address.parse().unwrap()).unwrap_or_default();
-        routes.iter().map(|route| format!("{} {}", route.metric, route.forwarding)).collect()
+        routes.iter().map(|route| format!("{} {}", route.metric, route.way)).collect()
     }
 
     #[test]

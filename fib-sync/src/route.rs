@@ -1,10 +1,11 @@
-//! What a caller asks for: a prefix and where its packets go.
+//! What a caller asks for: a prefix, what happens to its packets, and the options of the route.
 
-use std::fmt;
 use std::net::IpAddr;
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU32};
 
 use ipnetwork::IpNetwork;
+
+use crate::interface::InterfaceName;
 
 /// One desired route. Host bits of the prefix are ignored: `10.0.0.1/24` is `10.0.0.0/24`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,36 +14,61 @@ pub struct Route {
     pub prefix: IpNetwork,
     /// What happens to its packets.
     pub target: Target,
+    /// What else the kernel is told.
+    pub options: RouteOptions,
 }
 
 impl Route {
+    /// A route to a target.
+    pub fn new(prefix: IpNetwork, target: Target) -> Self {
+        Self { prefix, target, options: RouteOptions::default() }
+    }
+
     /// A route through equal next hops.
     pub fn via(prefix: IpNetwork, next_hops: impl IntoIterator<Item = IpAddr>) -> Self {
-        let next_hops = next_hops.into_iter().map(NextHop::new).collect();
-        Self { prefix, target: Target::Via(next_hops) }
+        Self::new(prefix, Target::Via(next_hops.into_iter().map(NextHop::new).collect()))
+    }
+
+    /// A route to what is on the link itself: `POD dev NAME scope link`.
+    pub fn link(prefix: IpNetwork, interface: InterfaceName) -> Self {
+        Self::new(prefix, Target::Link(interface))
     }
 
     /// A route that drops what no longer prefix matches.
     pub fn blackhole(prefix: IpNetwork) -> Self {
-        Self { prefix, target: Target::Blackhole }
+        Self::new(prefix, Target::Blackhole)
+    }
+
+    /// A route that refuses what no longer prefix matches, and tells the sender.
+    pub fn unreachable(prefix: IpNetwork) -> Self {
+        Self::new(prefix, Target::Unreachable)
+    }
+
+    /// The same route with these options.
+    pub fn with(self, options: RouteOptions) -> Self {
+        Self { options, ..self }
     }
 }
 
 /// Where packets of a prefix go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// Through these next hops, shared by weight (ECMP). Each is resolved through the kernel's own
-    /// routes; unreachable ones are left out, and with none reachable the route is not installed.
+    /// Through these next hops, shared by weight (ECMP). Unreachable ones are left out, and with none
+    /// reachable the route is not installed.
     Via(Vec<NextHop>),
+    /// To a neighbour on this link, that is the destination itself. Installed while the link is up.
+    Link(InterfaceName),
     /// Dropped silently (`RTN_BLACKHOLE`).
     Blackhole,
+    /// Refused with an ICMP message (`RTN_UNREACHABLE`).
+    Unreachable,
 }
 
 impl Target {
     pub(crate) fn next_hops(&self) -> &[NextHop] {
         match self {
             Target::Via(next_hops) => next_hops,
-            Target::Blackhole => &[],
+            Target::Link(_) | Target::Blackhole | Target::Unreachable => &[],
         }
     }
 }
@@ -54,119 +80,44 @@ pub struct NextHop {
     pub gateway: IpAddr,
     /// Its share of the traffic relative to the others.
     pub weight: NonZeroU8,
+    /// Out of this interface, whatever other routes say, and whether or not the gateway is on a connected
+    /// network (`RTNH_F_ONLINK`): `via NODE dev tunl0 onlink`. Reachable while the interface is up.
+    pub link: Option<InterfaceName>,
 }
 
 impl NextHop {
-    /// A next hop of weight 1.
+    /// A next hop of weight 1 that is resolved through the kernel's own routes.
     pub fn new(gateway: IpAddr) -> Self {
-        Self { gateway, weight: NonZeroU8::MIN }
+        Self { gateway, weight: NonZeroU8::MIN, link: None }
+    }
+
+    /// The same next hop out of this interface.
+    pub fn over(self, link: InterfaceName) -> Self {
+        Self { link: Some(link), ..self }
     }
 }
 
-/// How the kernel forwards, or shall forward, a prefix: next hops resolved to gateways and interfaces.
-/// Hops are in canonical order, so that two equal sets compare equal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Forwarding {
-    /// Through these hops.
-    Via(Vec<Hop>),
-    /// Dropped silently.
-    Blackhole,
-    /// Anything this crate never installs: another route type, an encapsulation, a source address …
-    Other,
+/// What a route tells the kernel besides its target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct RouteOptions {
+    /// Source address of what this host itself sends (`RTA_PREFSRC`), of the prefix's family. The kernel
+    /// refuses the route while the host does not have it.
+    pub source: Option<IpAddr>,
+    /// Bytes of the largest packet (`RTAX_MTU`). The kernel takes nothing above 65520, which is set instead.
+    pub mtu: Option<NonZeroU32>,
 }
 
-/// One resolved hop of a kernel route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hop {
-    /// The neighbour; none when the destination itself is on the link.
-    pub gateway: Option<IpAddr>,
-    /// Interface index.
-    pub interface: u32,
-    /// Share of the traffic, 1 to 256.
-    pub weight: u16,
-    /// The kernel is told not to check that the gateway is on a connected network (`RTNH_F_ONLINK`).
-    pub onlink: bool,
-}
+/// More would be cut by the kernel (`ip_metrics_convert`), and look changed.
+const MAX_MTU: NonZeroU32 = NonZeroU32::new(65535 - 15).unwrap();
 
-/// The kernel stores a weight less one in a byte (`rtnh_hops`).
-const MAX_WEIGHT: u16 = 256;
-
-impl Forwarding {
-    /// Sorts the hops, joins those that are the same (IPv6 refuses duplicates) and drops a weight that means nothing.
-    pub(crate) fn via(mut hops: Vec<Hop>) -> Self {
-        hops.sort_unstable();
-        hops.dedup_by(|next, kept| {
-            let same = (next.gateway, next.interface) == (kept.gateway, kept.interface);
-            if same {
-                kept.weight = (kept.weight + next.weight).min(MAX_WEIGHT);
-                kept.onlink |= next.onlink;
-            }
-            same
-        });
-        if let [only] = hops.as_mut_slice() {
-            only.weight = 1;
-        }
-        Forwarding::Via(hops)
-    }
-
-    pub(crate) fn uses(&self, interface: u32) -> bool {
-        matches!(self, Forwarding::Via(hops) if hops.iter().any(|hop| hop.interface == interface))
-    }
-}
-
-impl fmt::Display for Forwarding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Forwarding::Blackhole => f.write_str("blackhole"),
-            Forwarding::Other => f.write_str("something else"),
-            Forwarding::Via(hops) => {
-                for (index, hop) in hops.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str(", ")?;
-                    }
-                    write!(f, "{hop}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl fmt::Display for Hop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(gateway) = self.gateway {
-            write!(f, "via {gateway} ")?;
-        }
-        write!(f, "interface {}", self.interface)?;
-        if self.weight != 1 {
-            write!(f, " weight {}", self.weight)?;
-        }
-        f.write_str(if self.onlink { " onlink" } else { "" })
+impl RouteOptions {
+    /// As the kernel will show them.
+    pub(crate) fn canonical(self) -> Self {
+        Self { mtu: self.mtu.map(|mtu| mtu.min(MAX_MTU)), ..self }
     }
 }
 
 /// The prefix with its host bits cleared.
 pub(crate) fn canonical(prefix: IpNetwork) -> IpNetwork {
     IpNetwork::new(prefix.network(), prefix.prefix()).unwrap_or(prefix)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hop(last: u8, weight: u16) -> Hop {
-        Hop { gateway: Some([10, 0, 0, last].into()), interface: 2, weight, onlink: false }
-    }
-
-    #[test]
-    fn the_order_of_hops_does_not_matter() {
-        assert_eq!(Forwarding::via(vec![hop(1, 1), hop(2, 1)]), Forwarding::via(vec![hop(2, 1), hop(1, 1)]));
-    }
-
-    #[test]
-    fn next_hops_behind_one_gateway_become_one_hop() {
-        assert_eq!(Forwarding::via(vec![hop(1, 3), hop(1, 4)]), Forwarding::Via(vec![hop(1, 1)]));
-        let joined = Forwarding::via(vec![hop(1, 200), hop(1, 200), hop(2, 1)]);
-        assert_eq!(joined, Forwarding::Via(vec![hop(1, 256), hop(2, 1)]));
-    }
 }

@@ -4,8 +4,10 @@ mod daemon;
 mod explain;
 mod peers;
 mod routes;
+mod tunnels;
 
 pub(crate) use daemon::{drained, event, reload, status};
 pub(crate) use explain::explain;
 pub(crate) use peers::{history, peer, peers};
 pub(crate) use routes::{fib, fib_diff, routes};
+pub(crate) use tunnels::{pools, tunnels};

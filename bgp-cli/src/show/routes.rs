@@ -101,8 +101,13 @@ pub(crate) fn fib_diff(rows: &[FibDiffRow]) -> Table {
     let titles = ["PREFIX", "FAULT", "WANTED", "FOUND"];
     let mut table = Table::new(titles.map(|title| (title, Align::Left)));
     let list = |hops: &[IpAddr]| joined(&hops.iter().map(ToString::to_string).collect::<Vec<_>>(), ",");
+    // A daemon of an earlier version tells next hops alone.
+    let shown = |route: &Option<String>, hops: &[IpAddr]| {
+        route.as_ref().map_or_else(|| list(hops), |route| route.as_str().into())
+    };
     for row in rows {
-        table.row([row.prefix.into(), row.fault.name().into(), list(&row.wanted), list(&row.found)]);
+        let (wanted, found) = (shown(&row.wanted_route, &row.wanted), shown(&row.found_route, &row.found));
+        table.row([row.prefix.into(), row.fault.name().into(), wanted, found]);
     }
     table
 }
@@ -208,11 +213,15 @@ last sync     4.25ms
             fault: FibFault::Different,
             wanted: vec!["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()],
             found: Vec::new(),
+            wanted_route: Some("via 10.0.0.2 dev tunl0 onlink + via 10.0.0.3 dev eth0".to_owned()),
+            found_route: Some("blackhole".to_owned()),
         };
+        let of_an_earlier_version = FibDiffRow { wanted_route: None, found_route: None, ..row.clone() };
         let expected = "\
-PREFIX         FAULT      WANTED             FOUND
-10.244.7.0/26  different  10.0.0.2,10.0.0.3  -
+PREFIX         FAULT      WANTED                                                 FOUND
+10.244.7.0/26  different  via 10.0.0.2 dev tunl0 onlink + via 10.0.0.3 dev eth0  blackhole
+10.244.7.0/26  different  10.0.0.2,10.0.0.3                                      -
 ";
-        assert_eq!(fib_diff(&[row]).render(true, false), expected);
+        assert_eq!(fib_diff(&[row, of_an_earlier_version]).render(true, false), expected);
     }
 }

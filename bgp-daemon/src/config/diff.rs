@@ -5,7 +5,7 @@ use std::fmt;
 
 use bgp_core::Prefix;
 
-use super::entries::{Entry, Impact, Shown, impact, of_peer, of_sections, of_top};
+use super::entries::{Entry, Impact, Shown, impact, of_peer, of_pool, of_sections, of_top};
 use super::model::{Config, PeerConfig, Selector};
 
 /// One key whose value differs.
@@ -88,6 +88,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     }
     changes.global.retain(|c| (c.section, c.key) != ("announce", "prefixes"));
     aggregates(old, new, &mut changes);
+    pools(old, new, &mut changes);
     peers(old, new, &mut changes);
     let only_in = |a: &Config, b: &Config| {
         a.announce.prefixes.iter().filter(|p| !b.announce.prefixes.contains(p)).copied().collect()
@@ -108,6 +109,31 @@ fn aggregates(old: &Config, new: &Config, changes: &mut Changes) {
         let (old, new) = (shown(old), shown(new));
         changes.global.push(Change { section: "aggregates", key: "prefix", old, new, impact });
     }
+}
+
+/// Pools by their `cidr`, which is told with each change.
+fn pools(old: &Config, new: &Config, changes: &mut Changes) {
+    let pools = |config: &Config| -> BTreeMap<Prefix, Vec<Entry>> {
+        let pools = config.network.iter().flat_map(|network| &network.pools);
+        pools.map(|pool| (pool.cidr, of_pool(pool))).collect()
+    };
+    let (mut before, after) = (pools(old), pools(new));
+    let whole = |old: Option<Prefix>, new: Option<Prefix>| {
+        let shown = |cidr: Option<Prefix>| cidr.map_or_else(|| "(none)".to_owned(), |cidr| cidr.to_string());
+        let impact = impact("pools", "cidr");
+        Change { section: "pools", key: "cidr", old: shown(old), new: shown(new), impact }
+    };
+    for (cidr, entries) in after {
+        let Some(previous) = before.remove(&cidr) else {
+            changes.global.push(whole(None, Some(cidr)));
+            continue;
+        };
+        let of_pool = compare("pools", previous, entries).into_iter();
+        changes
+            .global
+            .extend(of_pool.map(|change| Change { old: format!("{cidr} {}", change.old), ..change }));
+    }
+    changes.global.extend(before.into_keys().map(|cidr| whole(Some(cidr), None)));
 }
 
 fn peers(old: &Config, new: &Config, changes: &mut Changes) {

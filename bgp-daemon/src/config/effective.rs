@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::entries::{Entry, Shown, of_aggregate, of_peer, of_sections, of_top};
+use super::entries::{Entry, Shown, of_aggregate, of_peer, of_pool, of_sections, of_top};
 use super::filters::of_filter;
 use super::model::{Config, Selector};
 
@@ -28,6 +28,10 @@ impl Config {
         for aggregate in &self.aggregates {
             let _ = writeln!(out, "\n[[aggregates]]");
             self.block(&mut out, &format!("aggregates {}", aggregate.prefix), of_aggregate(aggregate));
+        }
+        for pool in self.network.iter().flat_map(|network| &network.pools) {
+            let _ = writeln!(out, "\n[[pools]]");
+            self.block(&mut out, &format!("pools {}", pool.cidr), of_pool(pool));
         }
         for (name, entries) in of_sections(self) {
             let _ = writeln!(out, "\n[{name}]");

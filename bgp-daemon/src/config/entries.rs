@@ -2,11 +2,14 @@
 //! can forget a key. And what a change of each key costs.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 
 use toml::Value;
 
-use super::model::{Aggregate, Config, PeerConfig, Policy, Selector};
+use super::model::{Aggregate, Config, PeerConfig, Policy, Selector, Sources};
+use super::network::{Network, Pool};
+use super::pools::TUNNEL_MODES;
 use super::secret::Secret;
 use super::values::{LOG_FORMATS, NEXT_HOPS, PER_PEER, word};
 
@@ -105,6 +108,28 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("fib", "metric", Impact::Restart),
     ("fib", "blackhole", Impact::Restart),
     ("fib", "next-hops", Impact::Restart),
+    ("fib", "source", Impact::Restart),
+    ("node", "address", Impact::Live),
+    ("node", "address6", Impact::Live),
+    ("node", "labels", Impact::Live),
+    ("pools", "cidr", Impact::Live),
+    ("pools", "block-size", Impact::Live),
+    ("pools", "ipip-mode", Impact::Live),
+    ("pools", "vxlan-mode", Impact::Live),
+    ("pools", "nat-outgoing", Impact::Live),
+    ("pools", "node-selector", Impact::Live),
+    ("tunnels", "ipip-device", Impact::Restart),
+    ("tunnels", "vxlan-device", Impact::Restart),
+    ("tunnels", "vxlan6-device", Impact::Restart),
+    ("tunnels", "vxlan-vni", Impact::Restart),
+    ("tunnels", "vxlan-port", Impact::Restart),
+    ("tunnels", "ipip-address", Impact::Live),
+    ("tunnels", "vxlan-address", Impact::Live),
+    ("tunnels", "vxlan6-address", Impact::Live),
+    ("tunnels", "mtu", Impact::Live),
+    ("tunnels", "checksum-offload", Impact::Live),
+    ("tunnels", "filter-sources", Impact::Live),
+    ("tunnels", "switch-delay", Impact::Live),
 ];
 
 /// Every key with its section and what a change of it costs, for the documentation.
@@ -174,6 +199,14 @@ pub(super) fn seconds(time: std::time::Duration) -> Shown {
     number(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
 }
 
+fn sources(sources: &Sources) -> Shown {
+    let addresses = [sources.v4.map(IpAddr::V4), sources.v6.map(IpAddr::V6)];
+    match addresses {
+        [None, None] => Shown::Unset("as the kernel chooses"),
+        some => list(some.into_iter().flatten()),
+    }
+}
+
 /// The keys above all sections.
 pub(super) fn of_top(config: &Config) -> Vec<Entry> {
     let mut entries = vec![
@@ -232,6 +265,47 @@ pub(super) fn of_aggregate(aggregate: &Aggregate) -> Vec<Entry> {
     vec![("prefix", text(aggregate.prefix)), ("summary-only", boolean(aggregate.summary_only))]
 }
 
+/// The keys of a pool.
+pub(super) fn of_pool(pool: &Pool) -> Vec<Entry> {
+    let mode = |mode| text(word(TUNNEL_MODES, &mode));
+    vec![
+        ("cidr", text(pool.cidr)),
+        ("block-size", number(pool.block_size)),
+        ("ipip-mode", mode(pool.ipip_mode)),
+        ("vxlan-mode", mode(pool.vxlan_mode)),
+        ("nat-outgoing", boolean(pool.nat_outgoing)),
+        ("node-selector", text(&pool.node_selector)),
+    ]
+}
+
+/// `[node]` and `[tunnels]`.
+fn of_network(network: &Network) -> [(&'static str, Vec<Entry>); 2] {
+    let Network { node, tunnels, .. } = network;
+    let own = "of the interface that the default route leaves by";
+    let nodes = "packets come from the node's own";
+    let labels = node.labels.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+    let node = vec![
+        ("address", or_unset(node.address, own, text)),
+        ("address6", or_unset(node.address6, own, text)),
+        ("labels", Shown::Value(Value::Table(labels.collect()))),
+    ];
+    let tunnels = vec![
+        ("ipip-device", text(&tunnels.ipip_device)),
+        ("vxlan-device", text(&tunnels.vxlan_device)),
+        ("vxlan6-device", text(&tunnels.vxlan6_device)),
+        ("vxlan-vni", number(tunnels.vxlan_vni)),
+        ("vxlan-port", number(tunnels.vxlan_port)),
+        ("ipip-address", or_unset(tunnels.ipip_address, nodes, text)),
+        ("vxlan-address", or_unset(tunnels.vxlan_address, nodes, text)),
+        ("vxlan6-address", or_unset(tunnels.vxlan6_address, nodes, text)),
+        ("mtu", or_unset(tunnels.mtu, "the uplink's less 20, 50 or 70", |mtu| number(mtu.get()))),
+        ("checksum-offload", boolean(tunnels.checksum_offload)),
+        ("filter-sources", boolean(tunnels.filter_sources)),
+        ("switch-delay", seconds(tunnels.switch_delay)),
+    ];
+    [("node", node), ("tunnels", tunnels)]
+}
+
 /// The sections that exist once, with their keys.
 pub(super) fn of_sections(config: &Config) -> Vec<(&'static str, Vec<Entry>)> {
     let Config { announce, decision, api, log, metrics, .. } = config;
@@ -265,8 +339,10 @@ pub(super) fn of_sections(config: &Config) -> Vec<(&'static str, Vec<Entry>)> {
             ("metric", number(fib.metric)),
             ("blackhole", boolean(fib.blackhole)),
             ("next-hops", text(word(NEXT_HOPS, &fib.next_hops))),
+            ("source", sources(&fib.source)),
         ];
         sections.push(("fib", entries));
     }
+    sections.extend(config.network.iter().flat_map(of_network));
     sections
 }

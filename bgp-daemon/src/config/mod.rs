@@ -22,9 +22,11 @@ mod entries;
 mod filters;
 mod model;
 mod nearest;
+mod network;
 mod options;
 mod parse;
 mod peers;
+mod pools;
 mod secret;
 mod section;
 mod values;
@@ -36,9 +38,10 @@ pub use diff::{Change, Changes, PeerChange, diff};
 pub use entries::{Impact, reload_table};
 pub use model::{
     Aggregate, Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops,
-    PeerConfig, PerPeer, Policy, Selector,
+    PeerConfig, PerPeer, Policy, Selector, Sources,
 };
 pub use nearest::nearest;
+pub use network::{Doubt, Network, Node, Pool, TunnelKind, TunnelMode, Tunnels};
 pub use options::{AddPath, PeerOptions};
 pub use secret::Secret;
 

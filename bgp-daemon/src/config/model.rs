@@ -11,6 +11,7 @@ use bgp_rib::Filter;
 use ipnetwork::IpNetwork;
 
 use super::diagnostic::Diagnostic;
+use super::network::Network;
 use super::options::PeerOptions;
 use super::secret::Secret;
 
@@ -78,6 +79,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The kernel's routes; `Some` exactly in a speaker.
     pub fib: Option<Fib>,
+    /// How packets for pods get to other nodes; `Some` exactly in a speaker.
+    pub network: Option<Network>,
     /// What is taken but should be told to the operator.
     pub warnings: Vec<Diagnostic>,
     /// Which keys the file sets, and where.
@@ -264,6 +267,17 @@ pub struct Fib {
     pub blackhole: bool,
     /// How next hops are judged.
     pub next_hops: NextHops,
+    /// What packets of the node's own that take our routes come from.
+    pub source: Sources,
+}
+
+/// Preferred source addresses (`RTA_PREFSRC`); `None`: as the kernel chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// For IPv4.
+    pub v4: Option<Ipv4Addr>,
+    /// For IPv6.
+    pub v6: Option<Ipv6Addr>,
 }
 
 impl Config {

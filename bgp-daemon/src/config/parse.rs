@@ -11,11 +11,12 @@ use super::diagnostic::{Code, Diagnostic, Report, Source};
 use super::filters::Names;
 use super::model::{
     Aggregate, Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops, Origins,
-    PerPeer,
+    PerPeer, Sources,
 };
+use super::network::Network;
 use super::options::PeerOptions;
 use super::section::Section;
-use super::{peers, values};
+use super::{peers, pools, values};
 
 /// What peers inherit from the top of the file.
 pub(super) struct Defaults {
@@ -57,6 +58,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         families: top.get(report, "families", values::families).unwrap_or_else(both_families),
         options: PeerOptions::read(&mut top, report, PeerOptions::default()),
     };
+    let network = pools::read(&mut top, report, &mut origins, daemon);
     let mut names = Names::read(&mut top, report, &mut origins);
     let config = Config {
         daemon,
@@ -73,13 +75,14 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         options: defaults.options,
         peers: peers::read(&mut top, report, &defaults, &mut names, daemon, &mut origins),
         filters: names.finish(report),
-        announce: announce(&mut top, report, &mut origins),
+        announce: announce(&mut top, report, &mut origins, network.as_ref()),
         aggregates: aggregates(&mut top, report, &mut origins),
         decision: decision(&mut top, report, &mut origins, daemon),
         api: api(&mut top, report, &mut origins, daemon),
         log: log(&mut top, report, &mut origins),
         metrics: metrics(&mut top, report, &mut origins),
         fib: fib(&mut top, report, &mut origins, daemon),
+        network,
         listen,
         warnings: Vec::new(),
         origins: Origins::new(),
@@ -123,9 +126,17 @@ pub(super) fn of_reflector(
     daemon == DaemonKind::Reflector
 }
 
-fn announce(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins) -> Announce {
+fn announce(
+    top: &mut Section<'_>,
+    report: &mut Report<'_>,
+    origins: &mut Origins,
+    network: Option<&Network>,
+) -> Announce {
     let Some(mut section) = top.section(report, "announce", "[announce]") else { return Announce::default() };
     let prefixes = section.get(report, "prefixes", values::prefixes).unwrap_or_default();
+    if let (Some(node), Some(network)) = (section.node("prefixes"), network) {
+        pools::judge_announced(report, network, node);
+    }
     let file = section.get(report, "file", values::path);
     let file = file.map(|path| beside(report.source.file, path));
     section.finish(report, "announce", origins);
@@ -217,6 +228,7 @@ fn fib(
         metric: 1024,
         blackhole: true,
         next_hops: NextHops::Kernel,
+        source: Sources::default(),
     };
     if daemon == DaemonKind::Reflector {
         if top.node("fib").is_some() {
@@ -232,6 +244,7 @@ fn fib(
     fib.metric = section.get(report, "metric", values::metric).unwrap_or(fib.metric);
     fib.blackhole = section.get(report, "blackhole", values::boolean).unwrap_or(fib.blackhole);
     fib.next_hops = section.get(report, "next-hops", values::next_hops).unwrap_or(fib.next_hops);
+    fib.source = section.get(report, "source", values::sources).unwrap_or(fib.source);
     section.finish(report, "fib", origins);
     Some(fib)
 }

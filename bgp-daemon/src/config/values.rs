@@ -16,7 +16,7 @@ use ipnetwork::IpNetwork;
 use toml::de::DeValue;
 
 use super::diagnostic::{Code, Report};
-use super::model::{LogFormat, NextHops, PerPeer};
+use super::model::{LogFormat, NextHops, PerPeer, Sources};
 use super::nearest::nearest;
 use super::options::AddPath;
 use super::section::{Node, Parser, article};
@@ -122,6 +122,55 @@ pub(super) fn send_hold_time(node: &Node<'_>, report: &mut Report<'_>) -> Option
 /// A time in whole seconds, from 1 to 65535.
 pub(super) fn seconds(node: &Node<'_>, report: &mut Report<'_>) -> Option<Duration> {
     integer(node, report, 1..=65535).map(|v| Duration::from_secs(v.into()))
+}
+
+/// The name of a network interface: what the kernel takes, and no pattern of it.
+pub(super) fn interface(node: &Node<'_>, report: &mut Report<'_>) -> Option<String> {
+    let name = text(node, report, "the name of an interface, as in \"tunl0\"")?;
+    let wrong = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '%');
+    let possible = (1..=15).contains(&name.len()) && !name.contains(wrong) && name != "." && name != "..";
+    if !possible {
+        let message = format!("`{name}` cannot be the name of an interface");
+        report.error(Code::Value, node.span(), message, "1 to 15 octets without spaces and / : %");
+    }
+    possible.then(|| name.to_owned())
+}
+
+/// A VXLAN network identifier: 24 bits (RFC 7348 section 5).
+pub(super) fn vni(node: &Node<'_>, report: &mut Report<'_>) -> Option<u32> {
+    integer(node, report, 1..=0xff_ffff)
+}
+
+/// From `offset` octets into a text value to its end, as bytes of the file. A text with escapes other than `\"` and `\\` is
+/// pointed at as a whole.
+pub(super) fn inside(node: &Node<'_>, file: &str, offset: usize) -> Range<usize> {
+    let whole = node.span();
+    let value = node.get_ref().as_str().unwrap_or_default();
+    let written = file.get(whole.clone()).unwrap_or_default();
+    let quotes = if written.starts_with("\"\"\"") || written.starts_with("'''") { 3 } else { 1 };
+    let quoted = written.get(quotes..written.len().saturating_sub(quotes)).unwrap_or_default();
+    // The line break behind three quotes is not part of the text.
+    let dropped = quoted.len() - quoted.trim_start_matches(['\r', '\n']).len();
+    let body = if quotes == 3 { quoted.get(dropped..).unwrap_or_default() } else { quoted };
+    let start = whole.start + quotes + if quotes == 3 { dropped } else { 0 };
+    let (before, after) = value.split_at_checked(offset).unwrap_or((value, ""));
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").len();
+    match body.len() {
+        length if length == value.len() => {
+            start + before.len()..(start + length).max(start + before.len() + 1)
+        }
+        length if length == escaped(value) => {
+            let from = start + escaped(before);
+            from..from + escaped(after).max(1)
+        }
+        _ => whole,
+    }
+}
+
+/// The addresses that our routes prefer as their source: one, or one of each family.
+pub(super) fn sources(node: &Node<'_>, report: &mut Report<'_>) -> Option<Sources> {
+    let (v4, v6) = one_of_each(node, report, "an address, or one address of each family")?;
+    Some(Sources { v4, v6 })
 }
 
 /// Hops for GTSM.
@@ -435,12 +484,28 @@ pub(super) fn advertise(node: &Node<'_>, report: &mut Report<'_>) -> Option<Adve
 
 /// A rule for next hops: a word, an address, or one address of each family.
 pub(super) fn next_hop(node: &Node<'_>, report: &mut Report<'_>) -> Option<NextHopRule> {
+    if let Some(text) = node.get_ref().as_str()
+        && text.parse::<IpAddr>().is_err()
+    {
+        return choice(node, report, NEXT_HOP_RULES);
+    }
+    let (v4, v6) = one_of_each(node, report, "a rule, an address, or one address of each family")?;
+    if v4.is_none() && v6.is_none() {
+        report.error(Code::Value, node.span(), "no address is given", "\"auto\" is the default");
+    }
+    (v4.is_some() || v6.is_some()).then_some(NextHopRule::Set { v4, v6 })
+}
+
+/// An address, or a list with at most one of each family.
+fn one_of_each(
+    node: &Node<'_>,
+    report: &mut Report<'_>,
+    wanted: &str,
+) -> Option<(Option<Ipv4Addr>, Option<Ipv6Addr>)> {
+    let with_place = |node: &Node<'_>, report: &mut Report<'_>| Some((address(node, report)?, node.span()));
     let addresses = match node.get_ref().as_str() {
-        Some(text) if text.parse::<IpAddr>().is_ok() => vec![(address(node, report)?, node.span())],
-        Some(_) => return choice(node, report, NEXT_HOP_RULES),
-        None => list(node, report, "a rule, an address, or one address of each family", |node, report| {
-            address(node, report).map(|address| (address, node.span()))
-        })?,
+        Some(_) => vec![with_place(node, report)?],
+        None => list(node, report, wanted, with_place)?,
     };
     let (mut v4, mut v6) = (None, None);
     for (address, at) in addresses {
@@ -452,10 +517,7 @@ pub(super) fn next_hop(node: &Node<'_>, report: &mut Report<'_>) -> Option<NextH
             report.error(Code::Duplicate, at, "a second address of this family", "keep one of each");
         }
     }
-    if v4.is_none() && v6.is_none() {
-        report.error(Code::Value, node.span(), "no address is given", "\"auto\" is the default");
-    }
-    (v4.is_some() || v6.is_some()).then_some(NextHopRule::Set { v4, v6 })
+    Some((v4, v6))
 }
 
 /// `text` or `json`.

@@ -24,17 +24,26 @@ pub struct Delta {
     pub withdraw: Vec<Prefix>,
 }
 
-/// The prefixes that each source wants; announced is what any of them wants.
+/// The prefixes that each source wants; announced is what any of them wants and nothing bars.
 #[derive(Debug, Default)]
 pub struct Announcements {
     sources: [BTreeSet<Prefix>; 3],
+    /// What is in one of these is not announced.
+    barred: Vec<Prefix>,
 }
 
 impl Announcements {
     /// All that is announced.
     #[must_use]
     pub fn all(&self) -> BTreeSet<Prefix> {
-        self.sources.iter().flatten().copied().collect()
+        let is_barred = |prefix: &Prefix| self.barred.iter().any(|barred| barred.covers(prefix));
+        self.sources.iter().flatten().filter(|prefix| !is_barred(prefix)).copied().collect()
+    }
+
+    /// What one source wants, whether it is announced or not.
+    #[must_use]
+    pub fn of(&self, source: Source) -> BTreeSet<Prefix> {
+        self.sources.get(source as usize).cloned().unwrap_or_default()
     }
 
     /// The sources that want `prefix`.
@@ -50,10 +59,21 @@ impl Announcements {
 
     /// Changes what one source wants.
     pub fn change(&mut self, source: Source, act: impl FnOnce(&mut BTreeSet<Prefix>)) -> Delta {
+        self.compared(|all| {
+            if let Some(set) = all.sources.get_mut(source as usize) {
+                act(set);
+            }
+        })
+    }
+
+    /// Keeps back what is in one of `barred`, and nothing else.
+    pub fn bar(&mut self, barred: Vec<Prefix>) -> Delta {
+        self.compared(|all| all.barred = barred)
+    }
+
+    fn compared(&mut self, act: impl FnOnce(&mut Announcements)) -> Delta {
         let before = self.all();
-        if let Some(set) = self.sources.get_mut(source as usize) {
-            act(set);
-        }
+        act(self);
         let after = self.all();
         Delta {
             announce: after.difference(&before).copied().collect(),
@@ -79,5 +99,19 @@ mod tests {
         assert_eq!(announcements.set(Source::Config, set(&[])), Delta::default());
         let delta = announcements.set(Source::File, set(&["10.0.0.64/26"]));
         assert_eq!(delta.withdraw, ["10.0.0.0/26".parse().unwrap()]);
+    }
+
+    #[test]
+    fn what_is_barred_is_announced_once_it_is_no_more() {
+        let mut announcements = Announcements::default();
+        let bar = set(&["10.0.0.0/24"]).into_iter().collect();
+        assert_eq!(announcements.bar(bar), Delta::default());
+        let delta = announcements.set(Source::File, set(&["10.0.0.64/26", "10.0.1.0/26", "10.0.0.0/16"]));
+        assert_eq!(delta.announce, ["10.0.0.0/16".parse().unwrap(), "10.0.1.0/26".parse().unwrap()]);
+        assert_eq!(announcements.of(Source::File).len(), 3);
+        let bar = set(&["10.0.1.0/24"]).into_iter().collect();
+        let delta = announcements.bar(bar);
+        assert_eq!(delta.announce, ["10.0.0.64/26".parse().unwrap()]);
+        assert_eq!(delta.withdraw, ["10.0.1.0/26".parse().unwrap()]);
     }
 }

@@ -26,7 +26,7 @@ use crate::api::schema::{
     RefreshDirection, RouteCollector, RouteQuery, RouteTarget, Routes, Scope, Status, TableSize, Timestamp,
 };
 use crate::api::{Command, ControlError, PeerAction};
-use crate::config::PeerConfig;
+use crate::config::{Doubt, PeerConfig};
 
 const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 
@@ -249,6 +249,17 @@ impl Supervisor {
     }
 
     async fn announce_by_command(&mut self, prefixes: &[Prefix]) -> Result<Announced, ControlError> {
+        if let Some(network) = &self.config.network {
+            let doubts = prefixes.iter().filter_map(|prefix| Some((prefix, network.doubt(prefix)?)));
+            let mut barred = doubts.filter(|(_, doubt)| matches!(doubt, Doubt::OtherNodes(_)));
+            if let Some((prefix, doubt)) = barred.next() {
+                return Err(ControlError::Refused {
+                    message: format!("{prefix} cannot be announced: {doubt}"),
+                    hint: Some("[node] `labels` are what it goes by; nothing was announced".to_owned()),
+                });
+            }
+        }
+        self.warn_of(prefixes);
         let delta = self.announce(Source::Api, |set| set.extend(prefixes)).await;
         Ok(Announced { changed: delta.announce.len() as u64 })
     }

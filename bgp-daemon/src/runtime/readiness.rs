@@ -39,7 +39,7 @@ enum Stage {
 impl Supervisor {
     pub(super) async fn readiness(&self) -> Result<Readiness, ControlError> {
         let mut missing = missing_of(&self.progress().await?, self.clock.now().since_origin() < STARTING);
-        missing.extend(self.missing.as_ref().and_then(|missing| *missing.borrow()).map(str::to_owned));
+        missing.extend(self.missing.iter().flat_map(|missing| missing.borrow().clone()));
         missing
             .extend(self.draining.as_ref().map(|_| "the daemon is draining: it is about to go".to_owned()));
         Ok(Readiness { ready: missing.is_empty(), missing })

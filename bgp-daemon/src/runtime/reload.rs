@@ -82,8 +82,18 @@ impl Supervisor {
         {
             warn!("{error}");
         }
+        let regrouped = new.network != self.config.network;
         self.config = new;
         let config = self.config.clone();
+        if let Some(reloaded) = &self.reloaded {
+            reloaded.send_replace(config.clone());
+        }
+        if regrouped {
+            self.bar_pools().await;
+            for source in [Source::File, Source::Api] {
+                self.warn_of(&self.announcements.of(source));
+            }
+        }
         let deconfigured = Notification::cease(cease::PEER_DECONFIGURED, "removed from the configuration");
         self.peers.remove(&changes.peers_removed, &deconfigured).await;
         let changed = Notification::cease(cease::CONFIGURATION_CHANGE, "configuration changed");

@@ -22,7 +22,7 @@ use super::peers::{PeerSet, Shared};
 use super::settings;
 use crate::api::schema::{Draining, LastReload};
 use crate::api::{Command, ControlHandle};
-use crate::config::{Aggregate, Config, Selector};
+use crate::config::{Aggregate, Config, Doubt, Selector};
 use crate::log::LogHandle;
 use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 
@@ -76,8 +76,10 @@ pub struct Options {
     pub routes: Option<axum::Router>,
     /// More metrics.
     pub metrics: Option<prometheus::Registry>,
-    /// A sentence, while the embedder is not ready: `/readyz` says no and tells it.
-    pub missing: Option<watch::Receiver<Option<&'static str>>>,
+    /// Told the new configuration by a reload, once it is checked and before anything follows from it.
+    pub reloaded: Option<watch::Sender<Config>>,
+    /// A sentence for each thing for which the embedder is not ready: `/readyz` says no and tells them.
+    pub missing: Option<watch::Receiver<Vec<String>>>,
     /// Whether packets are not forwarded as an earlier run would have it: its routes are not in the kernel any more. A
     /// reflector off the data path has nothing to lose.
     pub forwarding_lost: bool,
@@ -103,7 +105,8 @@ pub(super) struct Supervisor {
     pub(super) log: Option<LogHandle>,
     pub(super) last_reload: Option<LastReload>,
     pub(super) draining: Option<Draining>,
-    pub(super) missing: Option<watch::Receiver<Option<&'static str>>>,
+    pub(super) missing: Option<watch::Receiver<Vec<String>>>,
+    pub(super) reloaded: Option<watch::Sender<Config>>,
     announced: Option<watch::Sender<BTreeSet<Prefix>>>,
     pub(super) file: Option<FileWatch>,
     limiter: Limiter,
@@ -151,6 +154,7 @@ impl Supervisor {
             config_path: options.config_path,
             announced: options.announced,
             missing: options.missing,
+            reloaded: options.reloaded,
             log: options.log,
             last_reload: None,
             draining: None,
@@ -176,6 +180,7 @@ impl Supervisor {
             core.begin_restart(clock.now(), clock.now() + DEFERRAL);
         };
         let _ = self.core.send(CoreRequest::With(Box::new(restart))).await;
+        self.bar_pools().await;
         let prefixes = self.config.announce.prefixes.iter().copied().collect();
         self.announce(Source::Config, |set| *set = prefixes).await;
         self.set_aggregates().await;
@@ -222,7 +227,33 @@ impl Supervisor {
         act: impl FnOnce(&mut BTreeSet<Prefix>),
     ) -> Delta {
         let delta = self.announcements.change(source, act);
-        if delta != Delta::default() {
+        self.carry(&delta).await;
+        delta
+    }
+
+    /// Keeps back the prefixes of pools that are not for this node.
+    pub(super) async fn bar_pools(&mut self) {
+        let pools = self.config.network.iter().flat_map(|network| {
+            network.pools.iter().filter(|pool| !network.is_for_us(pool)).map(|pool| pool.cidr)
+        });
+        let delta = self.announcements.bar(pools.collect());
+        self.carry(&delta).await;
+    }
+
+    /// Says what is wrong with each of these that are to be announced. Those of the configuration were told with it.
+    pub(super) fn warn_of<'a>(&self, prefixes: impl IntoIterator<Item = &'a Prefix>) {
+        let Some(network) = &self.config.network else { return };
+        for prefix in prefixes {
+            match network.doubt(prefix) {
+                Some(doubt @ Doubt::OtherNodes(_)) => warn!("{prefix} is not announced: {doubt}"),
+                Some(doubt @ Doubt::NoBlock(_)) => warn!("{prefix} is announced, although {doubt}"),
+                None => {}
+            }
+        }
+    }
+
+    async fn carry(&self, delta: &Delta) {
+        if *delta != Delta::default() {
             if let Some(announced) = &self.announced {
                 announced.send_replace(self.announcements.all());
             }
@@ -233,7 +264,6 @@ impl Supervisor {
             };
             let _ = self.core.send(CoreRequest::With(Box::new(change))).await;
         }
-        delta
     }
 
     /// Runs until told to stop. Then peers that know graceful restart are told nothing, so that they keep our routes for
@@ -251,6 +281,7 @@ impl Supervisor {
                 _ = &mut self.restarted, if self.peers.is_restarting() => self.peers.restarted().await,
                 told = next_announced(&mut self.file) => match told {
                     Ok(prefixes) => {
+                        self.warn_of(prefixes.difference(&self.announcements.of(Source::File)));
                         let delta = self.announce(Source::File, |set| set.clone_from(&prefixes)).await;
                         info!(announced = delta.announce.len(), withdrawn = delta.withdraw.len(), "announce file read");
                     }

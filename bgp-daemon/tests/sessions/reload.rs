@@ -2,8 +2,8 @@
 
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
-use bgp_daemon::api::ControlError;
 use bgp_daemon::api::schema::SessionState;
+use bgp_daemon::api::{Command, ControlError};
 
 use super::support::{Place, Raw, soon};
 
@@ -123,4 +123,43 @@ async fn another_key_resets_the_session() {
     std::fs::write(place.file(2), text.replace("\"one\"", "\"two\"")).unwrap();
     node.daemon.control().reload().await.unwrap();
     reflector.sees_up(place.address(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_of_other_nodes_is_not_announced_until_labels_say_so() {
+    let place = Place::new();
+    let mut reflector = place.start_reflector(RANGE).await;
+    let with = |labels: &str| {
+        format!(
+            "[node]\nlabels = {{ {labels} }}\n[[pools]]\ncidr = \"10.2.0.0/16\"\nnode-selector = \"rack == 'a'\"\n\
+             [announce]\nprefixes = [\"10.2.0.0/26\", \"10.3.0.0/24\"]\n"
+        )
+    };
+    let mut node = place.start_speaker(2, &with("")).await;
+    reflector.holds(&["10.3.0.0/24"]).await;
+    let control = node.daemon.control().clone();
+    let announce = async |prefix: &str| {
+        let prefixes = vec![prefix.parse().unwrap()];
+        control.ask(|reply| Command::Announce { prefixes, reply }).await
+    };
+    let refused = announce("10.2.0.64/26").await.unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "10.2.0.64/26 cannot be announced: it is of the pool 10.2.0.0/16, whose node-selector `rack == 'a'` does not \
+         match the labels of this node"
+    );
+    announce("10.4.0.0/24").await.unwrap();
+    reflector.holds(&["10.3.0.0/24", "10.4.0.0/24"]).await;
+
+    assert!(!node.reload.has_changed().unwrap());
+    place.configure_client(2, &with("rack = \"a\""));
+    node.daemon.control().reload().await.unwrap();
+    reflector.holds(&["10.2.0.0/26", "10.3.0.0/24", "10.4.0.0/24"]).await;
+    assert!(node.reload.has_changed().unwrap());
+    let network = node.reload.borrow_and_update().network.clone().unwrap();
+    assert_eq!(network.node.labels["rack"], "a");
+
+    place.configure_client(2, &with("rack = \"b\""));
+    node.daemon.control().reload().await.unwrap();
+    reflector.holds(&["10.3.0.0/24", "10.4.0.0/24"]).await;
 }

@@ -21,7 +21,7 @@ use bgp_daemon::config::{Config, DaemonKind};
 use bgp_daemon::runtime::{Daemon, ForwardingChange, ForwardingCore, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What waits for an event that never comes fails after this.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -92,22 +92,32 @@ impl Place {
     /// Starts the reflector, host 1.
     pub(crate) async fn start_reflector(&self, text: &str) -> Node {
         self.configure(1, true, text);
-        self.start(1).await
+        self.start(1, DaemonKind::Reflector).await
     }
 
     /// Starts a daemon that connects to the reflector from its own address.
     pub(crate) async fn start_client(&self, host: u8, text: &str) -> Node {
+        self.configure_client(host, text);
+        self.start(host, DaemonKind::Reflector).await
+    }
+
+    /// The same, a speaker.
+    pub(crate) async fn start_speaker(&self, host: u8, text: &str) -> Node {
+        self.configure_client(host, text);
+        self.start(host, DaemonKind::Speaker).await
+    }
+
+    pub(crate) fn configure_client(&self, host: u8, text: &str) {
         let peer = format!(
             "[[peers]]\naddress = \"NET.1\"\nport = {}\nsource-address = \"NET.{host}\"\nconnect-retry = 1\n",
             self.port
         );
         self.configure(host, false, &(peer + text));
-        self.start(host).await
     }
 
-    async fn start(&self, host: u8) -> Node {
-        let config = Config::load(&self.file(host), DaemonKind::Reflector)
-            .unwrap_or_else(|errors| panic!("{}", errors[0]));
+    async fn start(&self, host: u8, kind: DaemonKind) -> Node {
+        let config = Config::load(&self.file(host), kind).unwrap_or_else(|errors| panic!("{}", errors[0]));
+        let (reloaded, reload) = watch::channel(config.clone());
         let (routes, changes) = mpsc::channel(64);
         let (watches, _) = mpsc::channel(64);
         let (next_hops, reported) = mpsc::channel(1);
@@ -115,12 +125,13 @@ impl Place {
         let options = Options {
             config_path: Some(self.file(host)),
             forwarding: Some(forwarding),
+            reloaded: Some(reloaded),
             seed: Some(7),
             ..Options::default()
         };
         let daemon = Daemon::start(config, options).await.unwrap();
         let events = daemon.control().events().watch(Topic::Peers);
-        Node { daemon, events, changes, routes: BTreeSet::new(), _next_hops: next_hops }
+        Node { daemon, events, changes, routes: BTreeSet::new(), reload, _next_hops: next_hops }
     }
 }
 
@@ -137,6 +148,8 @@ pub(crate) struct Node {
     changes: mpsc::Receiver<ForwardingChange>,
     /// What its FIB would hold.
     routes: BTreeSet<Prefix>,
+    /// What an embedder is told of reloads.
+    pub(crate) reload: watch::Receiver<Config>,
     _next_hops: mpsc::Sender<(IpAddr, bgp_rib::NextHopState)>,
 }
 

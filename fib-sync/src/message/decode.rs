@@ -1,13 +1,17 @@
 //! Replies and events, read where they lie.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 
 use ipnetwork::IpNetwork;
 
-use super::{AF_INET, AF_INET6, ALIGN, RTA_VIA, RTNH_F_ONLINK};
+use super::{AF_INET, AF_INET6, ALIGN, RTA_ENCAP, RTA_NH_ID, RTA_VIA, RTAX_MTU, RTNH_F_ONLINK};
 use crate::error::KernelError;
-use crate::route::{Forwarding, Hop};
+use crate::forwarding::{Hop, Way};
+use crate::route::RouteOptions;
 
+/// Length of `struct rtmsg`.
+const RTMSG: usize = 12;
 /// Length of `struct nlmsghdr`.
 const HEADER: usize = 16;
 /// `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER` share the attribute's type field.
@@ -41,7 +45,7 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 /// The attributes of a message or of a nested attribute.
-struct Attributes<'a>(&'a [u8]);
+pub(super) struct Attributes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Attributes<'a> {
     type Item = (u16, &'a [u8]);
@@ -56,20 +60,20 @@ impl<'a> Iterator for Attributes<'a> {
     }
 }
 
-struct Cursor<'a>(&'a [u8]);
+pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*bytes)
     }
 
-    fn u16(&mut self) -> Option<u16> {
+    pub(super) fn u16(&mut self) -> Option<u16> {
         self.take().map(u16::from_ne_bytes)
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         self.take().map(u32::from_ne_bytes)
     }
 }
@@ -101,17 +105,46 @@ pub(crate) struct KernelRoute {
     pub(crate) protocol: u8,
     pub(crate) metric: u32,
     pub(crate) tos: u8,
-    /// Where unicast packets go; [`Forwarding::Other`] for types that deliver, refuse or throw.
-    pub(crate) forwarding: Forwarding,
+    /// Where unicast packets go; [`Way::Other`] for types that deliver, prohibit or throw.
+    pub(crate) way: Way,
+    pub(crate) options: RouteOptions,
+    /// The nexthop object that has the hops. Without `net.ipv4.nexthop_compat_mode` the way has none of them.
+    pub(crate) object: Option<NonZeroU32>,
     /// It carries attributes that this crate never sets.
     pub(crate) embellished: bool,
+}
+
+/// A route message cut at its destination: two routes that are forwarded alike differ in that alone.
+#[derive(Clone, Copy)]
+pub(crate) struct CutRoute<'a> {
+    pub(crate) prefix: IpNetwork,
+    /// `struct rtmsg` without the prefix length, and the attributes before and after the destination.
+    pub(crate) parts: [&'a [u8]; 4],
+}
+
+/// Cuts a route message; `None` for a default route, which has no destination, and for what is no route.
+pub(crate) fn cut_route(body: &[u8]) -> Option<CutRoute<'_>> {
+    let (family, [prefix_len]) = (body.get(..1)?, *body.get(1..)?.first_chunk()?);
+    let head = body.get(2..RTMSG)?;
+    let attributes = body.get(RTMSG..)?;
+    let mut rest = Attributes(attributes);
+    let mut before = 0;
+    loop {
+        let (kind, value) = rest.next()?;
+        let end = attributes.len() - rest.0.len();
+        if kind == libc::RTA_DST {
+            let prefix = IpNetwork::new(parse_address(value)?, prefix_len).ok()?;
+            return Some(CutRoute { prefix, parts: [family, head, attributes.get(..before)?, rest.0] });
+        }
+        before = end;
+    }
 }
 
 /// Parses RTM_NEWROUTE and RTM_DELROUTE of IPv4 and IPv6; `None` for what is no such route (cached
 /// entries, other families, cut short).
 pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
     let mut cursor = Cursor(body);
-    let [family, prefix_len, _, tos, table, protocol, _scope, kind] = cursor.take()?;
+    let [family, prefix_len, _, tos, table, protocol, scope, kind] = cursor.take()?;
     let flags = cursor.u32()?;
     if flags & libc::RTM_F_CLONED != 0 {
         return None;
@@ -123,7 +156,9 @@ pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
         protocol,
         metric: 0,
         tos,
-        forwarding: Forwarding::Other,
+        way: Way::Other,
+        options: RouteOptions::default(),
+        object: None,
         embellished: false,
     };
     let mut single = new_hop(0, 0, flags);
@@ -137,10 +172,17 @@ pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
             libc::RTA_GATEWAY => single.gateway = Some(parse_address(value)?),
             RTA_VIA => single.gateway = Some(parse_address(value.get(2..)?)?),
             libc::RTA_MULTIPATH => route.embellished |= parse_multipath(value, &mut hops)?,
-            libc::RTA_PREFSRC | RTA_NH_ID | RTA_ENCAP | libc::RTA_FLOW | libc::RTA_SRC => {
-                route.embellished = true
+            libc::RTA_PREFSRC => route.options.source = Some(parse_address(value)?),
+            RTA_NH_ID => route.object = NonZeroU32::new(Cursor(value).u32()?),
+            RTA_ENCAP | libc::RTA_FLOW | libc::RTA_SRC => route.embellished = true,
+            libc::RTA_METRICS => {
+                for (metric, value) in Attributes(value) {
+                    match metric {
+                        RTAX_MTU => route.options.mtu = NonZeroU32::new(Cursor(value).u32()?),
+                        _ => route.embellished = true,
+                    }
+                }
             }
-            libc::RTA_METRICS => route.embellished |= !value.is_empty(),
             _ => {}
         }
     }
@@ -148,16 +190,15 @@ pub(crate) fn parse_route(body: &[u8]) -> Option<KernelRoute> {
         hops.push(single);
     }
     route.prefix = IpNetwork::new(destination, prefix_len).ok()?;
-    route.forwarding = match kind {
-        libc::RTN_UNICAST => Forwarding::via(hops),
-        libc::RTN_BLACKHOLE => Forwarding::Blackhole,
-        _ => Forwarding::Other,
+    route.way = match kind {
+        libc::RTN_UNICAST => Way::via(hops),
+        libc::RTN_BLACKHOLE => Way::Blackhole,
+        libc::RTN_UNREACHABLE => Way::Unreachable,
+        _ => Way::Other,
     };
+    route.embellished |= family == AF_INET && route.object.is_none() && scope != super::scope(&route.way);
     Some(route)
 }
-
-const RTA_ENCAP: u16 = 22;
-const RTA_NH_ID: u16 = 30;
 
 fn new_hop(interface: u32, weight_less_one: u8, flags: u32) -> Hop {
     let onlink = flags & RTNH_F_ONLINK != 0;
@@ -194,7 +235,7 @@ fn unspecified(family: u8) -> Option<IpAddr> {
     }
 }
 
-fn parse_address(value: &[u8]) -> Option<IpAddr> {
+pub(super) fn parse_address(value: &[u8]) -> Option<IpAddr> {
     match value.len() {
         4 => Some(IpAddr::from(<[u8; 4]>::try_from(value).ok()?)),
         16 => Some(IpAddr::from(<[u8; 16]>::try_from(value).ok()?)),

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
-use super::{AF_INET, AF_INET6, ALIGN, RTA_VIA, RTNH_F_ONLINK};
-use crate::route::{Forwarding, Hop};
+use super::{AF_INET, AF_INET6, ALIGN, RTA_NH_ID, RTA_VIA, RTAX_MTU, RTNH_F_ONLINK};
+use crate::forwarding::{Forwarding, Hop, Way};
+use crate::route::RouteOptions;
 
 /// `NLA_F_NESTED`.
 const NESTED: u16 = 1 << 15;
@@ -35,13 +36,13 @@ pub(crate) fn add_flags(out: &mut [u8], start: usize, flags: u16) {
     }
 }
 
-fn put(out: &mut [u8], at: usize, bytes: &[u8]) {
+pub(super) fn put(out: &mut [u8], at: usize, bytes: &[u8]) {
     if let Some(field) = out.get_mut(at..at + bytes.len()) {
         field.copy_from_slice(bytes);
     }
 }
 
-fn attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
+pub(super) fn attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let start = begin_attribute(out, kind);
     out.extend_from_slice(value);
     finish_attribute(out, start);
@@ -97,28 +98,33 @@ struct RouteHeader {
 /// RTM_NEWROUTE; returns where the message begins.
 pub(crate) fn new_route(out: &mut Vec<u8>, seq: u32, flags: u16, key: &RouteKey, to: &Forwarding) -> usize {
     let start = begin(out, libc::RTM_NEWROUTE, libc::NLM_F_REQUEST as u16 | flags, seq);
-    let single = match to {
-        Forwarding::Via(hops) => <&[Hop; 1]>::try_from(hops.as_slice()).ok().map(|[hop]| hop),
-        Forwarding::Blackhole | Forwarding::Other => None,
-    };
+    let hops = if to.object.is_some() { &[] } else { to.way.hops() };
+    let single = <&[Hop; 1]>::try_from(hops).ok().map(|[hop]| hop);
     route_header(
         out,
         RouteHeader {
-            scope: libc::RT_SCOPE_UNIVERSE,
-            kind: if matches!(to, Forwarding::Via(_)) { libc::RTN_UNICAST } else { libc::RTN_BLACKHOLE },
+            scope: if to.object.is_some() { libc::RT_SCOPE_UNIVERSE } else { super::scope(&to.way) },
+            kind: match to.way {
+                _ if to.object.is_some() => libc::RTN_UNICAST,
+                Way::Via(_) => libc::RTN_UNICAST,
+                Way::Unreachable => libc::RTN_UNREACHABLE,
+                Way::Blackhole | Way::Other => libc::RTN_BLACKHOLE,
+            },
             flags: single.map_or(0, onlink_flag),
             ..key_header(key)
         },
     );
     key_attributes(out, key);
-    match (single, to) {
-        (Some(hop), _) => {
+    match (to.object, single) {
+        (Some(object), _) => attribute(out, RTA_NH_ID, &object.get().to_ne_bytes()),
+        (None, Some(hop)) => {
             attribute(out, libc::RTA_OIF, &hop.interface.to_ne_bytes());
             gateway(out, key.prefix.is_ipv6(), hop.gateway);
         }
-        (None, Forwarding::Via(hops)) => multipath(out, key.prefix.is_ipv6(), hops),
-        (None, Forwarding::Blackhole | Forwarding::Other) => {}
+        (None, None) if hops.is_empty() => {}
+        (None, None) => multipath(out, key.prefix.is_ipv6(), hops),
     }
+    options(out, &to.options);
     finish(out, start);
     start
 }
@@ -132,6 +138,21 @@ pub(crate) fn delete_route(out: &mut Vec<u8>, seq: u32, key: &RouteKey) -> usize
     start
 }
 
+/// Where the prefix length and the destination are in a message of [`new_route`] or [`delete_route`].
+const PREFIX_LEN: usize = 16 + 1;
+const DESTINATION: usize = 16 + 12 + 4;
+const SEQUENCE: usize = 8;
+
+/// Makes the message that begins at `start` one of another prefix of the same family.
+pub(crate) fn patch_route(out: &mut [u8], start: usize, seq: u32, prefix: IpNetwork) {
+    put(out, start + SEQUENCE, &seq.to_ne_bytes());
+    put(out, start + PREFIX_LEN, &[prefix.prefix()]);
+    match prefix.network() {
+        IpAddr::V4(address) => put(out, start + DESTINATION, &address.octets()),
+        IpAddr::V6(address) => put(out, start + DESTINATION, &address.octets()),
+    }
+}
+
 fn key_header(key: &RouteKey) -> RouteHeader {
     RouteHeader {
         family: if key.prefix.is_ipv6() { AF_INET6 } else { AF_INET },
@@ -143,21 +164,35 @@ fn key_header(key: &RouteKey) -> RouteHeader {
 }
 
 fn key_attributes(out: &mut Vec<u8>, key: &RouteKey) {
-    match key.prefix.network() {
-        IpAddr::V4(address) => attribute(out, libc::RTA_DST, &address.octets()),
-        IpAddr::V6(address) => attribute(out, libc::RTA_DST, &address.octets()),
-    }
+    address(out, libc::RTA_DST, key.prefix.network());
     attribute(out, libc::RTA_PRIORITY, &key.metric.to_ne_bytes());
     if u8::try_from(key.table).is_err() {
         attribute(out, libc::RTA_TABLE, &key.table.to_ne_bytes());
     }
 }
 
+fn options(out: &mut Vec<u8>, options: &RouteOptions) {
+    if let Some(source) = options.source {
+        address(out, libc::RTA_PREFSRC, source);
+    }
+    if let Some(mtu) = options.mtu {
+        let metrics = begin_attribute(out, libc::RTA_METRICS | NESTED);
+        attribute(out, RTAX_MTU, &mtu.get().to_ne_bytes());
+        finish_attribute(out, metrics);
+    }
+}
+
+fn address(out: &mut Vec<u8>, kind: u16, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => attribute(out, kind, &address.octets()),
+        IpAddr::V6(address) => attribute(out, kind, &address.octets()),
+    }
+}
+
 fn gateway(out: &mut Vec<u8>, route_is_v6: bool, gateway: Option<IpAddr>) {
     match gateway {
         None => {}
-        Some(IpAddr::V4(address)) if !route_is_v6 => attribute(out, libc::RTA_GATEWAY, &address.octets()),
-        Some(IpAddr::V6(address)) if route_is_v6 => attribute(out, libc::RTA_GATEWAY, &address.octets()),
+        Some(gateway) if gateway.is_ipv6() == route_is_v6 => address(out, libc::RTA_GATEWAY, gateway),
         // An IPv4 route through an IPv6 neighbour; the reverse is refused by the kernel.
         Some(address) => {
             let start = begin_attribute(out, RTA_VIA);

@@ -46,12 +46,13 @@ fn equal_paths_share_the_traffic_by_weight() {
         let weighted = |gateway: &str, weight| NextHop {
             gateway: gateway.parse().unwrap(),
             weight: NonZeroU8::new(weight).unwrap(),
+            link: None,
         };
         let target = |hops: [NextHop; 3]| Target::Via(hops.to_vec());
         let v4 = target([weighted("10.0.1.2", 1), weighted("10.0.1.3", 2), weighted("10.0.2.2", 255)]);
         let v6 = target([weighted("fd00:1::2", 1), weighted("fd00:1::3", 2), weighted("fd00:2::2", 255)]);
-        fib.set(Route { prefix: net("10.1.0.0/16"), target: v4 });
-        fib.set(Route { prefix: net("fd01::/64"), target: v6 });
+        fib.set(Route::new(net("10.1.0.0/16"), v4));
+        fib.set(Route::new(net("fd01::/64"), v6));
         fib.set(via("10.2.0.0/16", &["10.0.2.2", "10.0.1.2"]));
         in_sync(&mut fib).await;
         assert_eq!(

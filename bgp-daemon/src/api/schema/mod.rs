@@ -8,6 +8,7 @@ mod routes;
 mod status;
 pub(crate) mod text;
 mod time;
+mod tunnels;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,7 @@ pub use status::{
     Readiness, ReloadReport, Status, TableSize,
 };
 pub use time::{ParseTimestampError, Timestamp};
+pub use tunnels::{PoolRow, TunnelRow, TunnelState, Tunnels};
 
 /// What an answer carries beside its envelope.
 pub trait Body {

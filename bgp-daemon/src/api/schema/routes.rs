@@ -104,6 +104,10 @@ pub struct FibDiffRow {
     pub wanted: Vec<IpAddr>,
     /// The next hops that are there.
     pub found: Vec<IpAddr>,
+    /// The route that should be there, devices and options included, as `ip route` shows it; `null`: none.
+    pub wanted_route: Option<String>,
+    /// The route that is there.
+    pub found_route: Option<String>,
 }
 
 /// `bgp.fib_diff/v1`.

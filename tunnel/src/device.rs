@@ -135,8 +135,9 @@ fn check_owner(plan: &Plan, link: &Link, nature: &Nature) -> Result<(), DeviceEr
     if plan.device.is_fallback() {
         return if fits { Ok(()) } else { foreign("an ipip device with addresses of its own".into()) };
     }
-    // What an earlier run made and had no time to mark: exactly like that, and still down.
-    if link.is_ours() || (fits && !link.up) {
+    // What an earlier run made and had no time to mark: still down. An IPIP device has no mark but its name.
+    let unmarked = fits && !link.up && link.alias.is_none();
+    if link.is_ours() || link.is_half_made() || unmarked {
         return Ok(());
     }
     foreign(match &link.alias {
@@ -155,7 +156,7 @@ fn nature_kind(nature: &Nature) -> &str {
 
 /// The first thing to be done for a device that is no longer desired.
 pub(crate) fn next_removal(found: Option<&Found>) -> Option<Step> {
-    let found = found.filter(|found| found.link.is_ours())?;
+    let found = found.filter(|found| found.link.is_ours() || found.link.is_half_made())?;
     if found.link.kind() != "ipip" || found.link.name != FALLBACK_IPIP {
         return Some(Step::Delete);
     }
@@ -329,6 +330,13 @@ mod tests {
         assert!(next_step(&plan(), Some(&found), &[]).is_err());
         found.link.up = false;
         assert_eq!(next_step(&plan(), Some(&found), &[]), Ok(Some(Step::Mark)));
+        // Of another configuration, too.
+        let local = "192.0.2.9".parse().unwrap();
+        found.link.nature = Nature::Vxlan { vni: 7, port: 8472, local: Some(local), floods: false };
+        assert!(next_step(&plan(), Some(&found), &[]).is_err());
+        found.link.mac = vtep_mac(local).to_vec();
+        assert_eq!(next_step(&plan(), Some(&found), &[]), Ok(Some(Step::Mark)));
+        assert_eq!(next_removal(Some(&found)), Some(Step::Delete));
     }
 
     #[test]

@@ -21,4 +21,4 @@ pub use event::{DeviceState, DeviceStatus, Event, Part};
 pub use ipnetwork::IpNetwork;
 pub use spec::{Desired, Device, FALLBACK_IPIP, Family, Kind, Node, Pool, Uplink};
 pub use sync::Tunnels;
-pub use vtep::vtep_mac;
+pub use vtep::{vtep_mac, vxlan_gateway};

@@ -88,6 +88,15 @@ impl Link {
         self.alias.as_deref() == Some(ALIAS)
     }
 
+    /// Made by us, and not yet marked when an earlier run was stopped: a VXLAN device is known by its MAC.
+    pub(crate) fn is_half_made(&self) -> bool {
+        let fresh = self.alias.is_none() && !self.up;
+        match self.nature {
+            Nature::Vxlan { local: Some(local), floods: false, .. } => fresh && self.mac == vtep_mac(local),
+            _ => false,
+        }
+    }
+
     pub(crate) fn kind(&self) -> &str {
         match &self.nature {
             Nature::Vxlan { .. } => "vxlan",

@@ -1,7 +1,8 @@
-//! Where VXLAN packets go: for each known host a permanent neighbour (its address to its device's MAC) and a
-//! static entry of the device's FDB (that MAC to its address). Nothing is learned, nothing is flooded.
+//! Where VXLAN packets go: for each known host a permanent neighbour (the gateway of routes to it, to its
+//! device's MAC) and a static entry of the device's FDB (that MAC to its address). Nothing is learned, nothing is
+//! flooded.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use rtnetlink::packet_route::neighbour::{
@@ -13,7 +14,7 @@ use crate::error::{KernelError, TunnelError};
 use crate::netlink::{Attributes, Kernel, u16_at, u32_at};
 use crate::spec::Family;
 use crate::uplink::address_family;
-use crate::vtep::vtep_mac;
+use crate::vtep::{link_local, vtep_mac, vxlan_gateway};
 
 /// `struct ndmsg`.
 const HEADER: usize = 12;
@@ -52,9 +53,13 @@ impl Entry {
 
     /// Whether it is as ours to its address would be.
     fn is_right(&self) -> bool {
-        self.permanent
-            && !self.elsewhere
-            && self.address.is_some_and(|address| vtep_mac(address) == *self.mac)
+        let belongs = |address| match address {
+            IpAddr::V6(gateway) if !self.fdb => {
+                self.mac.first_chunk().copied().map(link_local) == Some(gateway)
+            }
+            host => vtep_mac(host) == *self.mac,
+        };
+        self.permanent && !self.elsewhere && self.address.is_some_and(belongs)
     }
 }
 
@@ -72,6 +77,8 @@ enum Change {
 pub(crate) struct Neighbours {
     /// Both entries of these are right, as far as events tell.
     right: BTreeSet<IpAddr>,
+    /// Their gateways.
+    gateways: BTreeSet<IpAddr>,
     work: VecDeque<Change>,
     /// What the kernel has is not known.
     unread: bool,
@@ -91,13 +98,18 @@ impl Neighbours {
         self.work.push_back(Change::Remove(host));
     }
 
+    pub(crate) fn has_work(&self) -> bool {
+        !self.work.is_empty()
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         !self.unread && self.work.is_empty()
     }
 
     /// Learns of an event; `true` if it was someone's interference.
     pub(crate) fn happened(&mut self, entry: &Entry, exists: bool) -> bool {
-        let known = entry.address.is_some_and(|address| self.right.contains(&address));
+        let ours = if entry.fdb { &self.right } else { &self.gateways };
+        let known = entry.address.is_some_and(|address| ours.contains(&address));
         let harmless = match exists {
             true if known => entry.is_right(),
             // The kernel's own attempts to resolve an address.
@@ -131,36 +143,28 @@ impl Neighbours {
     }
 
     fn compare(&mut self, entries: &[Entry], wanted: &BTreeSet<IpAddr>) -> bool {
-        let (mut neighbours, mut forwardings) = (BTreeSet::new(), BTreeMap::new());
+        let gateways: BTreeSet<IpAddr> = wanted.iter().copied().map(vxlan_gateway).collect();
+        let (mut resolved, mut forwarded) = (BTreeSet::new(), BTreeSet::new());
         self.work.clear();
         for entry in entries {
-            let right = entry.is_right();
-            match entry.address {
-                Some(address) if right && wanted.contains(&address) => {
-                    if entry.fdb {
-                        forwardings.insert(vtep_mac(address), address);
-                    } else {
-                        neighbours.insert(address);
-                    }
+            let wrong = match entry.address {
+                Some(host) if entry.fdb && wanted.contains(&host) && vtep_mac(host) == *entry.mac => {
+                    forwarded.extend(entry.is_right().then_some(host));
+                    // What is found by its MAC is replaced by what is right.
+                    None
                 }
-                // Replaced by what is right. An FDB entry is found by its MAC, though.
-                Some(address) if !entry.fdb && wanted.contains(&address) => {}
-                address if entry.fdb => {
-                    if !address
-                        .is_some_and(|address| wanted.contains(&address) && *entry.mac == vtep_mac(address))
-                    {
-                        self.work.push_back(Change::RemoveForwarding(entry.mac.clone(), address));
-                    }
+                host if entry.fdb => Some(Change::RemoveForwarding(entry.mac.clone(), host)),
+                Some(gateway) if gateways.contains(&gateway) => {
+                    resolved.extend(entry.is_right().then_some(gateway));
+                    None
                 }
-                Some(address) if entry.permanent => self.work.push_back(Change::RemoveNeighbour(address)),
-                _ => {}
-            }
+                gateway => gateway.filter(|_| entry.permanent).map(Change::RemoveNeighbour),
+            };
+            self.work.extend(wrong);
         }
-        self.right = wanted
-            .iter()
-            .filter(|host| neighbours.contains(host) && forwardings.get(&vtep_mac(**host)) == Some(host))
-            .copied()
-            .collect();
+        let is_right = |host: &&IpAddr| forwarded.contains(host) && resolved.contains(&vxlan_gateway(**host));
+        self.right = wanted.iter().filter(is_right).copied().collect();
+        self.gateways = self.right.iter().copied().map(vxlan_gateway).collect();
         self.work.extend(wanted.difference(&self.right).map(|host| Change::Add(*host)));
         !self.work.is_empty()
     }
@@ -183,9 +187,11 @@ impl Neighbours {
                 let mac = vtep_mac(host);
                 match kernel.change(new(device.forwarding(&mac, Some(host))), set)? {
                     Ok(()) => {
-                        let answer = kernel.change(new(device.neighbour(host, Some(mac))), set)?;
+                        let gateway = vxlan_gateway(host);
+                        let answer = kernel.change(new(device.neighbour(gateway, Some(mac))), set)?;
                         if answer.is_ok() {
                             self.right.insert(host);
+                            self.gateways.insert(gateway);
                         }
                         answer
                     }
@@ -193,13 +199,17 @@ impl Neighbours {
                 }
             }
             Change::Remove(host) => {
+                let gateway = vxlan_gateway(host);
                 self.right.remove(&host);
-                let neighbour = gone(kernel.change(delete(device.neighbour(host, None)), 0)?);
+                self.gateways.remove(&gateway);
+                let neighbour = gone(kernel.change(delete(device.neighbour(gateway, None)), 0)?);
                 let forwarding =
                     gone(kernel.change(delete(device.forwarding(&vtep_mac(host), Some(host))), 0)?);
                 neighbour.and(forwarding)
             }
-            Change::RemoveNeighbour(host) => gone(kernel.change(delete(device.neighbour(host, None)), 0)?),
+            Change::RemoveNeighbour(address) => {
+                gone(kernel.change(delete(device.neighbour(address, None)), 0)?)
+            }
             Change::RemoveForwarding(mac, host) => {
                 gone(kernel.change(delete(device.forwarding(&mac, host)), 0)?)
             }
@@ -232,10 +242,10 @@ impl Place {
         message
     }
 
-    fn neighbour(&self, host: IpAddr, mac: Option<[u8; 6]>) -> NeighbourMessage {
+    fn neighbour(&self, address: IpAddr, mac: Option<[u8; 6]>) -> NeighbourMessage {
         let mut message = self.message(address_family(self.family));
         message.header.state = NeighbourState::Permanent;
-        message.attributes.push(NeighbourAttribute::Destination(destination(host)));
+        message.attributes.push(NeighbourAttribute::Destination(destination(address)));
         message.attributes.extend(mac.map(|mac| NeighbourAttribute::LinkLayerAddress(mac.to_vec())));
         message
     }

@@ -127,19 +127,19 @@ impl Slot {
         }
     }
 
-    /// Does one step towards the plan.
+    /// Does one step towards the plan. `true` if something was wrong.
     pub(crate) fn step(
         &mut self,
         kernel: &mut Kernel,
         plan: Result<Plan, DeviceError>,
         hosts: &BTreeSet<IpAddr>,
         events: &mut impl Extend<Event>,
-    ) -> Result<(), TunnelError> {
+    ) -> Result<bool, TunnelError> {
         let plan = match plan {
             Ok(plan) => plan,
             Err(error) => {
                 self.failed(error, events);
-                return Ok(());
+                return Ok(true);
             }
         };
         if self.plan.as_ref() != Some(&plan) {
@@ -158,7 +158,7 @@ impl Slot {
         kernel: &mut Kernel,
         plan: &Plan,
         events: &mut impl Extend<Event>,
-    ) -> Result<(), TunnelError> {
+    ) -> Result<bool, TunnelError> {
         let name = &plan.device.name;
         let found = device::look(kernel, name)?;
         let index = found.as_ref().map(|found| found.link.index);
@@ -172,17 +172,17 @@ impl Slot {
                 if self.neighbours.is_done() {
                     self.ready(events);
                 }
-                return Ok(());
+                return Ok(false);
             }
             Err(error) => {
                 self.failed(error, events);
-                return Ok(());
+                return Ok(true);
             }
         };
         self.steps += 1;
         if self.steps > MAX_STEPS {
             self.failed(DeviceError::Unsettled(format!("the {step} of {name}")), events);
-            return Ok(());
+            return Ok(true);
         }
         debug!(device = %name, ?step, "tunnel device");
         match device::carry_out(kernel, &step, Some(plan), index.unwrap_or_default(), name)? {
@@ -198,7 +198,7 @@ impl Slot {
             }
             Err(error) => self.failed(error, events),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Notices that the device is another than before.
@@ -215,18 +215,20 @@ impl Slot {
         kernel: &mut Kernel,
         hosts: &BTreeSet<IpAddr>,
         events: &mut impl Extend<Event>,
-    ) -> Result<(), TunnelError> {
-        let Some(place) = self.place else { return Ok(()) };
+    ) -> Result<bool, TunnelError> {
+        let Some(place) = self.place else { return Ok(false) };
+        let (worked, mut wrong) = (self.neighbours.has_work(), false);
         if self.told_index().is_some() {
             match self.neighbours.work(kernel, &place, hosts)? {
-                Ok(false) => {}
                 Ok(true) => {
+                    wrong = true;
                     self.repairs.insert("neighbours".to_owned());
                 }
+                Ok(false) => {}
                 Err(error) => {
                     self.neighbours.read_again();
                     self.refused(error, events);
-                    return Ok(());
+                    return Ok(true);
                 }
             }
         } else {
@@ -235,7 +237,7 @@ impl Slot {
         if self.neighbours.is_done() {
             self.ready(events);
         }
-        Ok(())
+        Ok(worked || wrong)
     }
 
     fn refused(&mut self, error: KernelError, events: &mut impl Extend<Event>) {

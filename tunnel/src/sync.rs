@@ -175,6 +175,9 @@ impl Tunnels {
             self.read_uplinks()?;
         }
         self.firewall_step()?;
+        if !self.events.is_empty() {
+            return Ok(Step::Worked);
+        }
         if std::mem::take(&mut self.leftovers_unread) {
             self.find_leftovers()?;
         }
@@ -213,8 +216,7 @@ impl Tunnels {
         let Some(at) = self.slots.iter().position(|slot| !slot.is_done()) else { return Ok(false) };
         let plan = self.plan(at, &filtered);
         let Some(slot) = self.slots.get_mut(at) else { return Ok(false) };
-        slot.step(&mut self.kernel, plan, &self.desired.hosts, &mut self.events)?;
-        self.busy = true;
+        self.busy |= slot.step(&mut self.kernel, plan, &self.desired.hosts, &mut self.events)?;
         Ok(true)
     }
 
@@ -263,7 +265,7 @@ impl Tunnels {
     fn find_leftovers(&mut self) -> Result<(), TunnelError> {
         for link in link::all(&mut self.kernel)? {
             let desired = self.desired.devices.iter().any(|device| device.name == link.name);
-            if link.is_ours() && !desired && !self.leaving.contains(&link.name) {
+            if (link.is_ours() || link.is_half_made()) && !desired && !self.leaving.contains(&link.name) {
                 info!(device = %link.name, "a tunnel device is left from an earlier run");
                 self.leaving.push(link.name);
             }

@@ -1,6 +1,6 @@
 //! The MAC addresses of VXLAN devices: computed, so that nodes need not tell each other.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use sha1::{Digest, Sha1};
 
@@ -21,4 +21,25 @@ pub fn vtep_mac(local: IpAddr) -> [u8; 6] {
         *octet = hashed;
     }
     mac
+}
+
+/// The gateway of routes through a VXLAN device to the node with this address: `BLOCK via GATEWAY dev
+/// vxlan.bgp onlink`.
+///
+/// With IPv4 that is the node's address. With IPv6 the kernel refuses a gateway that another interface
+/// reaches, even with `onlink`, as the uplink reaches a node of the same subnet. So it is the link-local
+/// address that the node's VXLAN device gives itself by its MAC.
+///
+/// ```
+/// let gateway = |node: &str| tunnel::vxlan_gateway(node.parse().unwrap()).to_string();
+/// assert_eq!(gateway("192.0.2.7"), "192.0.2.7");
+/// assert_eq!(gateway("2001:db8::7"), "fe80::6431:72ff:fecd:fd50");
+/// ```
+pub fn vxlan_gateway(node: IpAddr) -> IpAddr {
+    if node.is_ipv4() { node } else { link_local(vtep_mac(node)).into() }
+}
+
+/// The address of RFC 4291, appendix A: the MAC with one bit inverted and ff:fe in its middle.
+pub(crate) fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Ipv6Addr {
+    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
 }

@@ -4,7 +4,7 @@ use tunnel::{Device, DeviceState, Event, Kind, Tunnels};
 
 use crate::namespace::{
     addresses, become_nobody, converged, desired, entries, forwardings, in_sync, ip, link, mac, neighbours,
-    on_a_node, part, repaired, run, until, vxlan, vxlan6,
+    on_a_node, part, repaired, resolved, run, until, vxlan, vxlan6,
 };
 
 const HOSTS: [&str; 3] = ["192.0.2.1", "192.0.2.2", "198.51.100.3"];
@@ -27,7 +27,7 @@ fn a_vxlan_device_is_made_with_its_hosts() {
         assert_eq!((&link["ifalias"], &link["flags"][2]), (&"bgp-tunnel".into(), &"UP".into()));
         assert_eq!(addresses("vxlan.bgp"), [address]);
         // The node itself is not behind its tunnel.
-        assert_eq!(neighbours("vxlan.bgp"), entries(&HOSTS[1..]));
+        assert_eq!(neighbours("vxlan.bgp"), resolved(&HOSTS[1..]));
         assert_eq!(forwardings("vxlan.bgp"), entries(&HOSTS[1..]));
         let index = link["ifindex"].as_u64().unwrap() as u32;
         assert_eq!(tunnels.devices()[0].state, DeviceState::Ready { index, mtu: 1450 });
@@ -42,9 +42,9 @@ fn vxlan_over_ipv6_lies_beside_that_over_ipv4() {
         let link = link("vxlan6.bgp");
         assert_eq!(link["linkinfo"]["info_data"]["local6"], "fd00:1::1");
         assert_eq!((&link["mtu"], &link["address"]), (&1430.into(), &mac("fd00:1::1").into()));
-        assert_eq!(neighbours("vxlan6.bgp"), entries(&hosts[1..]));
+        assert_eq!(neighbours("vxlan6.bgp"), resolved(&hosts[1..]));
         assert_eq!(forwardings("vxlan6.bgp"), entries(&hosts[1..]));
-        assert_eq!(neighbours("vxlan.bgp"), entries(&hosts[..1]));
+        assert_eq!(neighbours("vxlan.bgp"), resolved(&hosts[..1]));
     });
 }
 
@@ -98,7 +98,7 @@ fn changes_of_a_device_are_undone() {
             );
             assert_eq!(link["flags"][2], "UP", "{arguments}");
             assert_eq!(addresses("vxlan.bgp"), ["10.244.0.1/32"], "{arguments}");
-            assert_eq!(neighbours("vxlan.bgp"), entries(&HOSTS[1..]), "{arguments}");
+            assert_eq!(neighbours("vxlan.bgp"), resolved(&HOSTS[1..]), "{arguments}");
             assert_eq!(forwardings("vxlan.bgp"), entries(&HOSTS[1..]), "{arguments}");
             assert_eq!(before == index(&tunnels), what != "device", "{arguments}");
         }
@@ -135,7 +135,7 @@ fn what_can_be_changed_is_changed_in_place() {
         let link = link("vxlan.bgp");
         assert_eq!((&link["mtu"], &link["ifindex"]), (&1400.into(), &before));
         assert_eq!(addresses("vxlan.bgp"), ["10.244.0.2/32"]);
-        assert_eq!(neighbours("vxlan.bgp"), entries(&HOSTS[1..2]));
+        assert_eq!(neighbours("vxlan.bgp"), resolved(&HOSTS[1..2]));
         assert!(run("ethtool", "-k vxlan.bgp").contains("tx-checksumming: off"));
     });
 }

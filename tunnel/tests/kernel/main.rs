@@ -7,4 +7,18 @@
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod filter;
+#[cfg(test)]
+mod hosts;
+#[cfg(test)]
+mod ipip;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
 mod namespace;
+#[cfg(test)]
+mod traffic;
+#[cfg(test)]
+mod uplink;

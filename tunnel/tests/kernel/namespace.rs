@@ -5,9 +5,9 @@
 //! have no safe wrapper in the standard library; they take no pointers.
 #![allow(unsafe_code, reason = "unshare(2), setresuid(2) and gettid(2) for one thread have no safe wrapper")]
 
-use std::io;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -135,6 +135,19 @@ pub(crate) fn run(program: &str, arguments: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Starts `ip` with many commands, whose errors do not matter, beside the test.
+pub(crate) fn script(commands: &str) -> Child {
+    let mut child = Command::new("ip")
+        .args(["-force", "-batch", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}", missing("ip", &error)));
+    child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
+    child
+}
+
 #[track_caller]
 pub(crate) fn ip(arguments: &str) -> String {
     run("ip", arguments)
@@ -188,12 +201,25 @@ pub(crate) fn mac(host: &str) -> String {
     tunnel::vtep_mac(host.parse().unwrap()).map(|octet| format!("{octet:02x}")).join(":")
 }
 
-/// What [`neighbours`] and [`forwardings`] show if all is right.
+/// What [`neighbours`] shows if all is right.
+pub(crate) fn resolved(hosts: &[&str]) -> Vec<String> {
+    let gateway = |host: &str| tunnel::vxlan_gateway(host.parse().unwrap());
+    let mut all: Vec<String> = hosts.iter().map(|host| format!("{} {}", gateway(host), mac(host))).collect();
+    all.sort_unstable();
+    all
+}
+
+/// What [`forwardings`] shows if all is right.
 pub(crate) fn entries(hosts: &[&str]) -> Vec<String> {
     let mut all: Vec<String> = hosts.iter().map(|host| format!("{host} {}", mac(host))).collect();
     all.sort_unstable();
     all
 }
+
+type Shown = (fn(&str) -> Vec<String>, fn(&[&str]) -> Vec<String>);
+
+/// What the kernel shows of a device, and what it should show for its hosts.
+pub(crate) const BOTH: [Shown; 2] = [(neighbours, resolved), (forwardings, entries)];
 
 // ---- what is desired ----
 

@@ -12,7 +12,7 @@ FUZZ_TIME ?= 20
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile bench-fib bench-dataplane musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -90,6 +90,10 @@ bench-rib: ## time, memory and growth of the tables (ARGS="memory --json FILE")
 bench-hostile: ## bad peers beside good ones: this route reflector, BIRD and FRR (ARGS="--quick --only flood")
 	cargo build --locked --release -p route-reflector
 	cargo run --locked --release --manifest-path bench/hostile/Cargo.toml -- --route-reflector $(abspath $(TARGET))/release/route-reflector $(ARGS)
+
+bench-fib: ## routes into the kernel: raw netlink, fib-sync, bgp-speaker, BIRD, FRR (ARGS="--quick --only session")
+	cargo build --locked --release -p bgp-speaker
+	cargo run --locked --release --manifest-path bench/fib/Cargo.toml -- --bgp-speaker $(abspath $(TARGET))/release/bgp-speaker $(ARGS)
 
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl

@@ -5,8 +5,13 @@ use std::fmt;
 
 use ipnetwork::IpNetwork;
 
-use crate::forwarding::Forwarding;
-use crate::message::KernelRoute;
+use crate::config::FibConfig;
+use crate::error::FibError;
+use crate::follow::{Owner, classify, own_forwarding};
+use crate::forwarding::{Forwarding, Way};
+use crate::kernel::{Dumped, Kernel};
+use crate::message::{self, AF_INET, AF_INET6, KernelRoute, Nexthops};
+use crate::objects::way_of;
 
 /// One prefix at which the kernel is not as desired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,26 +76,60 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Collects the kernel's side while it is dumped.
-#[derive(Default)]
+/// The kernel's side.
 pub(crate) struct KernelSide {
     ours: BTreeMap<IpNetwork, Forwarding>,
     foreign: BTreeMap<IpNetwork, u8>,
+    dumped: Dumped,
 }
 
 impl KernelSide {
-    pub(crate) fn ours(&mut self, prefix: IpNetwork, forwarding: Forwarding) {
-        self.ours.entry(prefix).and_modify(|there| *there = Forwarding::other()).or_insert(forwarding);
+    /// Reads it.
+    pub(crate) fn read(kernel: &mut Kernel, config: &FibConfig) -> Result<Self, FibError> {
+        let (objects, dumped) = kernel.nexthops()?.unwrap_or((Nexthops::new(), Dumped::Whole));
+        let mut side = Self { ours: BTreeMap::new(), foreign: BTreeMap::new(), dumped };
+        for family in [AF_INET, AF_INET6] {
+            kernel.ask_routes(family, config.table)?;
+            loop {
+                let part = kernel.some_routes(|body| {
+                    let route = message::parse_route(body).filter(|route| route.table == config.table);
+                    route.into_iter().for_each(|route| side.take(route, config, &objects));
+                })?;
+                if let Some(dumped) = part {
+                    side.dumped = side.dumped.and(dumped);
+                    break;
+                }
+            }
+        }
+        Ok(side)
     }
 
-    pub(crate) fn foreign(&mut self, route: &KernelRoute) {
-        self.foreign.insert(route.prefix, route.protocol);
+    fn take(&mut self, route: KernelRoute, config: &FibConfig, objects: &Nexthops) {
+        match classify(config, &route) {
+            Owner::Ours => {
+                let prefix = route.prefix;
+                let mut forwarding = own_forwarding(route);
+                if let Some(object) = forwarding.object {
+                    let way = way_of(object.get(), |id| objects.get(&id).map(|object| &object.nexthop));
+                    forwarding.way = way.unwrap_or(Way::Other);
+                }
+                let one = self.ours.entry(prefix);
+                one.and_modify(|there| *there = Forwarding::other()).or_insert(forwarding);
+            }
+            Owner::InTheWay => drop(self.foreign.insert(route.prefix, route.protocol)),
+            Owner::Foreign => {}
+        }
+    }
+
+    /// Whether nobody disturbed the reading.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.dumped == Dumped::Whole
     }
 
     /// The differences, in the order of prefixes.
-    pub(crate) fn compare<'a>(
+    pub(crate) fn compare(
         mut self,
-        desired: impl Iterator<Item = (IpNetwork, Option<&'a Forwarding>)>,
+        desired: impl Iterator<Item = (IpNetwork, Option<Forwarding>)>,
     ) -> Vec<Difference> {
         let mut differences = Vec::new();
         for (prefix, desired) in desired {
@@ -103,14 +142,14 @@ impl KernelSide {
         differences
     }
 
-    fn compare_one(&mut self, prefix: IpNetwork, desired: Option<&Forwarding>) -> Option<DifferenceKind> {
+    fn compare_one(&mut self, prefix: IpNetwork, desired: Option<Forwarding>) -> Option<DifferenceKind> {
         match (desired, self.ours.remove(&prefix)) {
-            (Some(desired), Some(kernel)) if *desired == kernel => None,
-            (desired, Some(kernel)) => Some(DifferenceKind::Wrong { desired: desired.cloned(), kernel }),
+            (Some(desired), Some(kernel)) if desired == kernel => None,
+            (desired, Some(kernel)) => Some(DifferenceKind::Wrong { desired, kernel }),
             (desired, None) if let Some(protocol) = self.foreign.get(&prefix) => {
-                Some(DifferenceKind::Conflict { desired: desired.cloned(), protocol: *protocol })
+                Some(DifferenceKind::Conflict { desired, protocol: *protocol })
             }
-            (Some(desired), None) => Some(DifferenceKind::Missing { desired: desired.clone() }),
+            (Some(desired), None) => Some(DifferenceKind::Missing { desired }),
             (None, None) => Some(DifferenceKind::Unresolved),
         }
     }

@@ -1,12 +1,14 @@
 //! Keeps the model true by the kernel's events.
 
 use crate::config::FibConfig;
+use crate::desired::DesiredRoutes;
 use crate::forwarding::{Forwarding, Way};
 use crate::links::KernelLink;
-use crate::message::{self, AF_INET, KernelRoute, Message};
+use crate::message::{self, AF_INET6, KernelRoute, Message};
 use crate::mirror::Told;
-use crate::resolve::{LinkChange, Resolver};
+use crate::resolve::Resolver;
 use crate::table::Table;
+use crate::view::LinkChange;
 
 /// Whose a route is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,31 +44,39 @@ pub(crate) fn mirrored(config: &FibConfig, route: KernelRoute) -> Option<KernelR
     (route.protocol != config.protocol && route.tos == 0).then_some(route)
 }
 
-/// Brings the model up to date with one event.
-pub(crate) struct Follower<'a> {
-    pub(crate) config: &'a FibConfig,
-    pub(crate) table: &'a mut Table,
-    pub(crate) resolver: &'a mut Resolver,
-    pub(crate) resync: &'a mut Option<&'static str>,
+/// What must be read again, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts {
+    pub(crate) all: Option<&'static str>,
+    /// Nexthop objects.
+    pub(crate) objects: bool,
 }
 
-impl Follower<'_> {
+impl Doubts {
+    pub(crate) fn all(&mut self, cause: &'static str) {
+        self.all.get_or_insert(cause);
+    }
+}
+
+/// Brings the model up to date with one event.
+pub(crate) struct Follower<'a, D> {
+    pub(crate) config: &'a FibConfig,
+    pub(crate) table: &'a mut Table<D>,
+    pub(crate) resolver: &'a mut Resolver,
+    pub(crate) doubts: &'a mut Doubts,
+}
+
+impl<D: DesiredRoutes> Follower<'_, D> {
     pub(crate) fn follow(&mut self, message: Message<'_>) {
         match message.kind {
             libc::RTM_NEWROUTE => self.route_added(message),
             libc::RTM_DELROUTE => self.route_removed(message),
             libc::RTM_NEWLINK | libc::RTM_DELLINK => self.link(message),
+            message::RTM_NEWNEXTHOP | message::RTM_DELNEXTHOP => self.nexthop(message),
             libc::RTM_NEWADDR => self.table.retry_refused(),
-            // IPv4 routes with this source address are gone, without a message.
-            libc::RTM_DELADDR if message.body.first() == Some(&AF_INET) => {
-                self.read_again("an address was removed")
-            }
+            libc::RTM_DELADDR => self.address_removed(message),
             _ => {}
         }
-    }
-
-    fn read_again(&mut self, cause: &'static str) {
-        self.resync.get_or_insert(cause);
     }
 
     fn route_added(&mut self, message: Message<'_>) {
@@ -77,7 +87,7 @@ impl Follower<'_> {
             Owner::Ours => {
                 // An IPv6 event tells all hops of the route as they are now.
                 let appended = prefix.is_ipv4() && !replaces;
-                let told = self.table.ours_changed(prefix, &own_forwarding(route), appended);
+                let told = self.table.ours_changed(prefix, own_forwarding(route), appended);
                 return self.check(told);
             }
             Owner::InTheWay => {
@@ -114,7 +124,16 @@ impl Follower<'_> {
 
     fn check(&mut self, told: Told) {
         if told == Told::Doubtful {
-            self.read_again("an event left open what the kernel holds");
+            self.doubts.all("an event left open what the kernel holds");
+        }
+    }
+
+    /// With an address of this host, IPv4 routes with it as their source are gone without a message; IPv6 ones
+    /// have lost the source.
+    fn address_removed(&mut self, message: Message<'_>) {
+        let v6 = message.body.first() == Some(&AF_INET6);
+        if !v6 || self.table.has_sources(true) {
+            self.doubts.all("an address was removed");
         }
     }
 
@@ -127,10 +146,31 @@ impl Follower<'_> {
         };
         match change {
             LinkChange::None => return,
-            LinkChange::Down if self.table.uses(index) => self.read_again("a link went down"),
-            LinkChange::Revived => self.read_again("a link came back"),
-            LinkChange::Down | LinkChange::Other => {}
+            LinkChange::Down if self.table.uses(index) => self.doubts.all("a link went down"),
+            LinkChange::Down | LinkChange::NoCarrier => self.objects_lost(index),
+            LinkChange::Revived => self.doubts.all("a link came back"),
+            LinkChange::Other => {}
         }
         self.table.retry_refused();
+    }
+
+    /// Nexthop objects over a link are gone, without a message; a group that has none left, and its routes, too.
+    fn objects_lost(&mut self, interface: u32) {
+        let objects = &self.table.targets.objects;
+        let foreign = self.resolver.view.has_object_over(interface, |id| objects.is_ours(id));
+        if objects.depends_on(interface) || foreign {
+            self.doubts.all("a link with nexthop objects went down");
+        }
+        self.doubts.objects |= objects.uses(interface);
+    }
+
+    /// Someone else made, changed or deleted a nexthop object. What names a deleted one is gone, without a message.
+    fn nexthop(&mut self, message: Message<'_>) {
+        let Some(object) = message::parse_nexthop(message.body) else { return };
+        let ours = self.table.targets.objects.is_ours(object.id);
+        if message.kind == message::RTM_DELNEXTHOP && (ours || self.resolver.view.names(object.id)) {
+            self.doubts.all("a nexthop object was deleted");
+        }
+        self.doubts.objects = true;
     }
 }

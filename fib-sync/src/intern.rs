@@ -1,27 +1,55 @@
-//! Equal values stored once and named by four bytes: a table of a million routes has few targets.
+//! Equal values stored once and named by three octets: a table of a million routes has few targets.
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::num::NonZeroU32;
 
 /// Names a value of the [`Interner`] that gave it out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Id(NonZeroU32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Id(u32);
+
+impl Id {
+    /// No value has one of the numbers below.
+    pub(crate) const FIRST: u32 = 2;
+    /// One more than the highest.
+    pub(crate) const END: u32 = 1 << 24;
+
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The name with this number, if there can be one.
+    pub(crate) fn from_number(number: u32) -> Option<Id> {
+        (Self::FIRST..Self::END).contains(&number).then_some(Id(number))
+    }
+
+    /// Its place in a list of all.
+    pub(crate) fn index(self) -> usize {
+        (self.0 - Self::FIRST) as usize
+    }
+}
 
 /// Values with a count of their users; the last release frees the value.
 pub(crate) struct Interner<T> {
     ids: HashMap<T, Id>,
-    slots: HashMap<Id, (T, usize)>,
+    values: Vec<Option<(T, u32)>>,
     free: Vec<Id>,
 }
 
 impl<T: Clone + Eq + Hash> Interner<T> {
     pub(crate) fn new() -> Self {
-        Self { ids: HashMap::new(), slots: HashMap::new(), free: Vec::new() }
+        Self { ids: HashMap::new(), values: Vec::new(), free: Vec::new() }
+    }
+
+    fn entry(&self, id: Id) -> Option<&(T, u32)> {
+        self.values.get(id.index())?.as_ref()
     }
 
     pub(crate) fn get(&self, id: Id) -> Option<&T> {
-        self.slots.get(&id).map(|(value, _)| value)
+        self.entry(id).map(|(value, _)| value)
+    }
+
+    pub(crate) fn users(&self, id: Id) -> u32 {
+        self.entry(id).map_or(0, |(_, users)| *users)
     }
 
     pub(crate) fn find(&self, value: &T) -> Option<Id> {
@@ -30,36 +58,42 @@ impl<T: Clone + Eq + Hash> Interner<T> {
 
     /// All values with their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
-        self.slots.iter().map(|(id, (value, _))| (*id, value))
+        self.ids.iter().map(|(value, id)| (*id, value))
     }
 
-    /// Counts one user more, and tells whether it is the first.
-    pub(crate) fn acquire(&mut self, value: &T) -> (Id, bool) {
-        if let Some(id) = self.find(value) {
+    /// Counts one user more, and tells whether it is the first. `None`: there are 16 million values.
+    pub(crate) fn acquire(&mut self, value: T) -> Option<(Id, bool)> {
+        if let Some(id) = self.find(&value) {
             self.retain(id);
-            return (id, false);
+            return Some((id, false));
         }
-        let unused = NonZeroU32::MIN.saturating_add(self.slots.len() as u32);
-        let id = self.free.pop().unwrap_or(Id(unused));
+        let id = self.free.pop().or_else(|| {
+            let id = Id::from_number(Id::FIRST + u32::try_from(self.values.len()).ok()?)?;
+            self.values.push(None);
+            Some(id)
+        })?;
         self.ids.insert(value.clone(), id);
-        self.slots.insert(id, (value.clone(), 1));
-        (id, true)
+        if let Some(place) = self.values.get_mut(id.index()) {
+            *place = Some((value, 1));
+        }
+        Some((id, true))
     }
 
     pub(crate) fn retain(&mut self, id: Id) {
-        if let Some((_, users)) = self.slots.get_mut(&id) {
+        if let Some(Some((_, users))) = self.values.get_mut(id.index()) {
             *users += 1;
         }
     }
 
     /// Counts one user less; returns the value if that was the last.
     pub(crate) fn release(&mut self, id: Id) -> Option<T> {
-        let (_, users) = self.slots.get_mut(&id)?;
+        let place = self.values.get_mut(id.index())?;
+        let (_, users) = place.as_mut()?;
         *users -= 1;
         if *users > 0 {
             return None;
         }
-        let (value, _) = self.slots.remove(&id)?;
+        let (value, _) = place.take()?;
         self.ids.remove(&value);
         self.free.push(id);
         Some(value)
@@ -73,22 +107,20 @@ mod tests {
     #[test]
     fn a_value_lives_as_long_as_its_last_user() {
         let mut interner = Interner::new();
-        let (id, first) = interner.acquire(&"a");
+        let (id, first) = interner.acquire("a").unwrap();
         assert!(first);
-        assert_eq!(interner.acquire(&"a"), (id, false));
+        assert_eq!((interner.acquire("a"), interner.users(id)), (Some((id, false)), 2));
         assert_eq!(interner.release(id), None);
         assert_eq!(interner.release(id), Some("a"));
-        assert_eq!((interner.get(id), interner.find(&"a")), (None, None));
+        assert_eq!((interner.get(id), interner.find(&"a"), interner.users(id)), (None, None, 0));
     }
 
     #[test]
     fn names_are_reused_and_never_shared() {
         let mut interner = Interner::new();
-        let (a, _) = interner.acquire(&"a");
-        let (b, _) = interner.acquire(&"b");
+        let [a, b] = ["a", "b"].map(|value| interner.acquire(value).unwrap().0);
         interner.release(a);
-        let (c, _) = interner.acquire(&"c");
-        let (d, _) = interner.acquire(&"d");
+        let [c, d] = ["c", "d"].map(|value| interner.acquire(value).unwrap().0);
         assert!(c == a && d != b && d != c);
         assert_eq!(interner.get(b), Some(&"b"));
     }

@@ -65,6 +65,7 @@
 //! ```
 
 mod config;
+mod desired;
 mod diff;
 mod error;
 mod event;
@@ -76,16 +77,21 @@ mod kernel;
 mod links;
 mod message;
 mod mirror;
+mod objects;
+mod reading;
 mod resolve;
 mod route;
+mod route_table;
 mod socket;
 mod stats;
 mod sync;
 mod table;
 mod targets;
+mod view;
 mod watch;
 
 pub use config::FibConfig;
+pub use desired::{DesiredRoutes, TargetId};
 pub use diff::{Difference, DifferenceKind};
 pub use error::{FibError, KernelError};
 pub use event::Event;
@@ -94,5 +100,6 @@ pub use interface::{InterfaceName, InterfaceNameError};
 pub use ipnetwork::IpNetwork;
 pub use resolve::Resolution;
 pub use route::{NextHop, Route, RouteOptions, Target};
+pub use route_table::RouteTable;
 pub use stats::{Results, Stats};
 pub use sync::FibSync;

@@ -1,6 +1,7 @@
 //! The mirror of one routing table's foreign routes, for longest matches.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 use prefix_trie::{Prefix, PrefixMap};
@@ -34,11 +35,12 @@ pub(crate) struct MirrorRoute {
     pub(crate) metric: u32,
     protocol: u8,
     pub(crate) way: Way,
+    pub(crate) object: Option<NonZeroU32>,
 }
 
 impl MirrorRoute {
     fn new(route: &KernelRoute) -> Self {
-        Self { metric: route.metric, protocol: route.protocol, way: route.way.clone() }
+        Self { metric: route.metric, protocol: route.protocol, way: route.way.clone(), object: route.object }
     }
 
     /// IPv6 routes of one metric through gateways are one multipath route, and every event tells all of
@@ -46,7 +48,7 @@ impl MirrorRoute {
     fn is_group(&self) -> bool {
         let through_gateway =
             matches!(&self.way, Way::Via(hops) if hops.iter().all(|hop| hop.gateway.is_some()));
-        through_gateway && self.protocol != RTPROT_RA
+        through_gateway && self.protocol != RTPROT_RA && self.object.is_none()
     }
 }
 
@@ -86,6 +88,12 @@ impl Tries {
             IpNetwork::V4(prefix) => remove(&mut self.v4, &prefix, &MirrorRoute::new(route), false),
             IpNetwork::V6(prefix) => remove(&mut self.v6, &prefix, &MirrorRoute::new(route), true),
         }
+    }
+
+    /// Whether a route names a nexthop object.
+    pub(crate) fn names(&self, object: u32) -> bool {
+        let names = |route: &MirrorRoute| route.object.is_some_and(|id| id.get() == object);
+        self.v4.values().chain(self.v6.values()).flatten().any(names)
     }
 
     /// Removes what goes over a link; tells whether a route keeps other hops.

@@ -6,11 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::forwarding::{Hop, Way};
+use crate::forwarding::Hop;
 use crate::interface::InterfaceName;
 use crate::links::KernelLink;
-use crate::message::KernelRoute;
-use crate::mirror::{MirrorRoute, Told, Tries};
+use crate::message::{KernelRoute, Nexthops};
+use crate::mirror::Told;
+use crate::view::{LinkChange, View};
 
 /// Whether, and how, the kernel reaches an address by routes that are not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +46,9 @@ impl Resolution {
 
 #[derive(Default)]
 pub(crate) struct Resolver {
-    main: Tries,
-    local: Tries,
-    links: HashMap<u32, KernelLink>,
-    indices: HashMap<InterfaceName, u32>,
-    /// The links as they were known before all was read again.
-    former: HashMap<u32, KernelLink>,
-    /// A multipath route lost a hop with its link: the kernel revives it when the link comes back.
-    dormant_hops: bool,
+    pub(crate) view: View,
+    /// What is being read.
+    incoming: Option<View>,
     watched: HashMap<IpAddr, Watched>,
     followed: HashMap<InterfaceName, Followed>,
     changed: bool,
@@ -80,123 +76,59 @@ struct Watched {
 }
 
 impl Resolver {
-    /// Forgets what the kernel said, before it says all again. Watched addresses stay.
-    pub(crate) fn clear(&mut self) {
-        self.main = Tries::default();
-        self.local = Tries::default();
-        self.former = std::mem::take(&mut self.links);
-        self.indices.clear();
-        self.dormant_hops = false;
-        self.changed = true;
+    /// All is going to be read again. Until the end nothing resolves differently.
+    pub(crate) fn begin_reading(&mut self) {
+        self.incoming = Some(View::after(&self.view));
     }
 
-    pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Told {
-        self.changed = true;
-        self.presume_links(&route.way);
-        self.tries(route.table).map_or(Told::Exact, |tries| tries.add(route, replaces))
-    }
-
-    /// The kernel has routes only over links that are up, so one that could not be decoded hides none:
-    /// it is as events told last, or else running.
-    fn presume_links(&mut self, way: &Way) {
-        let Way::Via(hops) = way else { return };
-        for index in hops.iter().map(|hop| hop.interface).filter(|index| *index != 0) {
-            self.links.entry(index).or_insert_with(|| {
-                let former = self.former.remove(&index).filter(|link| link.up);
-                former.unwrap_or(KernelLink { index, name: String::new(), up: true, running: true })
-            });
-        }
-    }
-
-    pub(crate) fn route_removed(&mut self, route: &KernelRoute) -> Told {
-        self.changed = true;
-        self.tries(route.table).map_or(Told::Exact, |tries| tries.remove(route))
-    }
-
-    /// Takes a link's new state. The kernel removes routes over a link that goes down without saying so.
-    pub(crate) fn link_changed(&mut self, link: KernelLink) -> LinkChange {
-        let before = self.links.get(&link.index).map_or((false, false), |link| (link.up, link.running));
-        let after = (link.up, link.running);
-        let index = link.index;
-        self.forget_name(index);
-        if let Ok(name) = link.name.parse() {
-            self.indices.insert(name, index);
-        }
-        self.links.insert(index, link);
-        self.link_transition(index, before, after)
-    }
-
-    pub(crate) fn link_removed(&mut self, index: u32) -> LinkChange {
-        self.forget_name(index);
-        let before = self.links.remove(&index).map_or((false, false), |link| (link.up, link.running));
-        self.link_transition(index, before, (false, false))
-    }
-
-    /// Before a link gets another name, or goes.
-    fn forget_name(&mut self, index: u32) {
-        let name = self.links.get(&index).and_then(|link| link.name.parse().ok());
-        if let Some(name) = name.filter(|name| self.indices.get(name) == Some(&index)) {
-            self.indices.remove(&name);
+    /// What was read since the beginning is all there is.
+    pub(crate) fn end_reading(&mut self) {
+        if let Some(view) = self.incoming.take() {
+            self.view = view;
             self.changed = true;
         }
     }
 
-    fn link_transition(&mut self, index: u32, before: (bool, bool), after: (bool, bool)) -> LinkChange {
-        if before == after {
-            return LinkChange::None;
-        }
+    /// What the kernel's word goes into.
+    fn told(&mut self) -> &mut View {
         self.changed = true;
-        match (before.0, after.0) {
-            (true, false) => {
-                self.dormant_hops |= self.main.forget(index);
-                LinkChange::Down
-            }
-            (false, true) if std::mem::take(&mut self.dormant_hops) => LinkChange::Revived,
-            _ => LinkChange::Other,
-        }
+        self.incoming.as_mut().unwrap_or(&mut self.view)
+    }
+
+    pub(crate) fn route_added(&mut self, route: KernelRoute, replaces: bool) -> Told {
+        self.told().route_added(route, replaces)
+    }
+
+    pub(crate) fn route_removed(&mut self, route: &KernelRoute) -> Told {
+        self.told().route_removed(route)
+    }
+
+    /// Takes a link's new state. The kernel removes routes over a link that goes down without saying so.
+    pub(crate) fn link_changed(&mut self, link: KernelLink) -> LinkChange {
+        self.told().link_changed(link)
+    }
+
+    pub(crate) fn link_removed(&mut self, index: u32) -> LinkChange {
+        self.told().link_removed(index)
+    }
+
+    /// All nexthop objects.
+    pub(crate) fn objects_read(&mut self, objects: Nexthops) {
+        self.told().objects = objects;
     }
 
     pub(crate) fn interface_name(&self, index: u32) -> Option<&str> {
-        self.links.get(&index).map(|link| link.name.as_str()).filter(|name| !name.is_empty())
+        self.view.links.get(&index).map(|link| link.name.as_str()).filter(|name| !name.is_empty())
     }
 
-    fn tries(&mut self, table: u32) -> Option<&mut Tries> {
-        match table {
-            MAIN => Some(&mut self.main),
-            LOCAL => Some(&mut self.local),
-            _ => None,
-        }
+    /// Whether a link can carry packets.
+    pub(crate) fn is_running(&self, interface: u32) -> bool {
+        self.view.is_running(interface)
     }
 
     /// How the kernel reaches an address now.
     pub(crate) fn resolve(&self, address: IpAddr) -> Resolution {
-        let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-        if link_local || self.local.longest_match(address).is_some() {
-            return Resolution::Unreachable;
-        }
-        let best =
-            self.main.longest_match(address).and_then(|routes| routes.iter().min_by_key(|r| self.rank(r)));
-        let Some(route) = best else { return Resolution::Unreachable };
-        match self.usable_hop(&route.way) {
-            None => Resolution::Unreachable,
-            Some(hop) => Resolution::Reachable {
-                metric: route.metric,
-                interface: hop.interface,
-                gateway: hop.gateway.unwrap_or(address),
-                onlink: hop.onlink,
-            },
-        }
-    }
-
-    /// Routes over links that run come first, then the lower metric. One that refuses packets needs no link.
-    fn rank(&self, route: &MirrorRoute) -> (bool, u32) {
-        let is_dead = matches!(route.way, Way::Via(_)) && self.usable_hop(&route.way).is_none();
-        (is_dead, route.metric)
-    }
-
-    fn usable_hop<'a>(&self, way: &'a Way) -> Option<&'a Hop> {
-        let Way::Via(hops) = way else { return None };
-        hops.iter().find(|hop| self.links.get(&hop.interface).is_some_and(|link| link.up && link.running))
+        self.view.resolve(address)
     }
 
     /// Counts one user more of a next hop, and returns how it resolves.
@@ -240,15 +172,9 @@ impl Resolver {
         self.watched.get(&address).map_or(Resolution::Unreachable, |watched| watched.last)
     }
 
-    /// The link of this name, if it is up.
-    fn link_state(&self, name: &InterfaceName) -> Option<LinkState> {
-        let link = self.links.get(self.indices.get(name)?).filter(|link| link.up)?;
-        Some(LinkState { index: link.index, running: link.running })
-    }
-
     /// Counts one user more of a link.
     pub(crate) fn acquire_link(&mut self, name: InterfaceName) {
-        let last = self.link_state(&name);
+        let last = self.view.link_state(&name);
         self.followed.entry(name).or_insert(Followed { users: 0, last }).users += 1;
     }
 
@@ -278,7 +204,7 @@ impl Resolver {
 
     fn take_link_changes(&mut self) -> HashSet<InterfaceName> {
         let states =
-            self.followed.iter().map(|(name, followed)| (*name, followed.last, self.link_state(name)));
+            self.followed.iter().map(|(name, followed)| (*name, followed.last, self.view.link_state(name)));
         let changed: Vec<_> = states.filter(|(_, before, after)| before != after).collect();
         for (name, _, after) in &changed {
             if let Some(followed) = self.followed.get_mut(name) {
@@ -331,25 +257,13 @@ pub(crate) struct NextHopChange {
     pub(crate) reported: bool,
 }
 
-/// What a link event means for routes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LinkChange {
-    /// Nothing.
-    None,
-    /// Routes over it are gone.
-    Down,
-    /// It is up again, and so may be hops of multipath routes.
-    Revived,
-    /// Something else: its carrier, or it came up.
-    Other,
-}
-
-const MAIN: u32 = libc::RT_TABLE_MAIN as u32;
-const LOCAL: u32 = libc::RT_TABLE_LOCAL as u32;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forwarding::Way;
+
+    const MAIN: u32 = libc::RT_TABLE_MAIN as u32;
+    const LOCAL: u32 = libc::RT_TABLE_LOCAL as u32;
 
     fn link(index: u32, up: bool, running: bool) -> KernelLink {
         KernelLink { index, name: format!("eth{index}"), up, running }
@@ -417,7 +331,7 @@ mod tests {
         let _ = resolver.route_added(route("0.0.0.0/0", Some("10.0.1.1"), 1, 10), false);
         let _ = resolver.route_added(route("0.0.0.0/0", Some("10.0.2.1"), 2, 20), false);
         assert_eq!(gateway(&resolver, "192.0.2.1"), Some(("10.0.1.1".into(), 1, 10)));
-        assert_eq!(resolver.link_changed(link(1, true, false)), LinkChange::Other);
+        assert_eq!(resolver.link_changed(link(1, true, false)), LinkChange::NoCarrier);
         assert_eq!(gateway(&resolver, "192.0.2.1"), Some(("10.0.2.1".into(), 2, 20)));
     }
 
@@ -447,10 +361,11 @@ mod tests {
         let _ = resolver.route_added(route("10.0.3.0/24", None, 3, 0), false);
         assert_eq!(gateway(&resolver, "10.0.3.7"), Some(("10.0.3.7".into(), 3, 0)));
         assert_eq!(resolver.interface_name(3), None);
-        assert_eq!(resolver.link_changed(link(3, true, false)), LinkChange::Other);
+        assert_eq!(resolver.link_changed(link(3, true, false)), LinkChange::NoCarrier);
         assert_eq!(gateway(&resolver, "10.0.3.7"), None);
-        resolver.clear();
+        resolver.begin_reading();
         let _ = resolver.route_added(route("10.0.3.0/24", None, 3, 0), false);
+        resolver.end_reading();
         assert_eq!(gateway(&resolver, "10.0.3.7"), None);
         let _ = resolver.route_added(route("10.0.4.0/24", None, 4, 0), false);
         assert_eq!(resolver.link_removed(4), LinkChange::Down);

@@ -9,6 +9,8 @@ pub struct Stats {
     pub routes: usize,
     /// Prefixes whose change is not carried out yet.
     pub pending: usize,
+    /// Nexthop groups that routes name instead of their hops.
+    pub groups: usize,
     /// Routes put in place where none of ours was.
     pub add: Results,
     /// Routes whose forwarding was changed in one step.

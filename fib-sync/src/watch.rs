@@ -7,7 +7,7 @@ use netlink_sys::Socket;
 use tokio::io::unix::AsyncFd;
 
 use crate::error::FibError;
-use crate::message::{Message, Messages};
+use crate::message::{Message, Messages, RTNLGRP_NEXTHOP};
 use crate::socket::{Netlink, Received};
 
 const GROUPS: [libc::c_uint; 5] =
@@ -44,6 +44,8 @@ impl Watch {
             let joined = netlink.socket.add_membership(group);
             joined.map_err(FibError::netlink("cannot subscribe to the kernel's events"))?;
         }
+        // A kernel before 5.3 has no nexthop objects: reading them will tell.
+        let _ = netlink.socket.add_membership(RTNLGRP_NEXTHOP);
         let socket = netlink.register().map_err(FibError::netlink("cannot wait for events"))?;
         Ok(Self { socket, space: Vec::new(), overrun: false })
     }

@@ -10,6 +10,8 @@ use crate::error::KernelError;
 use crate::forwarding::{Hop, Way};
 use crate::route::RouteOptions;
 
+/// Length of `struct rtmsg`.
+const RTMSG: usize = 12;
 /// Length of `struct nlmsghdr`.
 const HEADER: usize = 16;
 /// `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER` share the attribute's type field.
@@ -43,7 +45,7 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 /// The attributes of a message or of a nested attribute.
-struct Attributes<'a>(&'a [u8]);
+pub(super) struct Attributes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Attributes<'a> {
     type Item = (u16, &'a [u8]);
@@ -58,20 +60,20 @@ impl<'a> Iterator for Attributes<'a> {
     }
 }
 
-struct Cursor<'a>(&'a [u8]);
+pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (bytes, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*bytes)
     }
 
-    fn u16(&mut self) -> Option<u16> {
+    pub(super) fn u16(&mut self) -> Option<u16> {
         self.take().map(u16::from_ne_bytes)
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         self.take().map(u32::from_ne_bytes)
     }
 }
@@ -110,6 +112,32 @@ pub(crate) struct KernelRoute {
     pub(crate) object: Option<NonZeroU32>,
     /// It carries attributes that this crate never sets.
     pub(crate) embellished: bool,
+}
+
+/// A route message cut at its destination: two routes that are forwarded alike differ in that alone.
+#[derive(Clone, Copy)]
+pub(crate) struct CutRoute<'a> {
+    pub(crate) prefix: IpNetwork,
+    /// `struct rtmsg` without the prefix length, and the attributes before and after the destination.
+    pub(crate) parts: [&'a [u8]; 4],
+}
+
+/// Cuts a route message; `None` for a default route, which has no destination, and for what is no route.
+pub(crate) fn cut_route(body: &[u8]) -> Option<CutRoute<'_>> {
+    let (family, [prefix_len]) = (body.get(..1)?, *body.get(1..)?.first_chunk()?);
+    let head = body.get(2..RTMSG)?;
+    let attributes = body.get(RTMSG..)?;
+    let mut rest = Attributes(attributes);
+    let mut before = 0;
+    loop {
+        let (kind, value) = rest.next()?;
+        let end = attributes.len() - rest.0.len();
+        if kind == libc::RTA_DST {
+            let prefix = IpNetwork::new(parse_address(value)?, prefix_len).ok()?;
+            return Some(CutRoute { prefix, parts: [family, head, attributes.get(..before)?, rest.0] });
+        }
+        before = end;
+    }
 }
 
 /// Parses RTM_NEWROUTE and RTM_DELROUTE of IPv4 and IPv6; `None` for what is no such route (cached
@@ -207,7 +235,7 @@ fn unspecified(family: u8) -> Option<IpAddr> {
     }
 }
 
-fn parse_address(value: &[u8]) -> Option<IpAddr> {
+pub(super) fn parse_address(value: &[u8]) -> Option<IpAddr> {
     match value.len() {
         4 => Some(IpAddr::from(<[u8; 4]>::try_from(value).ok()?)),
         16 => Some(IpAddr::from(<[u8; 16]>::try_from(value).ok()?)),

@@ -36,13 +36,13 @@ pub(crate) fn add_flags(out: &mut [u8], start: usize, flags: u16) {
     }
 }
 
-fn put(out: &mut [u8], at: usize, bytes: &[u8]) {
+pub(super) fn put(out: &mut [u8], at: usize, bytes: &[u8]) {
     if let Some(field) = out.get_mut(at..at + bytes.len()) {
         field.copy_from_slice(bytes);
     }
 }
 
-fn attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
+pub(super) fn attribute(out: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let start = begin_attribute(out, kind);
     out.extend_from_slice(value);
     finish_attribute(out, start);
@@ -136,6 +136,21 @@ pub(crate) fn delete_route(out: &mut Vec<u8>, seq: u32, key: &RouteKey) -> usize
     key_attributes(out, key);
     finish(out, start);
     start
+}
+
+/// Where the prefix length and the destination are in a message of [`new_route`] or [`delete_route`].
+const PREFIX_LEN: usize = 16 + 1;
+const DESTINATION: usize = 16 + 12 + 4;
+const SEQUENCE: usize = 8;
+
+/// Makes the message that begins at `start` one of another prefix of the same family.
+pub(crate) fn patch_route(out: &mut [u8], start: usize, seq: u32, prefix: IpNetwork) {
+    put(out, start + SEQUENCE, &seq.to_ne_bytes());
+    put(out, start + PREFIX_LEN, &[prefix.prefix()]);
+    match prefix.network() {
+        IpAddr::V4(address) => put(out, start + DESTINATION, &address.octets()),
+        IpAddr::V6(address) => put(out, start + DESTINATION, &address.octets()),
+    }
 }
 
 fn key_header(key: &RouteKey) -> RouteHeader {

@@ -4,9 +4,16 @@
 
 mod decode;
 mod encode;
+mod nexthop;
 
-pub(crate) use decode::{KernelRoute, Message, Messages, parse_answer, parse_route};
-pub(crate) use encode::{RouteKey, add_flags, begin, delete_route, finish, new_route, route_dump};
+pub(crate) use decode::{CutRoute, KernelRoute, Message, Messages, cut_route, parse_answer, parse_route};
+pub(crate) use encode::{
+    RouteKey, add_flags, begin, delete_route, finish, new_route, patch_route, route_dump,
+};
+pub(crate) use nexthop::{
+    KernelNexthop, Nexthop, Nexthops, RTM_DELNEXTHOP, RTM_NEWNEXTHOP, RTNLGRP_NEXTHOP, delete_nexthop,
+    new_nexthop, nexthop_dump, parse_nexthop,
+};
 
 use crate::forwarding::Way;
 
@@ -31,6 +38,7 @@ fn scope(way: &Way) -> u8 {
     }
 }
 
+const AF_UNSPEC: u8 = libc::AF_UNSPEC as u8;
 pub(crate) const AF_INET: u8 = libc::AF_INET as u8;
 pub(crate) const AF_INET6: u8 = libc::AF_INET6 as u8;
 
@@ -84,6 +92,18 @@ mod tests {
     }
 
     #[test]
+    fn a_message_patched_with_another_prefix_is_that_of_the_other_and_cut_alike() {
+        let to = Forwarding::from(Way::Via(vec![hop("10.0.0.1", 3, 1)]));
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        new_route(&mut one, 1, 0, &key("10.1.0.0/16"), &to);
+        new_route(&mut other, 2, 0, &key("10.2.3.0/24"), &to);
+        assert_eq!(cut_route(&one[16..]).unwrap().parts, cut_route(&other[16..]).unwrap().parts);
+        patch_route(&mut one, 0, 2, "10.2.3.0/24".parse().unwrap());
+        assert_eq!(one, other);
+        assert_eq!(cut_route(&one[16..]).unwrap().prefix.to_string(), "10.2.3.0/24");
+    }
+
+    #[test]
     fn cut_messages_are_no_routes() {
         let mut out = Vec::new();
         new_route(&mut out, 1, 0, &key("10.1.0.0/16"), &Way::Via(vec![hop("10.0.0.1", 3, 1)]).into());
@@ -103,7 +123,7 @@ mod tests {
                 let mut changed = out.clone();
                 changed[at] = value;
                 for message in Messages(&changed).take(1000) {
-                    let _ = (parse_route(message.body), parse_answer(&message));
+                    let _ = (parse_route(message.body), parse_answer(&message), cut_route(message.body));
                 }
             }
         }

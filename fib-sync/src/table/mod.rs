@@ -1,48 +1,25 @@
 //! The model: what is desired, what the kernel is known to hold, and what must be done about it.
 //!
 //! No I/O. [`crate::FibSync`] feeds it desired routes, dumps and events, takes [`Action`]s from it and
-//! reports how they ended. One entry exists for each prefix that is desired or that the kernel holds as
-//! ours: this bounds the memory, and the queue of pending prefixes with it.
+//! reports how they ended. Prefixes go by the numbers of the store of desired routes. A number is in use for
+//! each prefix that is desired or that the kernel holds as ours: four octets each, and what is rare in maps.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
 use ipnetwork::IpNetwork;
 
+use crate::config::FibConfig;
+use crate::desired::{DesiredRoutes, TargetId};
 use crate::error::KernelError;
 use crate::forwarding::Forwarding;
 use crate::intern::Id;
 use crate::resolve::{Changes, Resolver};
-use crate::route::{RouteOptions, Target};
 use crate::targets::Targets;
 
 mod observe;
+mod slots;
 
-#[derive(Default)]
-struct Entry {
-    desired: Option<Id>,
-    kernel: InKernel,
-    blocked: Option<Blocked>,
-    /// In the pending queue.
-    queued: bool,
-    /// Left by an earlier run and not yet desired: kept until the adoption is finished.
-    stale: bool,
-    /// Found by the running resync.
-    seen: bool,
-    /// Acted upon since the events were last read: those that come now may be older than the action.
-    acted: bool,
-    /// Was right until someone else changed it.
-    disturbed: bool,
-}
-
-/// What the kernel holds as ours at a prefix.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum InKernel {
-    #[default]
-    Absent,
-    Is(Id),
-    /// Several routes: someone added to ours. They are removed one by one.
-    Tangled,
-}
+use slots::{Flag, InKernel, Slot, Slots};
 
 /// Why a desired route is not tried again until something changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,20 +29,20 @@ enum Blocked {
 }
 
 /// One message for the kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Action {
-    pub(crate) prefix: IpNetwork,
+    pub(crate) number: u32,
     pub(crate) change: Change,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     Add(Id),
     Replace(Id),
     Delete,
 }
 
-/// What a look at an entry, or the end of an action, brings to light.
+/// What a look at a number, or the end of an action, brings to light.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// An action must be carried out.
@@ -85,29 +62,45 @@ pub(crate) enum Ended {
     Refused,
 }
 
-pub(crate) struct Table {
-    entries: HashMap<IpNetwork, Entry>,
-    pending: VecDeque<IpNetwork>,
-    targets: Targets,
+/// A walk over all numbers, in slices: what it looks for is queued.
+#[derive(Default)]
+struct Sweep {
+    next: u32,
+    /// Routes of these targets.
+    targets: BTreeSet<Id>,
+    refused: bool,
+    stale: bool,
+}
+
+/// Numbers of one slice: a fraction of a millisecond.
+const SLICE: u32 = 1 << 16;
+
+pub(crate) struct Table<D> {
+    pub(crate) routes: D,
+    slots: Slots,
+    pub(crate) targets: Targets,
     /// Foreign routes with our table and metric, by prefix: their protocol.
     occupied: HashMap<IpNetwork, u8>,
-    contested: Vec<(IpNetwork, KernelError)>,
-    acted: Vec<IpNetwork>,
-    adopting: bool,
+    contested: Vec<(u32, KernelError)>,
+    /// Numbers whose route through a nexthop object was refused once: perhaps for the object's sake.
+    doubted: BTreeSet<u32>,
+    acted: Vec<u32>,
+    sweep: Option<Sweep>,
     present: usize,
     refused: usize,
 }
 
-impl Table {
-    pub(crate) fn new() -> Self {
+impl<D: DesiredRoutes> Table<D> {
+    pub(crate) fn new(config: &FibConfig, routes: D) -> Self {
         Self {
-            entries: HashMap::new(),
-            pending: VecDeque::new(),
-            targets: Targets::new(),
+            routes,
+            slots: Slots::default(),
+            targets: Targets::new(config),
             occupied: HashMap::new(),
             contested: Vec::new(),
+            doubted: BTreeSet::new(),
             acted: Vec::new(),
-            adopting: true,
+            sweep: None,
             present: 0,
             refused: 0,
         }
@@ -118,250 +111,279 @@ impl Table {
         self.present
     }
 
+    /// Numbers to look at; one more while a walk may find others.
     pub(crate) fn pending(&self) -> usize {
-        self.pending.len()
-    }
-
-    pub(crate) fn forwarding(&self, id: Id) -> Option<&Forwarding> {
-        self.targets.forwardings.get(id)
+        self.slots.queued() + usize::from(self.sweep.is_some())
     }
 
     /// What is desired at each prefix, resolved: `None` inside if no next hop is reachable.
-    pub(crate) fn desired(&self) -> impl Iterator<Item = (IpNetwork, Option<&Forwarding>)> {
-        self.entries.iter().filter_map(|(prefix, entry)| {
-            let target = entry.desired?;
-            let forwarding = self.targets.forwarding(target).and_then(|id| self.targets.forwardings.get(id));
-            Some((*prefix, forwarding))
+    pub(crate) fn desired(&self) -> impl Iterator<Item = (IpNetwork, Option<Forwarding>)> {
+        (0..self.routes.end()).filter_map(|number| {
+            let target = self.routes.target(number)?;
+            let wanted = self.targets.wanted(target.0);
+            Some((self.routes.prefix(number)?, wanted.and_then(|id| self.targets.shown(id))))
         })
     }
 
     // ---- what the caller wants ----
 
-    pub(crate) fn set(
-        &mut self,
-        prefix: IpNetwork,
-        target: &Target,
-        options: RouteOptions,
-        resolver: &mut Resolver,
-    ) {
-        let id = self.targets.acquire(target, options, resolver);
-        let entry = self.entries.entry(prefix).or_default();
-        entry.stale = false;
-        let before = entry.desired.replace(id);
-        if before != Some(id) {
-            self.unblock(prefix, None);
-            self.queue(prefix);
+    /// Another target is desired at a number, or none.
+    pub(crate) fn changed(&mut self, number: u32) {
+        if self.routes.target(number).is_some() {
+            self.slots.set(number, Flag::Stale, false);
         }
-        if let Some(before) = before {
-            self.targets.release(before, resolver);
-        }
-    }
-
-    pub(crate) fn remove(&mut self, prefix: IpNetwork, resolver: &mut Resolver) {
-        let Some(entry) = self.entries.get_mut(&prefix) else { return };
-        let before = entry.desired.take();
-        if before.is_some() {
-            self.unblock(prefix, None);
-            self.queue(prefix);
-        }
-        if let Some(before) = before {
-            self.targets.release(before, resolver);
-        }
-    }
-
-    /// Asks `choose` for another target of every desired route.
-    pub(crate) fn retarget(
-        &mut self,
-        mut choose: impl FnMut(IpNetwork, &Target) -> Option<Target>,
-        resolver: &mut Resolver,
-    ) {
-        let chosen = |(prefix, entry): (&IpNetwork, &Entry)| {
-            let (target, options) = self.targets.get(entry.desired?)?;
-            Some((*prefix, choose(*prefix, target)?, *options))
-        };
-        let changes: Vec<_> = self.entries.iter().filter_map(chosen).collect();
-        for (prefix, target, options) in changes {
-            self.set(prefix, &target, options, resolver);
-        }
+        self.unblock(number, None);
+        self.slots.queue(number);
     }
 
     /// What was left by an earlier run and is not desired by now is removed.
-    pub(crate) fn finish_adoption(&mut self) {
-        self.adopting = false;
-        for (prefix, entry) in &mut self.entries {
-            if std::mem::take(&mut entry.stale) && !std::mem::replace(&mut entry.queued, true) {
-                self.pending.push_back(*prefix);
-            }
-        }
+    pub(crate) fn finish_adoption(&mut self, resolver: &Resolver) {
+        self.targets.adopting = false;
+        self.walk().stale = true;
+        let changed = self.targets.look_again(resolver);
+        self.targets_changed(changed);
     }
 
     // ---- next hops ----
 
-    /// These addresses resolve differently now.
+    /// These next hops resolve differently now.
     pub(crate) fn next_hops_changed(&mut self, changes: &Changes, resolver: &Resolver) {
         let changed = self.targets.next_hops_changed(changes, resolver);
+        self.targets_changed(changed);
+    }
+
+    /// Targets with many or few routes now have or lose a nexthop group.
+    pub(crate) fn counts_changed(&mut self, resolver: &Resolver) {
+        let changed = self.targets.counts_changed(resolver);
+        self.targets_changed(changed);
+    }
+
+    /// All targets are looked at.
+    pub(crate) fn look_again(&mut self, resolver: &Resolver) {
+        let changed = self.targets.look_again(resolver);
+        self.targets_changed(changed);
+    }
+
+    fn targets_changed(&mut self, changed: Vec<Id>) {
         if !changed.is_empty() {
-            self.requeue(|entry| entry.desired.is_some_and(|id| changed.contains(&id)));
+            self.walk().targets.extend(changed);
         }
     }
 
     /// Links or addresses changed: what was refused may be accepted now.
     pub(crate) fn retry_refused(&mut self) {
         if self.refused > 0 {
-            self.requeue(|entry| entry.blocked == Some(Blocked::Refused));
+            self.walk().refused = true;
         }
     }
 
-    fn requeue(&mut self, which: impl Fn(&Entry) -> bool) {
-        for (prefix, entry) in &mut self.entries {
-            if which(entry) {
-                if entry.blocked == Some(Blocked::Refused) {
-                    entry.blocked = None;
-                    self.refused -= 1;
-                }
-                if !std::mem::replace(&mut entry.queued, true) {
-                    self.pending.push_back(*prefix);
-                }
+    /// The walk, which starts anew.
+    fn walk(&mut self) -> &mut Sweep {
+        let walk = self.sweep.get_or_insert_default();
+        walk.next = 0;
+        walk
+    }
+
+    /// Walks on. Returns whether there was anything to walk.
+    pub(crate) fn walk_on(&mut self) -> bool {
+        let Some(mut walk) = self.sweep.take() else { return false };
+        let end = self.slots.end();
+        let until = walk.next.saturating_add(SLICE).min(end);
+        for number in walk.next..until {
+            let slot = self.slots.get(number);
+            let stale = walk.stale && slot.has(Flag::Stale);
+            let of_target = || self.routes.target(number).is_some_and(|id| walk.targets.contains(&id.0));
+            let changed = !walk.targets.is_empty() && of_target();
+            let refused = slot.has(Flag::Refused) && (walk.refused || changed);
+            if stale {
+                self.slots.set(number, Flag::Stale, false);
+            }
+            if refused {
+                self.unblock(number, Some(Blocked::Refused));
+            }
+            if stale || refused || changed {
+                self.slots.queue(number);
             }
         }
+        walk.next = until;
+        self.sweep = (until < end).then_some(walk);
+        true
     }
 
-    /// Whether one of our routes goes over an interface.
+    /// Whether one of our routes goes over an interface by hops of its own.
     pub(crate) fn uses(&self, interface: u32) -> bool {
         self.targets.forwardings.iter().any(|(_, forwarding)| forwarding.way.uses(interface))
     }
 
-    // ---- what must be done ----
-
-    fn queue(&mut self, prefix: IpNetwork) {
-        if let Some(entry) = self.entries.get_mut(&prefix)
-            && !std::mem::replace(&mut entry.queued, true)
-        {
-            self.pending.push_back(prefix);
-        }
+    /// Whether one of our routes names a source address of this family.
+    pub(crate) fn has_sources(&self, v6: bool) -> bool {
+        let source = |forwarding: &Forwarding| forwarding.options.source;
+        self.targets.forwardings.iter().any(|(_, f)| source(f).is_some_and(|source| source.is_ipv6() == v6))
     }
 
-    fn block(&mut self, prefix: IpNetwork, why: Blocked) {
-        if let Some(entry) = self.entries.get_mut(&prefix) {
-            let before = entry.blocked.replace(why);
-            self.refused += usize::from(why == Blocked::Refused);
-            self.refused -= usize::from(before == Some(Blocked::Refused));
-        }
+    // ---- what must be done ----
+
+    fn block(&mut self, number: u32, why: Blocked) {
+        self.unblock(number, None);
+        let flag = match why {
+            Blocked::Refused => Flag::Refused,
+            Blocked::Conflict => Flag::Conflict,
+        };
+        self.slots.set(number, flag, true);
+        self.refused += usize::from(why == Blocked::Refused);
     }
 
     /// Lifts a block, of one kind or of any.
-    fn unblock(&mut self, prefix: IpNetwork, why: Option<Blocked>) {
-        if let Some(entry) = self.entries.get_mut(&prefix)
-            && entry.blocked.is_some()
-            && (why.is_none() || entry.blocked == why)
-        {
-            self.refused -= usize::from(entry.blocked == Some(Blocked::Refused));
-            entry.blocked = None;
+    fn unblock(&mut self, number: u32, why: Option<Blocked>) {
+        let slot = self.slots.get(number);
+        if slot.has(Flag::Refused) && why != Some(Blocked::Conflict) {
+            self.slots.set(number, Flag::Refused, false);
+            self.refused -= 1;
+        }
+        if slot.has(Flag::Conflict) && why != Some(Blocked::Refused) {
+            self.slots.set(number, Flag::Conflict, false);
         }
     }
 
-    /// The forwarding that an entry shall have in the kernel.
-    fn wanted(&self, entry: &Entry) -> Option<Id> {
-        let target = entry.desired.filter(|_| entry.blocked.is_none())?;
-        self.targets.forwarding(target)
+    fn occupant(&self, number: u32) -> Option<u8> {
+        if self.occupied.is_empty() {
+            return None;
+        }
+        self.occupied.get(&self.routes.prefix(number)?).copied()
     }
 
-    /// The one rule of this crate: what separates an entry from what is wanted. `None`: nothing.
-    fn change(&self, prefix: IpNetwork, entry: &Entry) -> Option<Change> {
-        let free = !self.occupied.contains_key(&prefix);
-        match (self.wanted(entry), entry.kernel) {
+    /// The forwarding that a number shall have in the kernel.
+    fn wanted(&self, number: u32, slot: Slot) -> Option<Id> {
+        let TargetId(target) = self.routes.target(number).filter(|_| !slot.is_blocked())?;
+        self.targets.wanted(target)
+    }
+
+    /// The one rule of this crate: what separates a number from what is wanted. `None`: nothing.
+    fn difference(&self, number: u32, slot: Slot) -> Option<Change> {
+        match (self.wanted(number, slot), slot.kernel()) {
             (Some(wanted), InKernel::Is(there)) if wanted == there => None,
-            (Some(wanted), InKernel::Is(_)) if free => Some(Change::Replace(wanted)),
+            (Some(wanted), InKernel::Is(_)) if self.occupant(number).is_none() => {
+                Some(Change::Replace(wanted))
+            }
             (Some(wanted), InKernel::Absent) => Some(Change::Add(wanted)),
             (None, InKernel::Absent) => None,
-            (None, _) if entry.stale => None,
+            (None, _) if slot.has(Flag::Stale) => None,
             (_, InKernel::Is(_) | InKernel::Tangled) => Some(Change::Delete),
         }
     }
 
-    /// Takes the next pending prefix that needs anything.
+    /// Takes the next queued number that needs anything.
     pub(crate) fn next_finding(&mut self) -> Option<Finding> {
-        while let Some(prefix) = self.pending.pop_front() {
-            if let Some(finding) = self.examine(prefix) {
+        while let Some(number) = self.slots.pop() {
+            if let Some(finding) = self.examine(number) {
                 return Some(finding);
             }
         }
         None
     }
 
-    fn examine(&mut self, prefix: IpNetwork) -> Option<Finding> {
-        let entry = self.entries.get_mut(&prefix)?;
-        entry.queued = false;
-        let entry = self.entries.get(&prefix)?;
-        let protocol = self.occupied.get(&prefix).copied();
-        match (self.change(prefix, entry), protocol) {
-            (Some(Change::Add(_)), Some(protocol)) => {
-                self.block(prefix, Blocked::Conflict);
-                Some(Finding::Conflict(prefix, protocol))
-            }
-            (Some(change), _) => Some(Finding::Act(Action { prefix, change })),
-            (None, _) => {
-                self.settle(prefix);
+    fn examine(&mut self, number: u32) -> Option<Finding> {
+        match self.difference(number, self.slots.get(number)) {
+            Some(change @ Change::Add(_)) => match self.occupant(number) {
+                Some(protocol) => {
+                    self.block(number, Blocked::Conflict);
+                    Some(Finding::Conflict(self.routes.prefix(number)?, protocol))
+                }
+                None => Some(Finding::Act(Action { number, change })),
+            },
+            Some(change) => Some(Finding::Act(Action { number, change })),
+            None => {
+                self.settle(number);
                 None
             }
         }
     }
 
-    /// Nothing is left to do at a prefix: an entry that says nothing any more goes.
-    fn settle(&mut self, prefix: IpNetwork) {
-        if let Some(entry) = self.entries.get_mut(&prefix) {
-            entry.disturbed = false;
-            if entry.desired.is_none() && entry.kernel == InKernel::Absent && !entry.queued {
-                self.unblock(prefix, None);
-                self.entries.remove(&prefix);
+    /// Nothing is left to do at a number: one that says nothing any more goes.
+    fn settle(&mut self, number: u32) {
+        self.slots.set(number, Flag::Disturbed, false);
+        let unneeded = self.slots.get(number).kernel() == InKernel::Absent;
+        if unneeded && self.routes.target(number).is_none() {
+            self.unblock(number, None);
+            self.slots.change(number, |_| Slot::default());
+            self.routes.release(number);
+            if self.routes.end() == 0 {
+                self.slots.clear();
             }
         }
     }
 
-    /// It is not known whether an action at this prefix was carried out: the dump that follows tells.
-    pub(crate) fn unknown(&mut self, prefix: IpNetwork) {
-        self.queue(prefix);
+    /// It is not known whether an action was carried out: the dump that follows tells.
+    pub(crate) fn unknown(&mut self, number: u32) {
+        self.slots.queue(number);
     }
 
-    /// The kernel carried out an action, or answered with an error.
-    pub(crate) fn ended(&mut self, action: &Action, error: Option<KernelError>) -> Ended {
-        let prefix = action.prefix;
-        if let Some(entry) = self.entries.get_mut(&prefix) {
-            entry.acted = true;
-            self.acted.push(prefix);
-        }
-        match (action.change, error.as_ref().map(|error| error.errno)) {
-            (Change::Add(id) | Change::Replace(id), None) => {
-                self.set_kernel(prefix, InKernel::Is(id));
-                let disturbed =
-                    self.entries.get_mut(&prefix).map(|entry| std::mem::take(&mut entry.disturbed));
-                Ended::Well { repair: disturbed == Some(true) }
+    /// The kernel carried out an action.
+    pub(crate) fn ended_well(&mut self, action: Action) -> Ended {
+        let number = action.number;
+        self.mark_acted(number);
+        match action.change {
+            Change::Add(id) | Change::Replace(id) => {
+                self.set_kernel(number, InKernel::Is(id));
+                let repair = self.slots.get(number).has(Flag::Disturbed);
+                if repair {
+                    self.slots.set(number, Flag::Disturbed, false);
+                }
+                // Something else may be wanted by now.
+                Ended::Well { repair }
             }
-            (Change::Delete, None | Some(libc::ESRCH)) => {
-                let tangled =
-                    self.entries.get(&prefix).is_some_and(|entry| entry.kernel == InKernel::Tangled);
-                self.set_kernel(prefix, InKernel::Absent);
-                self.queue(prefix);
+            Change::Delete => {
+                let tangled = self.slots.get(number).kernel() == InKernel::Tangled;
+                self.set_kernel(number, InKernel::Absent);
+                self.slots.queue(number);
                 // There may be more of them.
                 if tangled { Ended::Contested } else { Ended::Well { repair: false } }
             }
-            (Change::Replace(_), Some(libc::ENOENT)) => {
-                self.set_kernel(prefix, InKernel::Absent);
-                self.queue(prefix);
+        }
+    }
+
+    /// The kernel answered with an error.
+    pub(crate) fn ended_badly(&mut self, action: Action, error: KernelError) -> Ended {
+        let number = action.number;
+        match (action.change, error.errno) {
+            (Change::Delete, libc::ESRCH) => return self.ended_well(action),
+            (Change::Replace(_), libc::ENOENT) => {
+                self.set_kernel(number, InKernel::Absent);
+                self.slots.queue(number);
+                self.mark_acted(number);
+                return Ended::Contested;
+            }
+            _ => self.mark_acted(number),
+        }
+        match action.change {
+            Change::Delete => Ended::Refused,
+            Change::Add(_) | Change::Replace(_) if error.errno == libc::EEXIST => {
+                self.contested.push((number, error));
                 Ended::Contested
             }
-            (_, Some(libc::EEXIST)) => {
-                self.contested.extend(error.map(|error| (prefix, error)));
+            Change::Add(id) | Change::Replace(id)
+                if self.is_through_object(id) && self.doubted.insert(number) =>
+            {
+                self.slots.queue(number);
                 Ended::Contested
             }
-            (Change::Delete, Some(_)) => Ended::Refused,
-            (_, Some(_)) => {
-                self.block(prefix, Blocked::Refused);
+            Change::Add(_) | Change::Replace(_) => {
+                self.doubted.remove(&number);
+                self.block(number, Blocked::Refused);
                 // If an older route is there, it must not stay.
-                self.queue(prefix);
+                self.slots.queue(number);
                 Ended::Refused
             }
         }
+    }
+
+    fn is_through_object(&self, id: Id) -> bool {
+        self.targets.forwardings.get(id).is_some_and(|forwarding| forwarding.object.is_some())
+    }
+
+    fn mark_acted(&mut self, number: u32) {
+        self.slots.set(number, Flag::Acted, true);
+        self.acted.push(number);
     }
 }
 

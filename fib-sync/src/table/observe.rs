@@ -2,122 +2,120 @@
 
 use ipnetwork::IpNetwork;
 
-use super::{Blocked, Entry, InKernel, Table};
+use super::{Blocked, Flag, InKernel, SLICE, Table};
+use crate::desired::DesiredRoutes;
 use crate::error::KernelError;
 use crate::forwarding::Forwarding;
+use crate::intern::Id;
 use crate::mirror::Told;
 
-impl Table {
+impl<D: DesiredRoutes> Table<D> {
     /// Before a dump of all routes of the table.
     pub(crate) fn begin_resync(&mut self) {
         self.occupied.clear();
-        self.entries.values_mut().for_each(|entry| entry.seen = false);
+        self.slots.for_each(|slot| slot.with(Flag::Seen, false));
     }
 
-    /// One route of ours in the dump.
-    pub(crate) fn resync_ours(&mut self, prefix: IpNetwork, forwarding: &Forwarding) {
-        let entry = self.entry_of_kernel(prefix);
-        if std::mem::replace(&mut entry.seen, true) {
-            self.observe(prefix, InKernel::Tangled);
+    /// One route of ours in the dump. The forwarding has a user as long as the dump lasts.
+    pub(crate) fn resync_ours(&mut self, prefix: IpNetwork, forwarding: Id) {
+        let number = self.number_of_kernel(prefix);
+        if self.slots.get(number).has(Flag::Seen) {
+            self.observe(number, InKernel::Tangled);
         } else {
-            self.observe_route(prefix, forwarding);
+            self.observe(number, InKernel::Is(forwarding));
+            self.slots.set(number, Flag::Seen, true);
         }
     }
 
-    /// After the dump: what was not in it is not there. Returns what the kernel refused as existing
-    /// though nothing is there.
+    /// After the dump, in slices: what was not in it is not there. Returns where the next slice begins.
+    pub(crate) fn settle_resync(&mut self, from: u32) -> Option<u32> {
+        let end = self.slots.end();
+        let until = from.saturating_add(SLICE).min(end);
+        for number in from..until {
+            let slot = self.slots.get(number);
+            if !slot.has(Flag::Seen) && slot.kernel() != InKernel::Absent {
+                self.observe(number, InKernel::Absent);
+            }
+            if slot.has(Flag::Conflict) && self.occupant(number).is_none() {
+                self.unblock(number, Some(Blocked::Conflict));
+                self.slots.queue(number);
+            }
+        }
+        (until < end).then_some(until)
+    }
+
+    /// At the end of a resync. Returns what the kernel refused as existing though nothing is there.
     pub(crate) fn end_resync(&mut self) -> Vec<(IpNetwork, KernelError)> {
-        let unseen = |(prefix, entry): (&IpNetwork, &Entry)| {
-            (!entry.seen && entry.kernel != InKernel::Absent).then_some(*prefix)
-        };
-        let gone: Vec<IpNetwork> = self.entries.iter().filter_map(unseen).collect();
-        for prefix in gone {
-            self.observe(prefix, InKernel::Absent);
+        let contested = std::mem::take(&mut self.contested);
+        let mut refused = Vec::new();
+        for (number, error) in contested {
+            if !self.explained(number) {
+                self.block(number, Blocked::Refused);
+                refused.extend(self.routes.prefix(number).map(|prefix| (prefix, error)));
+            }
         }
-        let conflict = |(prefix, entry): (&IpNetwork, &Entry)| {
-            (entry.blocked == Some(Blocked::Conflict) && !self.occupied.contains_key(prefix))
-                .then_some(*prefix)
-        };
-        let freed: Vec<IpNetwork> = self.entries.iter().filter_map(conflict).collect();
-        for prefix in freed {
-            self.unblock(prefix, Some(Blocked::Conflict));
-            self.queue(prefix);
-        }
-        let mut contested = std::mem::take(&mut self.contested);
-        contested.retain(|(prefix, _)| !self.explained(*prefix));
-        for (prefix, _) in &contested {
-            self.block(*prefix, Blocked::Refused);
-        }
-        contested
+        refused
     }
 
     /// Whether the dump shows why the kernel said that a route exists.
-    fn explained(&mut self, prefix: IpNetwork) -> bool {
-        let there = self.entries.get(&prefix).is_none_or(|entry| entry.kernel != InKernel::Absent);
-        let explained = there || self.occupied.contains_key(&prefix);
+    fn explained(&mut self, number: u32) -> bool {
+        let there = self.slots.get(number).kernel() != InKernel::Absent;
+        let explained = there || self.routes.target(number).is_none() || self.occupant(number).is_some();
         if explained {
-            self.queue(prefix);
+            self.slots.queue(number);
         }
         explained
     }
 
     /// All events up to now were told.
     pub(crate) fn events_read(&mut self) {
-        for prefix in self.acted.drain(..) {
-            if let Some(entry) = self.entries.get_mut(&prefix) {
-                entry.acted = false;
-            }
+        for number in self.acted.drain(..) {
+            self.slots.set(number, Flag::Acted, false);
         }
     }
 
-    fn told(&self, prefix: IpNetwork) -> Told {
-        let acted = self.entries.get(&prefix).is_some_and(|entry| entry.acted);
-        if acted { Told::Doubtful } else { Told::Exact }
+    fn told(&self, number: u32) -> Told {
+        if self.slots.get(number).has(Flag::Acted) { Told::Doubtful } else { Told::Exact }
     }
 
     /// Someone else added, changed or replaced a route of ours. `appended`: beside the one that was there.
-    pub(crate) fn ours_changed(
-        &mut self,
-        prefix: IpNetwork,
-        forwarding: &Forwarding,
-        appended: bool,
-    ) -> Told {
+    pub(crate) fn ours_changed(&mut self, prefix: IpNetwork, forwarding: Forwarding, appended: bool) -> Told {
         // Ours where a foreign one was: perhaps in its place, perhaps beside it.
-        let told = if self.occupied.remove(&prefix).is_some() { Told::Doubtful } else { self.told(prefix) };
-        let entry = self.entry_of_kernel(prefix);
-        if appended && entry.kernel != InKernel::Absent {
-            self.observe(prefix, InKernel::Tangled);
+        let freed = self.occupied.remove(&prefix).is_some();
+        let number = self.number_of_kernel(prefix);
+        let told = if freed { Told::Doubtful } else { self.told(number) };
+        if appended && self.slots.get(number).kernel() != InKernel::Absent {
+            self.observe(number, InKernel::Tangled);
         } else {
-            self.observe_route(prefix, forwarding);
+            self.observe_forwarding(number, forwarding);
         }
         told
     }
 
     /// Someone else deleted a route of ours.
     pub(crate) fn ours_deleted(&mut self, prefix: IpNetwork) -> Told {
-        if self.entries.contains_key(&prefix) {
-            self.observe(prefix, InKernel::Absent);
-        }
-        self.told(prefix)
+        let Some(number) = self.routes.number(prefix) else { return Told::Exact };
+        self.observe(number, InKernel::Absent);
+        self.told(number)
     }
 
     /// A foreign route with our metric is there; `replaced`: where ours was.
     pub(crate) fn foreign_added(&mut self, prefix: IpNetwork, protocol: u8, replaced: bool) -> Told {
         self.occupied.insert(prefix, protocol);
-        if replaced && self.entries.contains_key(&prefix) {
-            self.observe(prefix, InKernel::Absent);
+        let Some(number) = self.routes.number(prefix) else { return Told::Exact };
+        if replaced {
+            self.observe(number, InKernel::Absent);
         }
-        self.told(prefix)
+        self.told(number)
     }
 
     /// A foreign route with our metric is gone.
     pub(crate) fn foreign_removed(&mut self, prefix: IpNetwork) -> Told {
         self.occupied.remove(&prefix);
-        if self.entries.contains_key(&prefix) {
-            self.unblock(prefix, Some(Blocked::Conflict));
-            self.queue(prefix);
-        }
-        self.told(prefix)
+        let Some(number) = self.routes.number(prefix) else { return Told::Exact };
+        self.unblock(number, Some(Blocked::Conflict));
+        self.slots.queue(number);
+        self.told(number)
     }
 
     /// One foreign route with our metric in the dump.
@@ -125,39 +123,53 @@ impl Table {
         self.occupied.insert(prefix, protocol);
     }
 
-    fn entry_of_kernel(&mut self, prefix: IpNetwork) -> &mut Entry {
-        let stale = self.adopting;
-        self.entries.entry(prefix).or_insert_with(|| Entry { stale, ..Entry::default() })
+    /// The number of a prefix where the kernel has a route of ours.
+    fn number_of_kernel(&mut self, prefix: IpNetwork) -> u32 {
+        self.routes.number(prefix).unwrap_or_else(|| {
+            let number = self.routes.hold(prefix);
+            let stale = self.targets.adopting;
+            self.slots.change(number, |slot| slot.with(Flag::Stale, stale));
+            number
+        })
     }
 
-    fn observe_route(&mut self, prefix: IpNetwork, forwarding: &Forwarding) {
-        let (id, _) = self.targets.forwardings.acquire(forwarding);
-        self.observe(prefix, InKernel::Is(id));
-        self.targets.forwardings.release(id);
+    fn observe_forwarding(&mut self, number: u32, forwarding: Forwarding) {
+        let id = self.targets.forwardings.acquire(forwarding).map(|(id, _)| id);
+        // With 16 million others it cannot be what is wanted.
+        self.observe(number, id.map_or(InKernel::Tangled, InKernel::Is));
+        if let Some(id) = id {
+            self.targets.forwardings.release(id);
+        }
     }
 
     /// Takes the kernel's word; what was right and no longer is will be repaired.
-    fn observe(&mut self, prefix: IpNetwork, kernel: InKernel) {
-        let was_right = self.is_right(prefix);
-        self.set_kernel(prefix, kernel);
-        if !self.is_right(prefix) {
-            if let Some(entry) = self.entries.get_mut(&prefix) {
-                entry.disturbed |= was_right;
+    fn observe(&mut self, number: u32, kernel: InKernel) {
+        let before = self.slots.get(number);
+        if before.kernel() == kernel && !before.has(Flag::Queued) && self.difference(number, before).is_none()
+        {
+            return;
+        }
+        let was_right = self.difference(number, before).is_none();
+        self.set_kernel(number, kernel);
+        if self.difference(number, self.slots.get(number)).is_some() {
+            if was_right {
+                self.slots.set(number, Flag::Disturbed, true);
             }
-            self.queue(prefix);
+            self.slots.queue(number);
+        } else if kernel == InKernel::Absent {
+            self.slots.queue(number);
         }
     }
 
-    fn is_right(&self, prefix: IpNetwork) -> bool {
-        self.entries.get(&prefix).is_some_and(|entry| self.change(prefix, entry).is_none())
-    }
-
-    pub(super) fn set_kernel(&mut self, prefix: IpNetwork, kernel: InKernel) {
-        let Some(entry) = self.entries.get_mut(&prefix) else { return };
+    pub(super) fn set_kernel(&mut self, number: u32, kernel: InKernel) {
+        let before = self.slots.get(number).kernel();
+        if before == kernel {
+            return;
+        }
         if let InKernel::Is(id) = kernel {
             self.targets.forwardings.retain(id);
         }
-        let before = std::mem::replace(&mut entry.kernel, kernel);
+        self.slots.change(number, |slot| slot.with_kernel(kernel));
         if let InKernel::Is(id) = before {
             self.targets.forwardings.release(id);
         }

@@ -3,6 +3,7 @@
 //! A prefix follows the pool that holds it whatever the pool's node-selector says: that is about who announces prefixes,
 //! not about who sends packets to them. What is in no pool goes as it is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -38,9 +39,15 @@ impl Carrier {
     }
 }
 
+/// What no interface is ever called, since the kernel takes it for a pattern: a next hop out of it is never reachable.
+const NOWHERE: &str = "%d";
+
 /// The names of the devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Names([InterfaceName; 3]);
+pub(crate) struct Names {
+    devices: [InterfaceName; 3],
+    nowhere: InterfaceName,
+}
 
 impl Names {
     /// As configured.
@@ -50,11 +57,11 @@ impl Names {
     pub(crate) fn new(tunnels: &Tunnels) -> Result<Names, InterfaceNameError> {
         let names = [&tunnels.ipip_device, &tunnels.vxlan_device, &tunnels.vxlan6_device];
         let [ipip, vxlan4, vxlan6] = names.map(|name| name.parse());
-        Ok(Names([ipip?, vxlan4?, vxlan6?]))
+        Ok(Names { devices: [ipip?, vxlan4?, vxlan6?], nowhere: NOWHERE.parse()? })
     }
 
     pub(crate) fn of(&self, carrier: Carrier) -> InterfaceName {
-        let Names([ipip, vxlan4, vxlan6]) = self;
+        let [ipip, vxlan4, vxlan6] = &self.devices;
         match carrier {
             Carrier::Ipip => *ipip,
             Carrier::Vxlan4 => *vxlan4,
@@ -142,6 +149,11 @@ pub(crate) struct Steering {
     pub(crate) ways: Ways,
     pub(crate) subnets: Subnets,
     pub(crate) names: Names,
+    /// The devices that are ours and as they should be. What would go through another is not installed: a device of the
+    /// same name may be somebody else's.
+    pub(crate) usable: BTreeSet<Carrier>,
+    /// The nodes behind gateways that are not their own addresses.
+    pub(crate) nodes: BTreeMap<IpAddr, IpAddr>,
 }
 
 impl Steering {
@@ -165,16 +177,24 @@ impl Steering {
     }
 
     fn steer(&self, tunnel: Option<(TunnelKind, TunnelMode)>, hop: NextHop) -> NextHop {
+        let node = match self.nodes.get(&hop.gateway) {
+            Some(node) if hop.link.is_some() => *node,
+            _ => hop.gateway,
+        };
         let carrier = tunnel.and_then(|(kind, mode)| {
             let wrapped = match mode {
                 TunnelMode::Never => false,
                 TunnelMode::Always => true,
                 // As long as the subnet is not known, nobody is known to be in it.
-                TunnelMode::CrossSubnet => !self.subnets.contain(hop.gateway),
+                TunnelMode::CrossSubnet => !self.subnets.contain(node),
             };
-            wrapped.then(|| Carrier::of(kind, hop.gateway.is_ipv6()))
+            wrapped.then(|| Carrier::of(kind, node.is_ipv6()))
         });
-        NextHop { link: carrier.map(|carrier| self.names.of(carrier)), ..hop }
+        let Some(carrier) = carrier else { return NextHop { gateway: node, link: None, ..hop } };
+        let gateway = if carrier == Carrier::Ipip { node } else { tunnel::vxlan_gateway(node) };
+        let usable = self.usable.contains(&carrier);
+        let link = if usable { self.names.of(carrier) } else { self.names.nowhere };
+        NextHop { gateway, link: Some(link), ..hop }
     }
 }
 
@@ -193,11 +213,19 @@ mod tests {
             known.set(subnet.parse().unwrap());
         }
         let names = Names::new(&network.tunnels).unwrap();
-        Steering { ways: Ways::new(&network), subnets: known, names }
+        let ways = Ways::new(&network);
+        let usable = ways.carriers().collect();
+        let node: IpAddr = "2001:db8::7".parse().unwrap();
+        let nodes = BTreeMap::from([(tunnel::vxlan_gateway(node), node)]);
+        Steering { ways, subnets: known, names, usable, nodes }
     }
 
     fn pool(cidr: &str, mode: &str) -> String {
         format!("[[pools]]\ncidr = \"{cidr}\"\n{mode}\n")
+    }
+
+    fn gateway(node: &str) -> String {
+        tunnel::vxlan_gateway(node.parse().unwrap()).to_string()
     }
 
     /// `ip route`'s words for a target.
@@ -225,7 +253,10 @@ mod tests {
         assert_eq!(shown(&steering, "10.1.7.0/26", &["192.0.2.7"]), "192.0.2.7 dev tunl0");
         assert_eq!(shown(&steering, "10.2.7.0/26", &["192.0.2.7"]), "192.0.2.7 dev vxlan.bgp");
         assert_eq!(shown(&steering, "10.3.7.0/26", &["192.0.2.7"]), "192.0.2.7");
-        assert_eq!(shown(&steering, "fd00:1::40/122", &["2001:db8::7"]), "2001:db8::7 dev vxlan6.bgp");
+        assert_eq!(
+            shown(&steering, "fd00:1::40/122", &["2001:db8::7"]),
+            format!("{} dev vxlan6.bgp", gateway("2001:db8::7"))
+        );
         assert_eq!(shown(&steering, "fd00:2::40/122", &["2001:db8::7"]), "2001:db8::7");
         assert_eq!(shown(&steering, "10.4.0.0/26", &["192.0.2.7"]), "192.0.2.7", "in no pool");
         assert_eq!(shown(&steering, "10.0.0.0/8", &["192.0.2.7"]), "192.0.2.7", "around a pool");
@@ -245,7 +276,7 @@ mod tests {
         );
         assert_eq!(
             shown(&known, "fd00:1::/122", &["2001:db8::7", "2001:db8:0:1::7"]),
-            "2001:db8::7, 2001:db8:0:1::7 dev vxlan6.bgp"
+            format!("2001:db8::7, {} dev vxlan6.bgp", gateway("2001:db8:0:1::7"))
         );
         let unknown = steering(&pools, &[]);
         assert_eq!(shown(&unknown, "10.1.7.0/26", &["192.0.2.7"]), "192.0.2.7 dev vxlan.bgp");
@@ -264,6 +295,31 @@ mod tests {
         assert_eq!(before.retarget(prefix, &after.target(prefix, hops)), Some(target));
         assert_eq!(after.retarget(prefix, &Target::Blackhole), None);
         assert_eq!(after.retarget("10.2.0.0/26".parse().unwrap(), &before.target(prefix, hops)), None);
+    }
+
+    #[test]
+    fn a_node_is_found_again_behind_its_gateway() {
+        let always = steering(&pool("fd00:1::/48", "vxlan-mode = \"always\""), &[]);
+        let never = steering(&pool("fd00:1::/48", ""), &[]);
+        let prefix: IpNetwork = "fd00:1::/122".parse().unwrap();
+        let hop: IpAddr = "2001:db8::7".parse().unwrap();
+        let (wrapped, plain) = (always.target(prefix, [hop]), never.target(prefix, [hop]));
+        assert_eq!(never.retarget(prefix, &wrapped), Some(plain.clone()));
+        assert_eq!(always.retarget(prefix, &plain), Some(wrapped.clone()));
+        assert_eq!(always.retarget(prefix, &wrapped), None);
+    }
+
+    #[test]
+    fn what_would_go_through_a_device_that_is_not_ours_goes_nowhere() {
+        let mut steering = steering(&pool("10.1.0.0/16", "vxlan-mode = \"always\""), &[]);
+        let prefix: IpNetwork = "10.1.7.0/26".parse().unwrap();
+        let hop: IpAddr = "192.0.2.7".parse().unwrap();
+        let usable = steering.target(prefix, [hop]);
+        steering.usable.clear();
+        let waiting = steering.retarget(prefix, &usable).unwrap();
+        assert_eq!(waiting, Target::Via(vec![NextHop::new(hop).over("%d".parse().unwrap())]));
+        steering.usable.insert(Carrier::Vxlan4);
+        assert_eq!(steering.retarget(prefix, &waiting), Some(usable));
     }
 
     #[test]

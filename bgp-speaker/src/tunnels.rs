@@ -75,7 +75,13 @@ impl Overlay {
         let names = Names::new(&network.tunnels)?;
         let mut overlay = Overlay {
             tunnels: Tunnels::open()?,
-            steering: Steering { ways, subnets: Subnets::default(), names },
+            steering: Steering {
+                ways,
+                subnets: Subnets::default(),
+                names,
+                usable: BTreeSet::new(),
+                nodes: BTreeMap::new(),
+            },
             network,
             switch: None,
             lingering: BTreeMap::new(),
@@ -94,9 +100,10 @@ impl Overlay {
         &self.steering
     }
 
-    /// Whether routes can be steered: where that hangs on the node's subnet, it has been looked for.
+    /// Whether routes can be steered: where they need tunnels, the devices and the node's subnets have been looked at. Until
+    /// then those of an earlier run stay as they are.
     pub(crate) fn is_settled(&self) -> bool {
-        self.settled || !self.works || !self.steering.ways.need_subnets()
+        self.settled || !self.works || self.steering.ways.carriers().next().is_none()
     }
 
     /// The configuration has changed: devices follow at once, routes once `switch-delay` is over.
@@ -116,6 +123,9 @@ impl Overlay {
 
     /// Routes lead to this next hop, which is another node's.
     pub(crate) fn watch(&mut self, address: IpAddr) {
+        if address.is_ipv6() {
+            self.steering.nodes.insert(tunnel::vxlan_gateway(address), address);
+        }
         if self.next_hops.insert(address) && !self.peers.contains(&address) && !self.is_own(address) {
             self.tunnels.add_host(address);
         }
@@ -123,6 +133,7 @@ impl Overlay {
 
     /// No route does any more.
     pub(crate) fn unwatch(&mut self, address: IpAddr) {
+        self.steering.nodes.remove(&tunnel::vxlan_gateway(address));
         if self.next_hops.remove(&address) && !self.peers.contains(&address) {
             self.tunnels.remove_host(address);
         }
@@ -198,15 +209,18 @@ impl Overlay {
             Ok(Event::Ready { part }) => {
                 info!("{part} is as configured");
                 self.problems.remove(&part);
+                return self.note_usable(&part, true);
             }
             Ok(Event::Failed { part, error }) => {
                 error!("{part} cannot be as configured: {error}");
+                let change = self.note_usable(&part, false);
                 self.problems.insert(part, error);
-                self.settled = true;
+                return change;
             }
             Ok(Event::Removed { part }) => {
                 info!("{part} is removed");
                 self.problems.remove(&part);
+                return self.note_usable(&part, false);
             }
             Ok(Event::Repaired { part, what }) => {
                 warn!("{part} had been changed by somebody else ({what}) and is put right");
@@ -229,6 +243,19 @@ impl Overlay {
             }
         }
         Change::Other
+    }
+
+    /// Whether routes may go through a device, which changes the way of those that would.
+    fn note_usable(&mut self, part: &Part, usable: bool) -> Change {
+        let Part::Device(name) = part else { return Change::Other };
+        let names = self.steering.names;
+        let Some(carrier) = Carrier::ALL.into_iter().find(|carrier| names.of(*carrier).as_str() == name)
+        else {
+            return Change::Other;
+        };
+        let known = &mut self.steering.usable;
+        let changed = if usable { known.insert(carrier) } else { known.remove(&carrier) };
+        if changed { Change::Ways } else { Change::Other }
     }
 
     // ---- what is desired ----

@@ -81,7 +81,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         api: api(&mut top, report, &mut origins, daemon),
         log: log(&mut top, report, &mut origins),
         metrics: metrics(&mut top, report, &mut origins),
-        fib: fib(&mut top, report, &mut origins, daemon),
+        fib: fib(&mut top, report, &mut origins, daemon, network.as_ref()),
         network,
         listen,
         warnings: Vec::new(),
@@ -220,6 +220,7 @@ fn fib(
     report: &mut Report<'_>,
     origins: &mut Origins,
     daemon: DaemonKind,
+    network: Option<&Network>,
 ) -> Option<Fib> {
     let mut fib = Fib {
         enabled: true,
@@ -245,6 +246,9 @@ fn fib(
     fib.blackhole = section.get(report, "blackhole", values::boolean).unwrap_or(fib.blackhole);
     fib.next_hops = section.get(report, "next-hops", values::next_hops).unwrap_or(fib.next_hops);
     fib.source = section.get(report, "source", values::sources).unwrap_or(fib.source);
+    if let Some(network) = network {
+        pools::need_next_hops(report, network, &fib, section.span_of("next-hops"));
+    }
     section.finish(report, "fib", origins);
     Some(fib)
 }

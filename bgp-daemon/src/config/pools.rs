@@ -10,7 +10,7 @@ use bgp_core::Prefix;
 use toml::de::DeValue;
 
 use super::diagnostic::{Code, Report};
-use super::model::{DaemonKind, Origins};
+use super::model::{DaemonKind, Fib, NextHops, Origins};
 use super::network::{Doubt, Network, Node, Pool, TunnelMode, Tunnels};
 use super::section::{self, Section};
 use super::values::{self, Choices};
@@ -261,6 +261,15 @@ fn mtu(node: &section::Node<'_>, report: &mut Report<'_>) -> Option<NonZeroU32> 
 
 fn switch_delay(node: &section::Node<'_>, report: &mut Report<'_>) -> Option<Duration> {
     values::integer(node, report, 0..=3600).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+/// Tunnels lead to the nodes that next hops name, which are known only where next hops are followed.
+pub(super) fn need_next_hops(report: &mut Report<'_>, network: &Network, fib: &Fib, at: Range<usize>) {
+    let has_tunnel = network.pools.iter().any(|pool| pool.tunnel().is_some());
+    if has_tunnel && fib.next_hops == NextHops::Assume {
+        let message = "with `next-hops = \"assume\"` nobody knows the nodes that tunnels lead to";
+        report.error(Code::Conflict, at, message, "tunnels need \"kernel\"");
+    }
 }
 
 /// Warns of what is wrong with each of the `announced` prefixes.

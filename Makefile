@@ -95,6 +95,10 @@ bench-fib: ## routes into the kernel: raw netlink, fib-sync, bgp-speaker, BIRD, 
 	cargo build --locked --release -p bgp-speaker
 	cargo run --locked --release --manifest-path bench/fib/Cargo.toml -- --bgp-speaker $(abspath $(TARGET))/release/bgp-speaker $(ARGS)
 
+bench-dataplane: ## TCP and small UDP packets from pod to pod: direct, VXLAN, IPIP (ARGS="--small --reps 1 --seconds 1")
+	cargo build --locked --release -p bgp-speaker
+	$(COMPARE) dataplane --speaker $(TARGET)/release/bgp-speaker $(ARGS)
+
 musl: ## static binaries, as in deploy/Containerfile
 	rustup target add x86_64-unknown-linux-musl
 	cargo build --locked --release --target x86_64-unknown-linux-musl $(DAEMONS)

@@ -4,7 +4,7 @@ import json
 import pathlib
 import tempfile
 
-from . import charts, document, idle, profile, runner
+from . import charts, dataplane, document, idle, profile, runner
 from .growth import SUBJECTS
 from .judge import judge, median
 from .rows import METRICS, NAMES, OTHERS, OURS, ROWS
@@ -154,6 +154,15 @@ def measure_idle(options):
     render(options)
 
 
+def measure_dataplane(options):
+    """Packets from pod to pod, with and without tunnels."""
+    result = dataplane.measure(pathlib.Path(options.speaker).resolve(), options.reps, options.seconds)
+    print(dataplane.tables(result))
+    if not options.small:
+        store(KEPT / "dataplane.json", result)
+        render(options)
+
+
 def take_profile(options):
     """Where our CPU time goes in a row, by perf."""
     profile.profile(options.bench, {name: ROWS[name] for name in listed(options.rows)}, options.small)
@@ -161,7 +170,7 @@ def take_profile(options):
 
 def render(_):
     """The document's tables and charts from what is kept."""
-    kept = [load(name) for name in ("comparison", "growth", "limit", "idle", "hostile")]
+    kept = [load(name) for name in ("comparison", "growth", "limit", "idle", "hostile", "fib", "dataplane")]
     DOCUMENT.write_text(document.rewrite(DOCUMENT.read_text(), document.sections(*kept)))
     for name, drawing in charts.all_charts(kept[0], kept[1]).items():
         (KEPT / name).write_text(drawing)
@@ -194,6 +203,11 @@ def main(description):
     added = command("idle", measure_idle, measures=False)
     added.add_argument("--sessions", type=int, default=1000)
     added.add_argument("--seconds", type=int, default=120)
+    added = command("dataplane", measure_dataplane, measures=False)
+    added.add_argument("--speaker", required=True, metavar="FILE", help="the program bgp-speaker")
+    added.add_argument("--reps", type=int, default=5)
+    added.add_argument("--seconds", type=int, default=5, help="for each run of iperf3")
+    added.add_argument("--small", action="store_true", help="nothing is kept")
     added = command("profile", take_profile)
     added.add_argument("--rows", default="S1,S2,S3", help="some of " + ",".join(ROWS))
     added.add_argument("--small", action="store_true", help="smaller sizes")

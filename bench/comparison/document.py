@@ -1,7 +1,7 @@
 """The tables of docs/performance.md, between markers that name them."""
 import re
 
-from . import hostile
+from . import dataplane, fib, hostile
 from .growth import SUBJECTS, bends, exponent
 from .judge import generator_bound, judge, median
 from .rows import METRICS, NAMES, OURS, ROWS
@@ -143,7 +143,7 @@ def limit_table(limit):
     return f"{measured(limit['machine'], [limit])}\n\n{table(head, lines)}"
 
 
-def sections(comparison, growth, limit, idle, bad_peers=None):
+def sections(comparison, growth, limit, idle, bad_peers=None, routes=None, packets=None):
     """Every table that there is something to put into, by the name of its marker."""
     made = {}
     if comparison.get("rows"):
@@ -151,6 +151,10 @@ def sections(comparison, growth, limit, idle, bad_peers=None):
                  "provenance": provenance(comparison)}
     if bad_peers:
         made["hostile"] = hostile.tables(bad_peers)
+    if routes:
+        made |= {"fib": f"{measured(routes['machine'], [routes])}\n\n{fib.tables(routes)}", "fib-bars": fib.bars(routes)}
+    if packets:
+        made["dataplane"] = f"{measured(packets['machine'], [packets])}\n\n{dataplane.tables(packets)}"
     if growth:
         made["growth"] = growth_tables(growth)
     if limit:

@@ -86,6 +86,19 @@ class Writing(unittest.TestCase):
         made = document.sections({}, {}, {}, {}, {"runs": runs})
         self.assertIn("| CPU, s | 1.00 → 2.50 |", made["hostile"])
 
+    def test_routes_and_packets_have_their_tables(self):
+        about = {"machine": comparison()["machine"], "started": "2026-01-02", "commit": "a"}
+        figures = [{"work": "resync", "routes": 1000, "who": who, "what": "time, s", "median": 2.0, "values": values}
+                   for who, values in (("raw netlink", [2.0]), ("bird", [1.0, 3.0]))]
+        routes = {**about, "figures": figures, "faults": [],
+                  "bars": [{"what": "w", "value": 2.0, "most": 1.5, "met": False}]}
+        modes = {mode: {"tcp": [tcp], "udp": [1.0]} for mode, tcp in (("direct", 10.0), ("VXLAN", 8.8))}
+        made = document.sections({}, {}, {}, {}, routes=routes, packets={**about, "modes": modes, "missing": ["IPIP"]})
+        self.assertIn("| 1,000 | time, s | 2.00 | 2.00 ± 1.00 |", made["fib"])
+        self.assertIn("| w | 2.00 | ≤ 1.50 | **missed** |", made["fib-bars"])
+        self.assertIn("| VXLAN | 8.80 ± 0.00 | 0.88 | 1.00 ± 0.00 | 1.00 |", made["dataplane"])
+        self.assertIn("no IPIP", made["dataplane"])
+
     def test_a_drawing_is_xml_and_the_same_every_time(self):
         drawn = charts.all_charts(comparison(), {"routes": {"points": [
             {"n": n, "median": {"time": n / 1e5, "cpu": n / 1e5, "rss_mb": n / 1e4}} for n in (10_000, 1_000_000)]}})

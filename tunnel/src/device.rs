@@ -14,9 +14,10 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use crate::error::{DeviceError, KernelError, TunnelError};
 use crate::link::{self, ALIAS, Link, Nature, nature_of};
 use crate::netlink::{Answer, Kernel};
-use crate::spec::{Device, FALLBACK_IPIP, Kind};
+use crate::offload;
+use crate::reverse_path::{self, Remedy, ReversePath};
+use crate::spec::{Device, FALLBACK_IPIP, Family, Kind};
 use crate::vtep::vtep_mac;
-use crate::{offload, reverse_path};
 
 /// A device with all that depends on the uplink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) struct Found {
     addresses: Vec<IpNetwork>,
     /// Transmit checksums; unknown if the device cannot say.
     offload: Option<bool>,
-    strict: bool,
+    reverse_path: ReversePath,
 }
 
 /// One change.
@@ -49,7 +50,7 @@ pub(crate) enum Step {
     RemoveAddress(IpNetwork),
     AddAddress(IpNetwork),
     Offload(bool),
-    Loosen,
+    Loosen(Remedy),
     Up,
     Down,
 }
@@ -57,7 +58,7 @@ pub(crate) enum Step {
 impl Step {
     /// Whether a device can do without.
     pub(crate) fn is_optional(&self) -> bool {
-        matches!(self, Self::Offload(_) | Self::Loosen)
+        matches!(self, Self::Offload(_) | Self::Loosen(_))
     }
 }
 
@@ -70,7 +71,7 @@ impl fmt::Display for Step {
             Self::Mtu => "mtu",
             Self::RemoveAddress(_) | Self::AddAddress(_) => "address",
             Self::Offload(_) => "checksum offload",
-            Self::Loosen => "rp_filter",
+            Self::Loosen(_) => "rp_filter",
             Self::Up | Self::Down => "state",
         })
     }
@@ -83,7 +84,7 @@ pub(crate) fn look(kernel: &mut Kernel, name: &str) -> Result<Option<Found>, Tun
     Ok(Some(Found {
         addresses: listed.into_iter().filter(|a| !is_link_local(a.address.ip())).map(|a| a.address).collect(),
         offload: offload::is_on(kernel.socket(), name).ok(),
-        strict: reverse_path::is_strict(name),
+        reverse_path: ReversePath::read(name),
         link,
     }))
 }
@@ -111,6 +112,8 @@ pub(crate) fn next_step(
     let wanted = plan.device.address;
     let checksums = plan.device.checksum_offload;
     let mac = !matches!(plan.device.kind, Kind::Vxlan { .. }) || found.link.mac == vtep_mac(plan.local);
+    let has_ipv4 = found.addresses.iter().any(IpNetwork::is_ipv4);
+    let remedy = found.reverse_path.remedy(has_ipv4).filter(|_| plan.device.family == Family::V4);
     let excess = found.addresses.iter().find(|address| Some(**address) != wanted);
     let steps = [
         (!mac).then_some(Step::Mac),
@@ -118,7 +121,7 @@ pub(crate) fn next_step(
         excess.map(|address| Step::RemoveAddress(*address)),
         wanted.filter(|address| !found.addresses.contains(address)).map(Step::AddAddress),
         found.offload.filter(|on| *on != checksums).map(|_| Step::Offload(checksums)),
-        found.strict.then_some(Step::Loosen),
+        remedy.map(Step::Loosen),
         (!found.link.up).then_some(Step::Up),
     ];
     Ok(steps.into_iter().flatten().find(|step| !skip.contains(step)))
@@ -178,9 +181,10 @@ pub(crate) fn carry_out(
             let done = offload::switch(kernel.socket(), name, *on);
             return Ok(done.map_err(|error| failed("switch checksum offload", error)));
         }
-        (Step::Loosen, _) => {
-            let done = reverse_path::loosen(name);
-            return Ok(done.map_err(|error| failed("set rp_filter to 2, which would drop packets", error)));
+        (Step::Loosen(Remedy::Address), _) => return Ok(Err(DeviceError::ReversePath(name.to_owned()))),
+        (Step::Loosen(Remedy::Set(value)), _) => {
+            let done = reverse_path::set(name, *value);
+            return Ok(done.map_err(|error| failed(&format!("set rp_filter of {name} to {value}"), error)));
         }
         (Step::Mac, Some(plan)) => {
             (link::set(index, LinkAttribute::Address(vtep_mac(plan.local).to_vec())), 0)
@@ -252,7 +256,6 @@ fn holds(nature: &Nature, vni: u32, port: u16, ours: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Family;
 
     fn plan() -> Plan {
         let device = Device {
@@ -280,7 +283,7 @@ mod tests {
             },
             addresses: plan.device.address.into_iter().collect(),
             offload: Some(true),
-            strict: false,
+            reverse_path: ReversePath::default(),
         }
     }
 
@@ -301,7 +304,7 @@ mod tests {
         assert_eq!(step(|found| found.link.mac[3] ^= 1), Some(Step::Mac));
         assert_eq!(step(|found| found.addresses.push(other)), Some(Step::RemoveAddress(other)));
         assert_eq!(step(|found| found.addresses.clear()), Some(Step::AddAddress(ours)));
-        assert_eq!(step(|found| found.strict = true), Some(Step::Loosen));
+        assert_eq!(step(|found| found.reverse_path.own = 1), Some(Step::Loosen(Remedy::Set(2))));
         assert_eq!(step(|found| found.offload = Some(false)), Some(Step::Offload(true)));
         let away =
             Nature::Vxlan { vni: 4096, port: 4789, local: Some("192.0.2.9".parse().unwrap()), floods: false };

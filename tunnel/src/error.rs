@@ -114,6 +114,12 @@ pub enum DeviceError {
     /// The kernel takes a change and then shows something else.
     #[error("{0} was asked for again and again, but does not stay: does another program manage the device?")]
     Unsettled(String),
+    /// The kernel's reverse path filter is on for all devices. Told in the log only.
+    #[error(
+        "net.ipv4.conf.all.rp_filter has packets dropped that come out of {0} and are answered another way, since \
+         it has no IPv4 address: give it one, or set net.ipv4.conf.all.rp_filter to 0"
+    )]
+    ReversePath(String),
     /// The packet filter is not in force, without which tunnels would accept packets from anyone.
     #[error("waits for the packet filter: {0}")]
     Unfiltered(String),

@@ -30,7 +30,7 @@ pub enum Style {
 impl Fib {
     /// Nothing is left of others' routes.
     pub fn open(style: Style) -> io::Result<Fib> {
-        Fib::open_with(FibConfig { ..config(style) })
+        Fib::open_with(config(style))
     }
 
     pub fn open_with(config: FibConfig) -> io::Result<Fib> {
@@ -77,8 +77,10 @@ impl Fib {
 }
 
 pub fn config(style: Style) -> FibConfig {
-    let _ = style;
-    FibConfig::default()
+    match style {
+        Style::Objects => FibConfig::default(),
+        Style::Plain => FibConfig { nexthop_objects: None, ..FibConfig::default() },
+    }
 }
 
 /// Routes that the library has told the kernel to make, change or remove.

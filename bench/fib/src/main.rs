@@ -31,8 +31,10 @@ usage: fib-bench [--quick] [--only WORK]... [--daemons NAME,...] [--reps N] [--b
 Ends with 1 if a bar is missed, with 2 if something could not be measured.
 ";
 
+type Work = fn(&mut Stage);
+
 /// The works, by name.
-const WORKS: [(&str, fn(&mut Stage)); 4] = [
+const WORKS: [(&str, Work); 4] = [
     ("memory", work::memory::run),
     ("session", work::session::run),
     ("resync", work::resync::run),

@@ -122,19 +122,28 @@ fn what_leaves_the_pools_carries_the_nodes_address_and_what_stays_does_not() {
     assert_eq!(masqueraded(), before);
 }
 
-#[test]
-fn answers_may_come_another_way() {
+/// `all`, `own`: the reverse path filter of all devices, and of new ones.
+fn answered_another_way(all: u8, own: u8, address: Option<&'static str>) {
     let lab = Lab::new();
     for node in &lab.nodes {
-        node.run(|| {
-            run("sysctl", "-qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1");
+        node.run(move || {
+            let default = format!("net.ipv4.conf.default.rp_filter={own}");
+            run("sysctl", &format!("-qw net.ipv4.conf.all.rp_filter={all} {default}"));
         });
     }
-    lab.build(&both(), "vxlan.bgp", Some("vxlan6.bgp"));
+    let device = Device { address: address.map(|address| address.parse().unwrap()), ..vxlan() };
+    lab.build(&desired(&[device], &HOSTS), "vxlan.bgp", None);
     // The second node answers plainly, as with a mode that is being changed. Its uplink is another's matter.
     lab.nodes[1].ip("route replace 10.244.1.0/24 via 192.0.2.1 dev eth0");
     lab.nodes[0].run(|| run("sysctl", "-qw net.ipv4.conf.eth0.rp_filter=2"));
     let packets = lab.captured("icmp or udp", || assert!(pings(&lab.pods[0], "10.244.2.2")));
     assert!(packets.iter().any(|packet| packet.contains("VXLAN")), "{packets:#?}");
     assert!(packets.iter().any(|packet| packet.contains("10.244.2.2 > 10.244.1.2: ICMP echo reply")));
+}
+
+#[test]
+fn answers_may_come_another_way_in_spite_of_the_reverse_path_filter() {
+    answered_another_way(1, 1, Some("10.244.0.1/32"));
+    // On a device without an address loose is as strict as strict.
+    answered_another_way(0, 2, None);
 }

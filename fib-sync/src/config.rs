@@ -18,8 +18,9 @@ pub struct FibConfig {
     /// Bytes of kernel memory that unread events may take. When they do not suffice, events are lost,
     /// and everything is read again. Beyond `net.core.rmem_max` only with CAP_NET_ADMIN.
     pub receive_buffer: usize,
-    /// More routes than this through one set of next hops name a nexthop group (`nhid`) instead of their hops:
-    /// then a change of a next hop is one message for all of them. `None`: never.
+    /// More routes than this of one target name a nexthop group (`nhid`) instead of their hops: then a change of a
+    /// next hop is one message for all of them. With fewer than half they name their hops again. `None`: never.
+    /// Without `net.ipv4.nexthop_compat_mode` the kernel is quicker still, and shows routes with the object alone.
     pub nexthop_objects: Option<u32>,
 }
 

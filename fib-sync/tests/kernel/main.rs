@@ -9,11 +9,15 @@ mod conflict;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod namespace;
 #[cfg(test)]
 mod next_hop;
 #[cfg(test)]
 mod objects;
+#[cfg(test)]
+mod options;
 #[cfg(test)]
 mod repair;
 #[cfg(test)]

@@ -15,6 +15,8 @@ mod next_hop;
 #[cfg(test)]
 mod repair;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod scripts;

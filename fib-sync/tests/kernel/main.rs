@@ -21,6 +21,8 @@ mod options;
 #[cfg(test)]
 mod repair;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod scripts;

@@ -1,12 +1,16 @@
 //! The per-node daemon: announces the node's pod CIDRs, and installs what it learns in the kernel.
 //!
 //! ```text
-//!   peers ◄──► bgp_daemon::Daemon ──ForwardingChange──► Forwarding ──► fib_sync ──► kernel FIB
-//!                     ▲     └──────── own prefixes ────►  (blackholes)     │
-//!                     └───────────────── next hops ◄───────────────────────┘
+//!                                                    ┌ a thread of its own ──────────────────────────┐
+//!   peers ◄──► bgp_daemon::Daemon ──ForwardingChange─┼► Forwarding ── Target by pool ──► fib_sync ───┼─► kernel FIB
+//!                     ▲    ├──────── own prefixes ───┼►  (blackholes)      ▲                 │       │
+//!                     │    └──────── reloads ────────┼► Overlay: modes, subnets ──► tunnel ──┼───────┼─► devices, nftables
+//!                     └───────────────── next hops ◄─┼───────────────────────────────────────┘       │
+//!                                                    └───────────────────────────────────────────────┘
 //! ```
 //! The prefixes that are announced come from the configuration, a watched file and the control API. Each is also
-//! a blackhole in the kernel, so that what no pod has taken never leaves again by the default route.
+//! a blackhole in the kernel, so that what no pod has taken never leaves again by the default route. The pool that a
+//! learned prefix is in says whether its packets go as they are or through a tunnel, for each next hop by itself.
 //!
 //! ```no_run
 //! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {

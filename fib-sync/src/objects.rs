@@ -39,6 +39,7 @@ pub(crate) struct Objects {
     base: u32,
     /// Ours, as the kernel has them.
     kernel: BTreeMap<u32, Nexthop>,
+    /// Groups of targets, as they shall be.
     groups: BTreeMap<u32, Content>,
     dirty: bool,
     /// There may be objects that nothing needs.
@@ -60,6 +61,7 @@ impl Objects {
         }
     }
 
+    /// By its id: whoever replaces an object changes its protocol along.
     pub(crate) fn is_ours(&self, id: u32) -> bool {
         id >> INDEX_BITS == self.base >> INDEX_BITS
     }
@@ -68,7 +70,7 @@ impl Objects {
 
     /// All objects, of everybody.
     pub(crate) fn read(&mut self, all: &Nexthops) {
-        let ours = all.values().filter(|object| self.is_ours(object.id) && object.protocol == self.protocol);
+        let ours = all.values().filter(|object| self.is_ours(object.id));
         self.kernel = ours.map(|object| (object.id, object.nexthop.clone())).collect();
         (self.dirty, self.untidy) = (true, true);
     }
@@ -176,7 +178,7 @@ impl Objects {
 
     /// Objects of ours that nothing needs, groups first. `named`: those that routes name.
     pub(crate) fn garbage(&mut self, named: impl FnOnce() -> HashSet<u32>) -> Vec<Request> {
-        if !std::mem::take(&mut self.untidy) {
+        if self.kernel.is_empty() || !std::mem::take(&mut self.untidy) {
             return Vec::new();
         }
         let named = named();
@@ -208,6 +210,11 @@ impl Objects {
                 self.kernel.remove(&id);
             }
         }
+    }
+
+    /// Routes changed: perhaps none names some object any more.
+    pub(crate) fn routes_changed(&mut self) {
+        self.untidy = true;
     }
 
     /// The kernel refused a request. Returns whether objects are given up for it.

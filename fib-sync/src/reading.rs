@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ipnetwork::IpNetwork;
 use tracing::debug;
 
 use crate::config::FibConfig;
@@ -29,6 +30,44 @@ pub(crate) struct Reading {
     /// All was read: numbers from this one on may have routes that are not there.
     settle: Option<u32>,
     known: Known,
+    found: Found,
+}
+
+/// Known routes of ours that were found and not looked up yet: many look-ups in a row wait for memory together.
+#[derive(Default)]
+struct Found {
+    routes: Vec<(IpNetwork, Id)>,
+    numbers: Vec<Option<u32>>,
+}
+
+/// Routes that are looked up together.
+const TOGETHER: usize = 256;
+
+impl Found {
+    fn push<D: DesiredRoutes>(&mut self, prefix: IpNetwork, id: Id, table: &mut Table<D>) {
+        self.routes.push((prefix, id));
+        if self.routes.len() >= TOGETHER {
+            self.settle(table);
+        }
+    }
+
+    fn settle<D: DesiredRoutes>(&mut self, table: &mut Table<D>) {
+        self.numbers.clear();
+        let mut last = None;
+        for (prefix, _) in &self.routes {
+            // Routes that came in the order of addresses have numbers in the order of the dump.
+            let next = last.map_or(0, |last: u32| last.saturating_add(1));
+            let number = match table.routes.prefix(next) {
+                Some(there) if there == *prefix => Some(next),
+                _ => table.routes.number(*prefix),
+            };
+            last = number.or(last);
+            self.numbers.push(number);
+        }
+        for ((prefix, id), number) in self.routes.drain(..).zip(&self.numbers) {
+            table.resync_ours(prefix, *number, id);
+        }
+    }
 }
 
 /// Routes of ours as they look without their destination, and what they are: most look like one before.
@@ -65,13 +104,13 @@ fn take<D: DesiredRoutes>(
     body: &[u8],
     asked: u32,
     config: &FibConfig,
-    known: &mut Known,
+    (known, found): (&mut Known, &mut Found),
     table: &mut Table<D>,
     resolver: &mut Resolver,
 ) {
     let cut = message::cut_route(body);
     if let Some((cut, id)) = cut.and_then(|cut| Some((cut, known.find(&cut)?))) {
-        return table.resync_ours(cut.prefix, id);
+        return found.push(cut.prefix, id, table);
     }
     // Strict checking needs Linux 4.20; an older kernel lists every table.
     let Some(route) = message::parse_route(body).filter(|route| route.table == asked) else { return };
@@ -79,7 +118,7 @@ fn take<D: DesiredRoutes>(
         Owner::Ours => {
             let prefix = route.prefix;
             let Some((id, _)) = table.targets.forwardings.acquire(own_forwarding(route)) else { return };
-            table.resync_ours(prefix, id);
+            table.resync_ours(prefix, None, id);
             if cut.is_none() || !known.keep(id) {
                 table.targets.forwardings.release(id);
             }
@@ -116,8 +155,8 @@ impl<D: DesiredRoutes> FibSync<D> {
             resolver.link_changed(link);
         })?;
         let dumped = dumped.and(self.read_objects()?);
-        self.reading =
-            Some(Reading { cause, attempt, dumped, tables, settle: None, known: Known::default() });
+        let (known, found) = (Known::default(), Found::default());
+        self.reading = Some(Reading { cause, attempt, dumped, tables, settle: None, known, found });
         self.ask_next()
     }
 
@@ -156,8 +195,9 @@ impl<D: DesiredRoutes> FibSync<D> {
             return if reading.settle.is_none() { self.end_reading() } else { Ok(()) };
         }
         let Some((_, number)) = reading.tables.last().copied() else { return self.end_dumps() };
-        let known = &mut reading.known;
-        let part = kernel.some_routes(|body| take(body, number, config, known, table, resolver))?;
+        let Reading { known, found, .. } = reading;
+        let part = kernel.some_routes(|body| take(body, number, config, (known, found), table, resolver))?;
+        found.settle(table);
         let Some(dumped) = part else { return Ok(()) };
         reading.dumped = reading.dumped.and(dumped);
         reading.tables.pop();

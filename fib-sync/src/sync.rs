@@ -283,6 +283,7 @@ impl<D: DesiredRoutes> FibSync<D> {
             self.busy_since.get_or_insert_with(Instant::now);
             let well = self.apply_objects(requests)?;
             if well && self.table.pending() > 0 {
+                self.table.targets.objects.routes_changed();
                 self.apply_batch()?;
             }
             return Ok(Step::Worked);

@@ -172,12 +172,27 @@ impl Lab {
     /// Starts all speakers.
     pub(crate) fn start(&mut self) {
         for node in NODES {
-            let log = std::fs::File::create(self.file(node.name, "log")).unwrap();
-            let words = format!("{} --config", env!("CARGO_BIN_EXE_bgp-speaker"));
-            let mut command = self.command(node.name, &words);
-            let child = command.arg(self.file(node.name, "toml")).stdout(Stdio::null()).stderr(log).spawn();
-            self.speakers.push((node.name, child.unwrap()));
+            let speaker = self.speaker(node.name);
+            self.speakers.push((node.name, speaker));
         }
+    }
+
+    /// Kills a speaker without a word, and starts it again.
+    pub(crate) fn restart(&mut self, name: &'static str) {
+        let old = self.speakers.iter_mut().find(|(other, _)| *other == name).unwrap();
+        old.1.kill().unwrap();
+        old.1.wait().unwrap();
+        let _ = std::fs::remove_file(self.file(name, "sock"));
+        let new = self.speaker(name);
+        self.speakers.iter_mut().find(|(other, _)| *other == name).unwrap().1 = new;
+    }
+
+    fn speaker(&self, name: &str) -> Child {
+        let log = std::fs::File::create(self.file(name, "log")).unwrap();
+        let words = format!("{} --config", env!("CARGO_BIN_EXE_bgp-speaker"));
+        let mut command = self.command(name, &words);
+        let child = command.arg(self.file(name, "toml")).stdout(Stdio::null()).stderr(log).spawn();
+        child.unwrap_or_else(|error| panic!("ip: {error}: `interop/setup` installs it"))
     }
 
     pub(crate) fn log(&self, name: &str) -> String {

@@ -75,9 +75,10 @@ fn without_tunnels_the_picture_is_calicos() {
     });
 }
 
-/// Never, always, cross-subnet and back, while pods ping each other.
-fn a_change_under_ping(key: &str, device: &str) {
-    let with = |mode: &str| pools(&format!("{key} = \"{mode}\""), "").replace("delay = 0", "delay = 1");
+/// Never, always, cross-subnet and back, while pods ping each other. Within `delay` seconds all nodes have their devices.
+fn a_change_under_ping(key: &str, device: &str, delay: u32) {
+    let delay = format!("delay = {delay}");
+    let with = |mode: &str| pools(&format!("{key} = \"{mode}\""), "").replace("delay = 0", &delay);
     // The router carries pods' packets as they are only where it knows them.
     let lab = started(&with("never"));
     for (node, via) in [(1, "192.0.2.1"), (2, "192.0.2.2"), (3, "198.51.100.3")] {
@@ -108,13 +109,14 @@ fn a_change_under_ping(key: &str, device: &str) {
 
 #[test]
 fn a_live_change_to_vxlan_and_back_loses_nothing() {
-    a_change_under_ping("vxlan-mode", "vxlan.bgp");
+    a_change_under_ping("vxlan-mode", "vxlan.bgp", 1);
 }
 
 #[test]
 #[ignore = "needs a kernel with ipip: interop/vm runs it"]
 fn a_live_change_to_ipip_and_back_loses_nothing() {
-    a_change_under_ping("ipip-mode", "tunl0");
+    // The second kernel's machine is emulated, and slow.
+    a_change_under_ping("ipip-mode", "tunl0", 15);
 }
 
 #[test]
@@ -218,6 +220,28 @@ fn a_device_that_cannot_be_is_told_and_never_passed_by() {
     lab.routes("a", "-4", &["blackhole 10.244.1.0/26"]);
     lab.ip("a", "link delete vxlan.bgp");
     shows(&lab, picture("always", "vxlan.bgp"));
+}
+
+#[test]
+fn a_speaker_that_is_killed_and_starts_again_leaves_routes_and_tunnels_as_they_are() {
+    let mut lab = started(&pools("vxlan-mode = \"cross-subnet\"", ""));
+    shows(&lab, picture("cross-subnet", "vxlan.bgp"));
+    lab.reaches("pa", &NODES[2].pod());
+    let index = |lab: &Lab| {
+        let links: Value = serde_json::from_str(&lab.ip("a", "-j link show vxlan.bgp")).unwrap();
+        links[0]["ifindex"].clone()
+    };
+    let before = index(&lab);
+    let ping = lab.ping("pa", &NODES[2].pod());
+    lab.restart("a");
+    until(|| match lab.ask("a", "GET /readyz") {
+        (200, _) => Ok(()),
+        (_, answer) => Err(format!("{answer}\n{}", lab.log("a"))),
+    });
+    shows(&lab, picture("cross-subnet", "vxlan.bgp"));
+    let (sent, received) = ping.end();
+    assert!(received + 1 >= sent, "{received} of {sent} came back\n{}", lab.log("a"));
+    assert_eq!(index(&lab), before, "the device is the same");
 }
 
 #[test]

@@ -302,6 +302,9 @@ impl<D: DesiredRoutes> Table<D> {
     /// Nothing is left to do at a number: one that says nothing any more goes.
     fn settle(&mut self, number: u32) {
         self.slots.set(number, Flag::Disturbed, false);
+        if !self.doubted.is_empty() {
+            self.doubted.remove(&number);
+        }
         let unneeded = self.slots.get(number).kernel() == InKernel::Absent;
         if unneeded && self.routes.target(number).is_none() {
             self.unblock(number, None);
@@ -329,7 +332,9 @@ impl<D: DesiredRoutes> Table<D> {
                 if repair {
                     self.slots.set(number, Flag::Disturbed, false);
                 }
-                // Something else may be wanted by now.
+                if !self.doubted.is_empty() {
+                    self.doubted.remove(&number);
+                }
                 Ended::Well { repair }
             }
             Change::Delete => {

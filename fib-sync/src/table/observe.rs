@@ -16,9 +16,10 @@ impl<D: DesiredRoutes> Table<D> {
         self.slots.for_each(|slot| slot.with(Flag::Seen, false));
     }
 
-    /// One route of ours in the dump. The forwarding has a user as long as the dump lasts.
-    pub(crate) fn resync_ours(&mut self, prefix: IpNetwork, forwarding: Id) {
-        let number = self.number_of_kernel(prefix);
+    /// One route of ours in the dump. Its number if it was found already; the forwarding has a user as long as the
+    /// dump lasts.
+    pub(crate) fn resync_ours(&mut self, prefix: IpNetwork, number: Option<u32>, forwarding: Id) {
+        let number = number.unwrap_or_else(|| self.number_of_kernel(prefix));
         if self.slots.get(number).has(Flag::Seen) {
             self.observe(number, InKernel::Tangled);
         } else {

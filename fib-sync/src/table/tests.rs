@@ -281,7 +281,7 @@ impl World {
             match ours {
                 true => {
                     let (id, _) = self.table.targets.forwardings.acquire(forwarding.clone()).unwrap();
-                    self.table.resync_ours(*prefix, id);
+                    self.table.resync_ours(*prefix, None, id);
                     self.table.targets.forwardings.release(id);
                 }
                 false => self.table.resync_foreign(*prefix, 4),

@@ -13,6 +13,8 @@ mod namespace;
 #[cfg(test)]
 mod next_hop;
 #[cfg(test)]
+mod objects;
+#[cfg(test)]
 mod repair;
 #[cfg(test)]
 mod scale;

@@ -91,9 +91,43 @@ pub(crate) fn routes(selectors: &str) -> Vec<String> {
         else {
             panic!("a list of routes")
         };
-        all.extend(list.iter().map(show));
+        let has_objects = list.iter().any(|route| route.get("nhid").is_some());
+        let objects = if has_objects { listed_objects() } else { Vec::new() };
+        all.extend(list.iter().map(|route| show(route, &objects)));
     }
     all.sort_unstable();
+    all
+}
+
+/// Writes a setting of this thread's namespace.
+pub(crate) fn sysctl(name: &str, value: &str) {
+    let path = format!("/proc/sys/{name}");
+    std::fs::write(&path, value).unwrap_or_else(|error| panic!("{path}: {error}"));
+}
+
+#[track_caller]
+fn listed_objects() -> Vec<Value> {
+    let Value::Array(list) = serde_json::from_str(&ip("-j nexthop show")).unwrap() else { panic!("a list") };
+    list
+}
+
+/// The nexthop objects, each as `group MEMBERS` or `via GATEWAY dev LINK`, sorted, each once.
+#[track_caller]
+pub(crate) fn objects() -> Vec<String> {
+    let mut all: Vec<String> = listed_objects()
+        .iter()
+        .map(|object| match object["group"].as_array() {
+            Some(members) => format!("group {}", members.len()),
+            None if object.get("blackhole").is_some() => "blackhole".to_owned(),
+            None => {
+                let onlink = object["flags"].as_array().is_some_and(|flags| flags.contains(&"onlink".into()));
+                let [gateway, link] = ["gateway", "dev"].map(|key| object[key].as_str().unwrap());
+                format!("via {gateway} dev {link}{}", if onlink { " onlink" } else { "" })
+            }
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
     all
 }
 
@@ -103,8 +137,13 @@ pub(crate) fn ours() -> Vec<String> {
     routes("proto 186")
 }
 
-fn show(route: &Value) -> String {
+fn show(route: &Value, objects: &[Value]) -> String {
     let mut text = route["dst"].as_str().unwrap().to_owned();
+    // Without net.ipv4.nexthop_compat_mode a route shows its object alone.
+    if let Some(id) = route["nhid"].as_u64() {
+        hops_of_object(id, objects).iter().for_each(|hop| text += hop);
+        return text;
+    }
     if let Some(kind) = route["type"].as_str() {
         return format!("{text} {kind}");
     }
@@ -116,6 +155,21 @@ fn show(route: &Value) -> String {
         text += &hop;
     }
     text
+}
+
+/// The hops of an object, or what else it does; a question mark if it is gone.
+fn hops_of_object(id: u64, objects: &[Value]) -> Vec<String> {
+    let Some(object) = objects.iter().find(|object| object["id"].as_u64() == Some(id)) else {
+        return vec![" ?".to_owned()];
+    };
+    if object.get("blackhole").is_some() {
+        return vec![" blackhole".to_owned()];
+    }
+    let Some(members) = object["group"].as_array() else { return vec![show_hop(object)] };
+    let ids = members.iter().map(|member| member["id"].as_u64().unwrap());
+    let mut hops: Vec<String> = ids.flat_map(|id| hops_of_object(id, objects)).collect();
+    hops.sort_unstable();
+    hops
 }
 
 fn show_hop(hop: &Value) -> String {

@@ -64,10 +64,14 @@ impl Fib {
     pub fn follow(&mut self) -> io::Result<()> {
         let Fib { runtime, sync } = self;
         runtime.block_on(async {
-            while let Ok(event) = tokio::time::timeout(QUIET, sync.next()).await {
-                check(&event.map_err(io::Error::other)?)?;
+            loop {
+                // Much work may come without an event.
+                match tokio::time::timeout(QUIET, sync.next()).await {
+                    Ok(event) => check(&event.map_err(io::Error::other)?)?,
+                    Err(_) if sync.stats().pending == 0 => return Ok(()),
+                    Err(_) => {}
+                }
             }
-            Ok(())
         })
     }
 

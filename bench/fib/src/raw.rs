@@ -29,6 +29,10 @@ pub struct Via {
     pub interface: u32,
 }
 
+/// Octets of a `struct nhmsg`, and the attribute with a group's members.
+const NHMSG: usize = 8;
+const NHA_GROUP: u16 = 2;
+
 /// A netlink socket.
 pub struct Raw {
     socket: Socket,
@@ -202,9 +206,16 @@ fn write(
 
 /// A message that was received.
 pub struct Message<'a> {
-    pub kind: u16,
+    kind: u16,
     sequence: u32,
     body: &'a [u8],
+}
+
+impl Message<'_> {
+    /// Whether a message about a nexthop object is about a group of them.
+    pub fn is_group(&self) -> bool {
+        self.body.get(NHMSG..).is_some_and(|attributes| attribute(attributes, NHA_GROUP).is_some())
+    }
 }
 
 /// The messages of a datagram.

@@ -10,7 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{SockFilter, SockRef};
 
 use crate::net;
-use crate::raw::messages;
+use crate::raw::{Message, messages};
 
 /// One in so many messages about routes is seen.
 pub const SAMPLE: u32 = 256;
@@ -25,8 +25,9 @@ const RANDOM: u32 = (-0x1000 + 56) as u32;
 pub struct Seen {
     /// When the last message came.
     pub last: Option<Instant>,
-    /// Messages about nexthop objects.
+    /// Messages about nexthop objects, and how many of these are about groups.
     pub nexthops: usize,
+    pub groups: usize,
     /// Messages about routes, of which [`SAMPLE`] times as many were sent.
     pub routes: usize,
 }
@@ -49,22 +50,27 @@ impl Watcher {
             instruction(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
         ];
         SockRef::from(&routes).attach_filter(&random)?;
-        watcher.follow(routes, |seen| &mut seen.routes);
-        watcher.follow(listen(libc::RTNLGRP_NEXTHOP)?, |seen| &mut seen.nexthops);
+        watcher.follow(routes, |seen, _| seen.routes += 1);
+        watcher.follow(listen(libc::RTNLGRP_NEXTHOP)?, |seen, message| {
+            seen.nexthops += 1;
+            seen.groups += usize::from(message.is_group());
+        });
         Ok(watcher)
     }
 
-    fn follow(&self, socket: Socket, counter: impl Fn(&mut Seen) -> &mut usize + Send + 'static) {
+    fn follow(&self, socket: Socket, count: impl Fn(&mut Seen, &Message<'_>) + Send + 'static) {
         let seen = Arc::clone(&self.seen);
         std::thread::spawn(move || {
             let mut space = Vec::with_capacity(1 << 16);
             loop {
                 space.clear();
-                // Lost messages are as good as any: something was sent.
-                let count = socket.recv(&mut space, 0).map_or(1, |_| messages(&space).count());
+                // Where messages were lost, some were sent, too.
+                let received = socket.recv(&mut space, 0);
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                *counter(&mut seen) += count;
                 seen.last = Some(Instant::now());
+                if received.is_ok() {
+                    messages(&space).for_each(|message| count(&mut seen, &message));
+                }
             }
         });
     }

@@ -6,12 +6,14 @@ use std::fmt;
 use ipnetwork::IpNetwork;
 
 use crate::config::FibConfig;
+use crate::desired::DesiredRoutes;
 use crate::error::FibError;
 use crate::follow::{Owner, classify, own_forwarding};
 use crate::forwarding::{Forwarding, Way};
 use crate::kernel::{Dumped, Kernel};
 use crate::message::{self, AF_INET, AF_INET6, KernelRoute, Nexthops};
 use crate::objects::way_of;
+use crate::table::Table;
 
 /// One prefix at which the kernel is not as desired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,81 +78,87 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The kernel's side.
-pub(crate) struct KernelSide {
-    ours: BTreeMap<IpNetwork, Forwarding>,
+/// Compares the kernel's routes with the desired ones while they are read: a bit for each route is kept.
+pub(crate) struct Comparison<'a, D> {
+    config: &'a FibConfig,
+    table: &'a Table<D>,
+    objects: Nexthops,
+    /// Numbers whose routes were found.
+    found: Vec<u64>,
     foreign: BTreeMap<IpNetwork, u8>,
-    dumped: Dumped,
+    differences: BTreeMap<IpNetwork, DifferenceKind>,
 }
 
-impl KernelSide {
-    /// Reads it.
-    pub(crate) fn read(kernel: &mut Kernel, config: &FibConfig) -> Result<Self, FibError> {
-        let (objects, dumped) = kernel.nexthops()?.unwrap_or((Nexthops::new(), Dumped::Whole));
-        let mut side = Self { ours: BTreeMap::new(), foreign: BTreeMap::new(), dumped };
+impl<'a, D: DesiredRoutes> Comparison<'a, D> {
+    /// The differences in the order of prefixes, and whether nobody disturbed the reading.
+    pub(crate) fn run(
+        kernel: &mut Kernel,
+        config: &'a FibConfig,
+        table: &'a Table<D>,
+    ) -> Result<(Vec<Difference>, Dumped), FibError> {
+        let (objects, mut dumped) = kernel.nexthops()?.unwrap_or((Nexthops::new(), Dumped::Whole));
+        let found = vec![0; (table.routes.end() as usize).div_ceil(64)];
+        let (foreign, differences) = (BTreeMap::new(), BTreeMap::new());
+        let mut comparison = Self { config, table, objects, found, foreign, differences };
         for family in [AF_INET, AF_INET6] {
             kernel.ask_routes(family, config.table)?;
-            loop {
+            dumped = dumped.and(loop {
                 let part = kernel.some_routes(|body| {
                     let route = message::parse_route(body).filter(|route| route.table == config.table);
-                    route.into_iter().for_each(|route| side.take(route, config, &objects));
+                    route.into_iter().for_each(|route| comparison.take(route));
                 })?;
                 if let Some(dumped) = part {
-                    side.dumped = side.dumped.and(dumped);
-                    break;
+                    break dumped;
                 }
-            }
+            });
         }
-        Ok(side)
+        Ok((comparison.finish(), dumped))
     }
 
-    fn take(&mut self, route: KernelRoute, config: &FibConfig, objects: &Nexthops) {
-        match classify(config, &route) {
+    fn take(&mut self, route: KernelRoute) {
+        let prefix = route.prefix;
+        match classify(self.config, &route) {
             Owner::Ours => {
-                let prefix = route.prefix;
+                let number = self.table.routes.number(prefix);
                 let mut forwarding = own_forwarding(route);
+                let bit = number.map(|number| ((number / 64) as usize, 1_u64 << (number % 64)));
+                if let Some((word, bit)) = bit.and_then(|(word, bit)| Some((self.found.get_mut(word)?, bit)))
+                {
+                    if *word & bit != 0 {
+                        forwarding = Forwarding::other();
+                    }
+                    *word |= bit;
+                }
                 if let Some(object) = forwarding.object {
-                    let way = way_of(object.get(), |id| objects.get(&id).map(|object| &object.nexthop));
+                    let way = way_of(object.get(), |id| self.objects.get(&id).map(|object| &object.nexthop));
                     forwarding.way = way.unwrap_or(Way::Other);
                 }
-                let one = self.ours.entry(prefix);
-                one.and_modify(|there| *there = Forwarding::other()).or_insert(forwarding);
+                let desired = number.filter(|number| self.table.routes.target(*number).is_some());
+                let kind = match desired.map(|number| self.table.shown(number)) {
+                    None => DifferenceKind::Extra { kernel: forwarding },
+                    Some(Some(desired)) if desired == forwarding => return,
+                    Some(desired) => DifferenceKind::Wrong { desired, kernel: forwarding },
+                };
+                self.differences.insert(prefix, kind);
             }
-            Owner::InTheWay => drop(self.foreign.insert(route.prefix, route.protocol)),
+            Owner::InTheWay => drop(self.foreign.insert(prefix, route.protocol)),
             Owner::Foreign => {}
         }
     }
 
-    /// Whether nobody disturbed the reading.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.dumped == Dumped::Whole
-    }
-
-    /// The differences, in the order of prefixes.
-    pub(crate) fn compare(
-        mut self,
-        desired: impl Iterator<Item = (IpNetwork, Option<Forwarding>)>,
-    ) -> Vec<Difference> {
-        let mut differences = Vec::new();
-        for (prefix, desired) in desired {
-            let kind = self.compare_one(prefix, desired);
-            differences.extend(kind.map(|kind| Difference { prefix, kind }));
+    /// Desired routes that were not found.
+    fn finish(mut self) -> Vec<Difference> {
+        for number in 0..self.table.routes.end() {
+            let word = self.found.get((number / 64) as usize).copied().unwrap_or_default();
+            let desired = self.table.routes.target(number).and_then(|_| self.table.routes.prefix(number));
+            let Some(prefix) = desired.filter(|_| word & 1 << (number % 64) == 0) else { continue };
+            let kind = match (self.table.shown(number), self.foreign.get(&prefix)) {
+                (desired, Some(protocol)) => DifferenceKind::Conflict { desired, protocol: *protocol },
+                (Some(desired), None) => DifferenceKind::Missing { desired },
+                (None, None) => DifferenceKind::Unresolved,
+            };
+            self.differences.insert(prefix, kind);
         }
-        let extra = |(prefix, kernel)| Difference { prefix, kind: DifferenceKind::Extra { kernel } };
-        differences.extend(self.ours.into_iter().map(extra));
-        differences.sort_by_key(|difference| difference.prefix);
-        differences
-    }
-
-    fn compare_one(&mut self, prefix: IpNetwork, desired: Option<Forwarding>) -> Option<DifferenceKind> {
-        match (desired, self.ours.remove(&prefix)) {
-            (Some(desired), Some(kernel)) if desired == kernel => None,
-            (desired, Some(kernel)) => Some(DifferenceKind::Wrong { desired, kernel }),
-            (desired, None) if let Some(protocol) = self.foreign.get(&prefix) => {
-                Some(DifferenceKind::Conflict { desired, protocol: *protocol })
-            }
-            (Some(desired), None) => Some(DifferenceKind::Missing { desired }),
-            (None, None) => Some(DifferenceKind::Unresolved),
-        }
+        self.differences.into_iter().map(|(prefix, kind)| Difference { prefix, kind }).collect()
     }
 }

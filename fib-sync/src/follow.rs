@@ -146,8 +146,12 @@ impl<D: DesiredRoutes> Follower<'_, D> {
         };
         match change {
             LinkChange::None => return,
-            LinkChange::Down if self.table.uses(index) => self.doubts.all("a link went down"),
-            LinkChange::Down | LinkChange::NoCarrier => self.objects_lost(index),
+            LinkChange::Down => {
+                let told = self.table.link_down(index);
+                self.check(told);
+                self.objects_lost(index);
+            }
+            LinkChange::NoCarrier => self.objects_lost(index),
             LinkChange::Revived => self.doubts.all("a link came back"),
             LinkChange::Other => {}
         }

@@ -9,11 +9,11 @@ use tracing::{info, warn};
 
 use crate::config::FibConfig;
 use crate::desired::{DesiredRoutes, TargetId};
-use crate::diff::{Difference, KernelSide};
+use crate::diff::{Comparison, Difference};
 use crate::error::{FibError, KernelError};
 use crate::event::Event;
 use crate::follow::{Doubts, Follower};
-use crate::kernel::{BATCH_MESSAGES, Batch, Kernel, Outcome};
+use crate::kernel::{BATCH_MESSAGES, Batch, Dumped, Kernel, Outcome};
 use crate::links::Links;
 use crate::message::RouteKey;
 use crate::objects::Request;
@@ -246,14 +246,14 @@ impl<D: DesiredRoutes> FibSync<D> {
     pub fn diff(&self) -> Result<Vec<Difference>, FibError> {
         // A socket of its own: the other one may be in the middle of a dump.
         let mut kernel = Kernel::open()?;
-        let mut side = KernelSide::read(&mut kernel, &self.config)?;
+        let (mut differences, mut dumped) = Comparison::run(&mut kernel, &self.config, &self.table)?;
         for _ in 1..DUMP_TRIES {
-            if side.is_whole() {
+            if dumped == Dumped::Whole {
                 break;
             }
-            side = KernelSide::read(&mut kernel, &self.config)?;
+            (differences, dumped) = Comparison::run(&mut kernel, &self.config, &self.table)?;
         }
-        Ok(side.compare(self.table.desired()))
+        Ok(differences)
     }
 
     // ---- one step: a part of a resync; or events, next hops, one batch ----

@@ -116,13 +116,10 @@ impl<D: DesiredRoutes> Table<D> {
         self.slots.queued() + usize::from(self.sweep.is_some())
     }
 
-    /// What is desired at each prefix, resolved: `None` inside if no next hop is reachable.
-    pub(crate) fn desired(&self) -> impl Iterator<Item = (IpNetwork, Option<Forwarding>)> {
-        (0..self.routes.end()).filter_map(|number| {
-            let target = self.routes.target(number)?;
-            let wanted = self.targets.wanted(target.0);
-            Some((self.routes.prefix(number)?, wanted.and_then(|id| self.targets.shown(id))))
-        })
+    /// What is desired at a number, resolved; `None`: no next hop is reachable, or nothing is desired.
+    pub(crate) fn shown(&self, number: u32) -> Option<Forwarding> {
+        let TargetId(target) = self.routes.target(number)?;
+        self.targets.wanted(target).and_then(|id| self.targets.shown(id))
     }
 
     // ---- what the caller wants ----
@@ -208,11 +205,6 @@ impl<D: DesiredRoutes> Table<D> {
         walk.next = until;
         self.sweep = (until < end).then_some(walk);
         true
-    }
-
-    /// Whether one of our routes goes over an interface by hops of its own.
-    pub(crate) fn uses(&self, interface: u32) -> bool {
-        self.targets.forwardings.iter().any(|(_, forwarding)| forwarding.way.uses(interface))
     }
 
     /// Whether one of our routes names a source address of this family.
@@ -302,12 +294,10 @@ impl<D: DesiredRoutes> Table<D> {
     /// Nothing is left to do at a number: one that says nothing any more goes.
     fn settle(&mut self, number: u32) {
         self.slots.set(number, Flag::Disturbed, false);
-        if !self.doubted.is_empty() {
-            self.doubted.remove(&number);
-        }
         let unneeded = self.slots.get(number).kernel() == InKernel::Absent;
         if unneeded && self.routes.target(number).is_none() {
             self.unblock(number, None);
+            self.doubted.remove(&number);
             self.slots.change(number, |_| Slot::default());
             self.routes.release(number);
             if self.routes.end() == 0 {
@@ -373,7 +363,6 @@ impl<D: DesiredRoutes> Table<D> {
                 Ended::Contested
             }
             Change::Add(_) | Change::Replace(_) => {
-                self.doubted.remove(&number);
                 self.block(number, Blocked::Refused);
                 // If an older route is there, it must not stay.
                 self.slots.queue(number);

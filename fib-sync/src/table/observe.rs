@@ -1,5 +1,7 @@
 //! What the kernel says, in a dump or by events.
 
+use std::collections::BTreeSet;
+
 use ipnetwork::IpNetwork;
 
 use super::{Blocked, Flag, InKernel, SLICE, Table};
@@ -122,6 +124,26 @@ impl<D: DesiredRoutes> Table<D> {
     /// One foreign route with our metric in the dump.
     pub(crate) fn resync_foreign(&mut self, prefix: IpNetwork, protocol: u8) {
         self.occupied.insert(prefix, protocol);
+    }
+
+    /// A link went down: the kernel has dropped routes whose only hop was over it, IPv4 ones without a word. Doubtful
+    /// if there are routes with other hops besides.
+    pub(crate) fn link_down(&mut self, interface: u32) -> Told {
+        let forwardings = self.targets.forwardings.iter();
+        let over = forwardings.filter(|(_, forwarding)| forwarding.way.uses(interface));
+        let (single, shared): (Vec<_>, Vec<_>) = over.partition(|(_, f)| f.way.hops().len() == 1);
+        if !shared.is_empty() {
+            return Told::Doubtful;
+        }
+        let gone: BTreeSet<Id> = single.into_iter().map(|(id, _)| id).collect();
+        if !gone.is_empty() {
+            for number in 0..self.slots.end() {
+                if matches!(self.slots.get(number).kernel(), InKernel::Is(id) if gone.contains(&id)) {
+                    self.observe(number, InKernel::Absent);
+                }
+            }
+        }
+        Told::Exact
     }
 
     /// The number of a prefix where the kernel has a route of ours.

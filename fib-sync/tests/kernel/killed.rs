@@ -2,7 +2,7 @@
 
 use fib_sync::{FibConfig, FibSync, Route};
 
-use crate::namespace::{RouteCounts, RouteEvents, in_namespace, ip, net, objects, open_with, ours, via};
+use crate::namespace::{RouteCounts, RouteEvents, in_both_modes, ip, net, objects, open_with, ours, via};
 use crate::objects::steps;
 
 const CONFIG: FibConfig =
@@ -29,7 +29,7 @@ fn desire(fib: &mut FibSync, later: bool) {
 
 #[test]
 fn whenever_it_is_killed_the_next_one_converges() {
-    in_namespace(|| async {
+    in_both_modes(|| async {
         let mut whole = false;
         let mut count = 0;
         while !whole {
@@ -67,7 +67,7 @@ fn whenever_it_is_killed_the_next_one_converges() {
 
 #[test]
 fn a_flushed_table_is_filled_again_and_an_overrun_changes_nothing_that_is_right() {
-    in_namespace(|| async {
+    in_both_modes(|| async {
         let mut fib = open_with(FibConfig { receive_buffer: 4096, ..CONFIG }).await;
         fib.finish_adoption();
         (0..100).for_each(|number| fib.set(via(&format!("10.1.{number}.0/24"), &["10.0.1.2", "10.0.2.2"])));

@@ -34,6 +34,16 @@ pub(crate) fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Se
     }
 }
 
+/// Runs a test in both ways in which the kernel shows routes that name an object.
+pub(crate) fn in_both_modes<F: Future<Output = ()> + 'static>(test: fn() -> F) {
+    for mode in ["1", "0"] {
+        in_namespace(move || async move {
+            sysctl("net/ipv4/nexthop_compat_mode", mode);
+            test().await;
+        });
+    }
+}
+
 /// Gives up root on this thread, and with it all capabilities.
 pub(crate) fn become_nobody() {
     const NOBODY: libc::c_long = 65534;

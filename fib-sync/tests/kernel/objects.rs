@@ -5,7 +5,7 @@ use std::num::NonZeroU8;
 use fib_sync::{DifferenceKind, FibConfig, FibSync, NextHop, Route, Target};
 
 use crate::namespace::{
-    RouteCounts, RouteEvents, in_namespace, in_sync, ip, net, objects, open_with, ours, sysctl, via,
+    RouteCounts, RouteEvents, in_both_modes, in_sync, ip, net, objects, open_with, ours, via,
 };
 
 /// A group for each target with more than three routes.
@@ -39,16 +39,6 @@ async fn with_twenty_routes() -> FibSync {
     in_sync(&mut fib).await;
     assert_eq!((ours().len(), through_objects(), fib.stats().groups), (20, 20, 2));
     fib
-}
-
-/// Both ways in which the kernel shows routes that name an object.
-fn in_both_modes<F: Future<Output = ()> + 'static>(test: fn() -> F) {
-    for mode in ["1", "0"] {
-        in_namespace(move || async move {
-            sysctl("net/ipv4/nexthop_compat_mode", mode);
-            test().await;
-        });
-    }
 }
 
 #[test]

@@ -218,6 +218,10 @@ fn refused(step: &Step, name: &str, error: KernelError) -> Result<(), DeviceErro
         // Gone in the meantime: looked at again.
         (_, libc::ENODEV) => Ok(()),
         (Step::RemoveAddress(_), libc::EADDRNOTAVAIL) => Ok(()),
+        (Step::Up, libc::EADDRINUSE) => {
+            let what = format!("set {name} up, since another program has its UDP port");
+            Err(DeviceError::Kernel { what, error })
+        }
         _ => Err(DeviceError::Kernel { what: format!("set the {step} of {name}"), error }),
     }
 }

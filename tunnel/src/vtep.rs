@@ -33,7 +33,7 @@ pub fn vtep_mac(local: IpAddr) -> [u8; 6] {
 /// ```
 /// let gateway = |node: &str| tunnel::vxlan_gateway(node.parse().unwrap()).to_string();
 /// assert_eq!(gateway("192.0.2.7"), "192.0.2.7");
-/// assert_eq!(gateway("2001:db8::7"), "fe80::6431:72ff:fecd:fd50");
+/// assert_eq!(gateway("2001:db8::7"), "fe80::64e0:84ff:feb6:8743");
 /// ```
 pub fn vxlan_gateway(node: IpAddr) -> IpAddr {
     if node.is_ipv4() { node } else { link_local(vtep_mac(node)).into() }

@@ -111,7 +111,8 @@ fn drop_rule(kind: Kind, family: Family) -> String {
         Family::V6 => ("ip6", '6', "ip6 nexthdr"),
     };
     let matched = match kind {
-        Kind::Ipip => format!("{next} ipencap"),
+        // By number: the name is in a file of another package.
+        Kind::Ipip => format!("{next} 4"),
         Kind::Vxlan { vni, port } => format!("udp dport {port} @th,96,24 {vni}"),
     };
     format!("{matched} {ip} saddr != @hosts{digit} counter drop")

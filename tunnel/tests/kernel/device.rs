@@ -210,3 +210,25 @@ fn without_permission_the_error_says_what_to_do() {
         assert!(error.contains("CAP_NET_ADMIN"), "{error}");
     });
 }
+
+#[test]
+fn a_port_that_another_program_has_is_said_and_tried_again_when_asked() {
+    on_a_node(|| async {
+        let taken = std::net::UdpSocket::bind("0.0.0.0:4789").unwrap();
+        let mut tunnels = Tunnels::open().unwrap();
+        tunnels.set(desired(&[vxlan()], &HOSTS));
+        let events = in_sync(&mut tunnels).await;
+        let Some(Event::Failed { error, .. }) = events.iter().find(|e| matches!(e, Event::Failed { .. }))
+        else {
+            panic!("{events:?}")
+        };
+        assert_eq!(
+            error.to_string(),
+            "cannot set vxlan.bgp up, since another program has its UDP port: Address already in use (os error 98)"
+        );
+        drop(taken);
+        tunnels.set(desired(&[vxlan()], &HOSTS));
+        let events = in_sync(&mut tunnels).await;
+        assert_eq!(events, [Event::Ready { part: part("vxlan.bgp") }, Event::InSync]);
+    });
+}

@@ -31,7 +31,7 @@ fn is_as_wanted() {
 
 /// Lets it work until it yields for the `steps`th time, of which there is one after each message to the
 /// kernel. `true` if all was done by then.
-async fn stopped_after(steps: usize, desired: Desired) -> bool {
+pub(crate) async fn stopped_after(steps: usize, desired: Desired) -> bool {
     let mut tunnels = Tunnels::open().unwrap();
     tunnels.set(desired);
     let mut taken = 0;

@@ -2,6 +2,7 @@
 
 use tunnel::{Desired, Device, DeviceError, Event, Tunnels};
 
+use crate::faults::stopped_after;
 use crate::lab::{Lab, is_silent, pings, pools};
 use crate::namespace::{
     addresses, await_here, converged, desired, in_sync, ip, ipip, link, on_a_node, part, repaired, run,
@@ -137,5 +138,32 @@ fn without_ipip_the_error_names_the_module() {
         let said = error.to_string();
         assert!(said.contains("modprobe ipip") && said.contains("CONFIG_NET_IPIP"), "{said}");
         assert!(events.contains(&Event::Failed { part: part("tunl0"), error }), "{events:?}");
+    });
+}
+
+#[test]
+#[ignore = "needs a kernel with ipip: interop/vm runs it"]
+fn stopped_after_any_step_the_kernels_own_device_ends_as_desired() {
+    on_a_node(|| async {
+        for (from, to) in [
+            (Desired::default(), desired(&[tunl0()], &HOSTS)),
+            (desired(&[tunl0()], &HOSTS), Desired::default()),
+        ] {
+            let mut steps = 1;
+            loop {
+                drop(converged(from.clone()).await);
+                let done = stopped_after(steps, to.clone()).await;
+                drop(converged(to.clone()).await);
+                let wanted = !to.devices.is_empty();
+                assert_eq!(is_up("tunl0"), wanted, "{steps}");
+                assert_eq!(addresses("tunl0").len(), usize::from(wanted), "{steps}");
+                assert_eq!(link("tunl0").get("ifalias").is_some(), wanted, "{steps}");
+                if done {
+                    break;
+                }
+                steps += 1;
+            }
+            assert!(steps > 3, "{steps}");
+        }
     });
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tunnel::{Desired, Device, Event, Family, Kind, Part, Tunnels};
 
 /// Long enough for a busy machine under emulation.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 fn enter_new_namespace() {
     // SAFETY: takes no pointers; affects this thread only, which runs nothing else.
@@ -37,7 +37,7 @@ pub(crate) fn become_nobody() {
 pub(crate) fn await_here<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let limited = async { tokio::time::timeout(DEADLINE, test).await };
-    runtime.block_on(limited).expect("the test's condition came true within a minute")
+    runtime.block_on(limited).expect("the test's condition came true within five minutes")
 }
 
 /// A namespace, and the thread that lives there.

@@ -53,15 +53,16 @@ impl Found {
 
     fn settle<D: DesiredRoutes>(&mut self, table: &mut Table<D>) {
         self.numbers.clear();
-        let mut last = None;
+        let (mut last, mut in_order) = (0, true);
         for (prefix, _) in &self.routes {
             // Routes that came in the order of addresses have numbers in the order of the dump.
-            let next = last.map_or(0, |last: u32| last.saturating_add(1));
-            let number = match table.routes.prefix(next) {
-                Some(there) if there == *prefix => Some(next),
-                _ => table.routes.number(*prefix),
-            };
-            last = number.or(last);
+            let next = last + 1;
+            let is_next = in_order && table.routes.prefix(next).is_some_and(|there| there == *prefix);
+            let number = if is_next { Some(next) } else { table.routes.number(*prefix) };
+            if let Some(number) = number {
+                in_order = number == next;
+                last = number;
+            }
             self.numbers.push(number);
         }
         for ((prefix, id), number) in self.routes.drain(..).zip(&self.numbers) {

@@ -18,7 +18,10 @@ use crate::metrics::Metrics;
 use crate::speaker::SpeakerError;
 use crate::tunnels::{Change, Overlay, network};
 
-/// Batches of routes, next hops and questions that may wait on either side.
+/// Batches of routes that may wait: one is worked on while the next is made. More would only be memory.
+const BATCHES: usize = 2;
+
+/// Next hops to watch and questions that may wait.
 const QUEUE: usize = 16;
 
 /// Next-hop states that may wait for the RIB: a link that comes back changes many at once.
@@ -117,7 +120,7 @@ impl Forwarding {
         let fib = FibSync::open(settings)?;
         let overlay = Overlay::open(config)?;
         let adopted = fib.stats().routes > 0;
-        let (route_sender, routes) = mpsc::channel(QUEUE);
+        let (route_sender, routes) = mpsc::channel(BATCHES);
         let (watch_sender, watches) = mpsc::channel(NEXT_HOPS);
         let (next_hops, next_hop_receiver) = mpsc::channel(NEXT_HOPS);
         let (announced_sender, announced) = watch::channel(BTreeSet::new());

@@ -28,7 +28,7 @@ const INBOX: usize = 1024;
 const BURST: usize = 64;
 
 /// Routes in one batch for the FIB.
-const FIB_BATCH: usize = 4096;
+const FIB_BATCH: usize = 1024;
 
 /// Changed routes that watchers are told before other work has its turn.
 const WATCH_BATCH: usize = 256;

@@ -18,8 +18,9 @@ use crate::metrics::Metrics;
 use crate::speaker::SpeakerError;
 use crate::tunnels::{Change, Overlay, network};
 
-/// Batches of routes that may wait: one is worked on while the next is made. More would only be memory.
-const BATCHES: usize = 2;
+/// Batches of routes that may wait, and that are taken at a time. The kernel takes longer for a route than the RIB does,
+/// so most of them wait in `fib_sync`, which brings them into an order that suits the kernel.
+const BATCHES: usize = 16;
 
 /// Next hops to watch and questions that may wait.
 const QUEUE: usize = 16;
@@ -170,7 +171,13 @@ impl Forwarding {
                 change = self.overlay.next() => Wake::Tunnels(change),
             };
             match wake {
-                Wake::Change(Some(change)) => self.change(change),
+                Wake::Change(Some(change)) => {
+                    self.change(change);
+                    for _ in 1..BATCHES {
+                        let Ok(more) = self.channels.routes.try_recv() else { break };
+                        self.change(more);
+                    }
+                }
                 Wake::Announced(true) => self.own_prefixes(),
                 Wake::Reloaded(true) => self.overlay.reload(&self.channels.reloaded.borrow_and_update()),
                 Wake::Tunnels(change) => self.tunnels_changed(change),

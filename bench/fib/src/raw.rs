@@ -7,11 +7,32 @@ use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 use nix::sys::socket::{setsockopt, sockopt};
 
 /// Messages of one call. Only the last is acknowledged; errors of the others come all the same.
-const BATCH: u32 = 4096;
+const BATCH: usize = 4096;
 const BUFFER: usize = 64 << 20;
 /// What the kernel calls its own number for BGP, as fib-sync does, and its metric.
 const PROTOCOL: u8 = 186;
 const METRIC: u32 = 1024;
+
+/// Rounds of [`Order::Rounds`].
+const ROUNDS: u32 = 16;
+
+/// In which order routes are sent. The kernel's trie minds.
+#[derive(Clone, Copy)]
+pub enum Order {
+    /// Neighbouring prefixes one after another.
+    Numbers,
+    /// Every sixteenth, then those behind them, and so on.
+    Rounds,
+}
+
+impl Order {
+    fn numbers(self, count: u32) -> Vec<u32> {
+        match self {
+            Order::Numbers => (0..count).collect(),
+            Order::Rounds => (0..ROUNDS).flat_map(|round| (round..count).step_by(ROUNDS as usize)).collect(),
+        }
+    }
+}
 
 /// The first prefix, a /24 as are all.
 const FIRST: u32 = 0x1400_0000;
@@ -52,26 +73,25 @@ impl Raw {
     }
 
     /// Adds the routes 0 to `count`.
-    pub fn add(&mut self, count: u32, via: Via) -> io::Result<()> {
+    pub fn add(&mut self, count: u32, via: Via, order: Order) -> io::Result<()> {
         let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-        self.change(libc::RTM_NEWROUTE, flags, count, via)
+        self.change(libc::RTM_NEWROUTE, flags, &order.numbers(count), via)
     }
 
     /// Deletes them.
-    pub fn delete(&mut self, count: u32, via: Via) -> io::Result<()> {
-        self.change(libc::RTM_DELROUTE, 0, count, via)
+    pub fn delete(&mut self, count: u32, via: Via, order: Order) -> io::Result<()> {
+        self.change(libc::RTM_DELROUTE, 0, &order.numbers(count), via)
     }
 
-    fn change(&mut self, kind: u16, flags: i32, count: u32, via: Via) -> io::Result<()> {
+    fn change(&mut self, kind: u16, flags: i32, numbers: &[u32], via: Via) -> io::Result<()> {
         let mut octets = Vec::new();
-        for first in (0..count).step_by(BATCH as usize) {
-            let end = count.min(first + BATCH);
+        for batch in numbers.chunks(BATCH) {
             octets.clear();
-            for number in first..end {
+            for (place, number) in batch.iter().enumerate() {
                 self.sequence += 1;
-                let acknowledged = if number + 1 == end { libc::NLM_F_ACK } else { 0 };
+                let acknowledged = if place + 1 == batch.len() { libc::NLM_F_ACK } else { 0 };
                 let route =
-                    Route { destination: network(number), length: LEN, protocol: PROTOCOL, metric: METRIC };
+                    Route { destination: network(*number), length: LEN, protocol: PROTOCOL, metric: METRIC };
                 route.write(&mut octets, kind, flags | acknowledged, self.sequence, Some(via));
             }
             self.send(&octets)?;

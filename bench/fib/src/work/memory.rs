@@ -3,9 +3,10 @@
 use std::io;
 use std::time::Instant;
 
-use super::{FIB_SYNC, RAW, Stage, TIME};
+use super::{FIB_SYNC, LIMITS, Stage, TIME};
 use crate::fib::{Fib, Style};
 use crate::net::NEIGHBOR;
+use crate::raw::Order;
 
 /// Times raw netlink.
 const MOST: f64 = 1.15;
@@ -14,35 +15,39 @@ pub fn run(stage: &mut Stage) {
     let sizes: &[u32] = if stage.quick { &[20_000] } else { &[100_000, 500_000, 1_000_000] };
     for &count in sizes {
         for _ in 0..stage.repetitions {
-            for (who, round) in [(RAW, raw as Round), (FIB_SYNC, fib_sync)] {
-                if let Err(error) = round(stage, count) {
-                    stage.results.fault(&format!("{count} routes from memory, {who}"), &error);
-                    stage.clean();
-                }
+            for (who, order) in LIMITS {
+                let done = raw(stage, count, who, order);
+                note(stage, count, who, done);
             }
+            let done = fib_sync(stage, count);
+            note(stage, count, FIB_SYNC, done);
         }
         for work in ["install", "withdraw"] {
-            let [ours, raw] = [FIB_SYNC, RAW].map(|who| stage.results.median(work, count, who, TIME));
-            stage.results.ratio(
-                format!("{work} {count} routes from memory, times raw netlink"),
-                ours,
-                raw,
-                MOST,
-            );
+            let ours = stage.results.median(work, count, FIB_SYNC, TIME);
+            for (limit, _) in LIMITS {
+                let raw = stage.results.median(work, count, limit, TIME);
+                let what = format!("{work} {count} routes from memory, times {limit}");
+                stage.results.ratio(what, ours, raw, MOST);
+            }
         }
     }
 }
 
-type Round = fn(&mut Stage, u32) -> io::Result<()>;
+fn note(stage: &mut Stage, count: u32, who: &str, done: io::Result<()>) {
+    if let Err(error) = done {
+        stage.results.fault(&format!("{count} routes from memory, {who}"), &error);
+        stage.clean();
+    }
+}
 
-fn raw(stage: &mut Stage, count: u32) -> io::Result<()> {
+fn raw(stage: &mut Stage, count: u32, who: &'static str, order: Order) -> io::Result<()> {
     let begin = Instant::now();
-    stage.raw.add(count, stage.via)?;
-    stage.results.add("install", count, RAW, TIME, begin.elapsed().as_secs_f64());
+    stage.raw.add(count, stage.via, order)?;
+    stage.results.add("install", count, who, TIME, begin.elapsed().as_secs_f64());
     stage.expect(count)?;
     let begin = Instant::now();
-    stage.raw.delete(count, stage.via)?;
-    stage.results.add("withdraw", count, RAW, TIME, begin.elapsed().as_secs_f64());
+    stage.raw.delete(count, stage.via, order)?;
+    stage.results.add("withdraw", count, who, TIME, begin.elapsed().as_secs_f64());
     stage.expect(0)
 }
 

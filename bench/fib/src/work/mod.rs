@@ -10,12 +10,16 @@ use std::path::PathBuf;
 
 use crate::daemon::Kind;
 use crate::net::{self, Neighbor};
-use crate::raw::{Raw, Via};
+use crate::raw::{Order, Raw, Via};
 use crate::result::Results;
 use crate::watch::Watcher;
 
 /// The raw program's name in the results.
 pub const RAW: &str = "raw netlink";
+/// The same, with the routes in another order.
+pub const ROUNDS: &str = "raw netlink in rounds";
+/// The limits, and the order in which each sends routes.
+pub const LIMITS: [(&str, Order); 2] = [(RAW, Order::Numbers), (ROUNDS, Order::Rounds)];
 /// The library's.
 pub const FIB_SYNC: &str = "fib-sync";
 /// All times are these.

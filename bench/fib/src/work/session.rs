@@ -4,9 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{RAW, Stage, TIME};
+use super::{LIMITS, RAW, ROUNDS, Stage, TIME};
 use crate::bgp::{Session, announcements};
 use crate::daemon::{Daemon, Kind};
+use crate::raw::Order;
 
 const WORK: &str = "from BGP";
 const GONE: &str = "session closed";
@@ -29,9 +30,11 @@ pub fn run(stage: &mut Stage) {
     for &count in sizes {
         let octets = announcements(count);
         for repetition in 0..stage.repetitions {
-            if let Err(error) = raw(stage, count) {
-                stage.results.fault("raw netlink", &error);
-                stage.clean();
+            for (who, order) in LIMITS {
+                if let Err(error) = raw(stage, count, who, order) {
+                    stage.results.fault(who, &error);
+                    stage.clean();
+                }
             }
             // Idle is looked at once, with most routes.
             let idle = repetition == 0 && Some(&count) == sizes.last();
@@ -55,20 +58,21 @@ pub fn run(stage: &mut Stage) {
 fn judge(stage: &mut Stage, count: u32) {
     let of = |who| stage.results.median(WORK, count, who, TIME);
     let ours = of(Kind::Speaker.name());
-    let others = [(RAW, MOST_OF_RAW), ("bird", MOST_OF_OTHERS), ("frr", MOST_OF_OTHERS)];
+    let others =
+        [(RAW, MOST_OF_RAW), (ROUNDS, MOST_OF_RAW), ("bird", MOST_OF_OTHERS), ("frr", MOST_OF_OTHERS)];
     let medians = others.map(|(who, most)| (who, of(who), most));
     for (who, median, most) in medians {
         stage.results.ratio(format!("{count} routes from a session, times {who}"), ours, median, most);
     }
 }
 
-fn raw(stage: &mut Stage, count: u32) -> io::Result<()> {
+fn raw(stage: &mut Stage, count: u32, who: &'static str, order: Order) -> io::Result<()> {
     let begin = Instant::now();
-    stage.raw.add(count, stage.via)?;
-    stage.results.add(WORK, count, RAW, TIME, begin.elapsed().as_secs_f64());
+    stage.raw.add(count, stage.via, order)?;
+    stage.results.add(WORK, count, who, TIME, begin.elapsed().as_secs_f64());
     let begin = Instant::now();
-    stage.raw.delete(count, stage.via)?;
-    stage.results.add(GONE, count, RAW, TIME, begin.elapsed().as_secs_f64());
+    stage.raw.delete(count, stage.via, order)?;
+    stage.results.add(GONE, count, who, TIME, begin.elapsed().as_secs_f64());
     Ok(())
 }
 

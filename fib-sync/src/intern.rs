@@ -33,11 +33,13 @@ pub(crate) struct Interner<T> {
     ids: HashMap<T, Id>,
     values: Vec<Option<(T, u32)>>,
     free: Vec<Id>,
+    /// Acquired last: routes of one target come together, and to compare takes less than to hash.
+    last: Id,
 }
 
 impl<T: Clone + Eq + Hash> Interner<T> {
     pub(crate) fn new() -> Self {
-        Self { ids: HashMap::new(), values: Vec::new(), free: Vec::new() }
+        Self { ids: HashMap::new(), values: Vec::new(), free: Vec::new(), last: Id(Id::FIRST) }
     }
 
     fn entry(&self, id: Id) -> Option<&(T, u32)> {
@@ -63,7 +65,9 @@ impl<T: Clone + Eq + Hash> Interner<T> {
 
     /// Counts one user more, and tells whether it is the first. `None`: there are 16 million values.
     pub(crate) fn acquire(&mut self, value: T) -> Option<(Id, bool)> {
-        if let Some(id) = self.find(&value) {
+        let is_last = self.get(self.last) == Some(&value);
+        if let Some(id) = if is_last { Some(self.last) } else { self.find(&value) } {
+            self.last = id;
             self.retain(id);
             return Some((id, false));
         }
@@ -76,6 +80,7 @@ impl<T: Clone + Eq + Hash> Interner<T> {
         if let Some(place) = self.values.get_mut(id.index()) {
             *place = Some((value, 1));
         }
+        self.last = id;
         Some((id, true))
     }
 
@@ -123,5 +128,9 @@ mod tests {
         let [c, d] = ["c", "d"].map(|value| interner.acquire(value).unwrap().0);
         assert!(c == a && d != b && d != c);
         assert_eq!(interner.get(b), Some(&"b"));
+        // The one acquired last is gone, and its name is another's.
+        interner.release(d);
+        let e = interner.acquire("e").unwrap().0;
+        assert!(e == d && interner.acquire("d").unwrap() != (e, false));
     }
 }

@@ -1,6 +1,7 @@
 //! What the kernel's FIB is to be told.
 
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 
 use bgp_core::{AddressFamily, Prefix};
 
@@ -16,7 +17,26 @@ pub struct FibChange {
     /// The destination.
     pub prefix: Prefix,
     /// Where to; more than one shares the load. Empty: the route is to go.
-    pub next_hops: Vec<IpAddr>,
+    pub next_hops: Vec<FibNextHop>,
+}
+
+/// One of the next hops that a route for the FIB has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FibNextHop {
+    /// Who to send to, of the route's own family or IPv6 (RFC 8950).
+    pub gateway: IpAddr,
+    /// The index of the interface that a link-local gateway is on.
+    pub link: Option<u32>,
+    /// Its share of the traffic relative to the others.
+    pub weight: NonZeroU8,
+}
+
+impl FibNextHop {
+    /// A next hop of weight 1 that need not be on a link of ours.
+    #[must_use]
+    pub fn new(gateway: IpAddr) -> FibNextHop {
+        FibNextHop { gateway, link: None, weight: NonZeroU8::MIN }
+    }
 }
 
 /// The consumer that follows the chosen routes of one family. Routes of our own are not for the FIB: who originates
@@ -54,10 +74,10 @@ impl Fib {
         while out.len() < max {
             let Some(id) = self.dirty.pop() else { return };
             let Some(prefix) = table.prefix(id) else { continue };
-            let next_hops: Vec<IpAddr> = match table.best(id) {
+            let next_hops: Vec<FibNextHop> = match table.best(id) {
                 Some(best) if best.source() != PeerId::LOCAL => {
                     let shared = decision.multipath(table.paths(id), multipath);
-                    gateways(shared.map(|path| hops.gateway(path.attrs.next_hop())))
+                    gateways(shared.map(|path| FibNextHop::new(hops.gateway(path.attrs.next_hop()))))
                 }
                 _ => Vec::new(),
             };
@@ -87,7 +107,7 @@ impl Fib {
 }
 
 /// Each once, the best path's first: several next hops may be reached by the same route.
-fn gateways(all: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+fn gateways(all: impl Iterator<Item = FibNextHop>) -> Vec<FibNextHop> {
     let mut gateways = Vec::new();
     for gateway in all {
         if !gateways.contains(&gateway) {

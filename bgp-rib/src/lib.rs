@@ -101,7 +101,7 @@ pub use bgp_core::wire::Summary;
 pub use decision::{Decision, DecisionConfig, Rule};
 pub use dirty::DirtySet;
 pub use family::RibFamily;
-pub use fib::FibChange;
+pub use fib::{FibChange, FibNextHop};
 pub use filter::{Filter, Policy};
 pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 pub use out::{

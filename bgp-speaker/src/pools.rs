@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bgp_daemon::config::{Network, TunnelKind, TunnelMode, Tunnels};
+use bgp_rib::FibNextHop;
 use fib_sync::{InterfaceName, InterfaceNameError, IpNetwork, NextHop, Target};
 
 /// One of the tunnel devices that there may be.
@@ -158,9 +159,14 @@ pub(crate) struct Steering {
 
 impl Steering {
     /// Where packets of `prefix` go, that `next_hops` lead to.
-    pub(crate) fn target(&self, prefix: IpNetwork, next_hops: impl IntoIterator<Item = IpAddr>) -> Target {
+    pub(crate) fn target(
+        &self,
+        prefix: IpNetwork,
+        next_hops: impl IntoIterator<Item = FibNextHop>,
+    ) -> Target {
         let tunnel = self.tunnel(prefix);
-        let steer = |address| self.steer(tunnel, NextHop::new(address));
+        let steer =
+            |hop: FibNextHop| self.steer(tunnel, NextHop { weight: hop.weight, ..NextHop::new(hop.gateway) });
         Target::Via(next_hops.into_iter().map(steer).collect())
     }
 
@@ -224,13 +230,17 @@ mod tests {
         format!("[[pools]]\ncidr = \"{cidr}\"\n{mode}\n")
     }
 
+    fn next_hop(address: &str) -> FibNextHop {
+        FibNextHop::new(address.parse().unwrap())
+    }
+
     fn gateway(node: &str) -> String {
         tunnel::vxlan_gateway(node.parse().unwrap()).to_string()
     }
 
     /// `ip route`'s words for a target.
     fn shown(steering: &Steering, prefix: &str, hops: &[&str]) -> String {
-        let target = steering.target(prefix.parse().unwrap(), hops.iter().map(|hop| hop.parse().unwrap()));
+        let target = steering.target(prefix.parse().unwrap(), hops.iter().map(|hop| next_hop(hop)));
         let Target::Via(hops) = target else { panic!("{target:?}") };
         let shown = hops.iter().map(|hop| match hop.link {
             Some(link) => format!("{} dev {link}", hop.gateway),
@@ -288,7 +298,7 @@ mod tests {
         let before = steering(&pool("10.1.0.0/16", ""), &["192.0.2.5/24"]);
         let after = steering(&pool("10.1.0.0/16", "ipip-mode = \"cross-subnet\""), &["192.0.2.5/24"]);
         let prefix: IpNetwork = "10.1.7.0/26".parse().unwrap();
-        let hops = ["192.0.2.7", "198.51.100.7"].map(|hop| hop.parse().unwrap());
+        let hops = ["192.0.2.7", "198.51.100.7"].map(next_hop);
         let target = before.target(prefix, hops);
         assert_eq!(before.retarget(prefix, &target), None);
         assert_eq!(after.retarget(prefix, &target), Some(after.target(prefix, hops)));
@@ -302,7 +312,7 @@ mod tests {
         let always = steering(&pool("fd00:1::/48", "vxlan-mode = \"always\""), &[]);
         let never = steering(&pool("fd00:1::/48", ""), &[]);
         let prefix: IpNetwork = "fd00:1::/122".parse().unwrap();
-        let hop: IpAddr = "2001:db8::7".parse().unwrap();
+        let hop = next_hop("2001:db8::7");
         let (wrapped, plain) = (always.target(prefix, [hop]), never.target(prefix, [hop]));
         assert_eq!(never.retarget(prefix, &wrapped), Some(plain.clone()));
         assert_eq!(always.retarget(prefix, &plain), Some(wrapped.clone()));
@@ -313,11 +323,11 @@ mod tests {
     fn what_would_go_through_a_device_that_is_not_ours_goes_nowhere() {
         let mut steering = steering(&pool("10.1.0.0/16", "vxlan-mode = \"always\""), &[]);
         let prefix: IpNetwork = "10.1.7.0/26".parse().unwrap();
-        let hop: IpAddr = "192.0.2.7".parse().unwrap();
+        let hop = next_hop("192.0.2.7");
         let usable = steering.target(prefix, [hop]);
         steering.usable.clear();
         let waiting = steering.retarget(prefix, &usable).unwrap();
-        assert_eq!(waiting, Target::Via(vec![NextHop::new(hop).over("%d".parse().unwrap())]));
+        assert_eq!(waiting, Target::Via(vec![NextHop::new(hop.gateway).over("%d".parse().unwrap())]));
         steering.usable.insert(Carrier::Vxlan4);
         assert_eq!(steering.retarget(prefix, &waiting), Some(usable));
     }

@@ -312,8 +312,9 @@ impl Node {
                 self.kernel.remove(change.prefix);
                 self.fib.remove(&change.prefix);
             } else {
-                self.kernel.set(change.prefix, Target::Via(change.next_hops.clone()));
-                self.fib.insert(change.prefix, change.next_hops);
+                let gateways: Vec<IpAddr> = change.next_hops.iter().map(|hop| hop.gateway).collect();
+                self.kernel.set(change.prefix, Target::Via(gateways.clone()));
+                self.fib.insert(change.prefix, gateways);
             }
         }
     }

@@ -159,7 +159,7 @@ impl World {
     fn fib(&mut self) -> Vec<(String, Vec<String>)> {
         let mut out = Vec::new();
         self.rib.take_fib_changes(usize::MAX, &mut out);
-        let hops = |change: &FibChange| change.next_hops.iter().map(ToString::to_string).collect();
+        let hops = |change: &FibChange| change.next_hops.iter().map(|hop| hop.gateway.to_string()).collect();
         out.iter().map(|change| (change.prefix.to_string(), hops(change))).collect()
     }
 }

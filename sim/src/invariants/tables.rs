@@ -81,7 +81,7 @@ pub(super) fn check(
 fn check_loop(network: &Network, number: usize, prefix: Prefix, path: &Path) -> Verdict {
     let Some(me) = network.spec().routers.get(number) else { return Ok(()) };
     let Some(route) = Route::read(path.attrs.block(), Some(path.attrs.next_hop())) else { return Ok(()) };
-    let looped = route.as_path.contains(&me.asn)
+    let looped = route.as_path.contains(me.asn)
         || route.originator == Some(router_id(number))
         || me.cluster.is_some_and(|own| route.clusters.contains(&own));
     if looped {

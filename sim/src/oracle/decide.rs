@@ -36,7 +36,7 @@ pub fn best(world: &World, me: usize, paths: &[Held]) -> Option<usize> {
     keep_least(&mut left, paths, is_long_lived);
     keep_least(&mut left, paths, |path| Reverse(local_pref(&path.route)));
     keep_least(&mut left, paths, |path| path.origin != Origin::Local);
-    keep_least(&mut left, paths, |path| path.route.as_path.len());
+    keep_least(&mut left, paths, |path| path.route.as_path.hops());
     keep_least(&mut left, paths, |path| path.route.origin);
     strike_by_med(&mut left, paths, config.always_compare_med);
     keep_least(&mut left, paths, |path| is_internal(world, me, path));
@@ -73,7 +73,7 @@ fn med(route: &Route) -> u32 {
 }
 
 fn neighbour_as(route: &Route) -> Option<Asn> {
-    route.as_path.first().copied()
+    route.as_path.neighbour()
 }
 
 fn local_pref(route: &Route) -> u32 {
@@ -130,7 +130,7 @@ pub fn multipath(world: &World, me: usize, ranked: &[Held]) -> Vec<Held> {
         let kind = is_internal(world, me, path);
         let long_lived = is_long_lived(path);
         let is_local = path.origin == Origin::Local;
-        let first = (long_lived, local_pref(route), is_local, route.as_path.len(), route.origin, med(route));
+        let first = (long_lived, local_pref(route), is_local, route.as_path.hops(), route.origin, med(route));
         (first, neighbour_as(route), kind, path.metric)
     };
     let mut chosen: Vec<Held> = Vec::new();

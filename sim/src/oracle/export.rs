@@ -147,7 +147,7 @@ fn next_hop(
 }
 
 fn leave_as(route: &mut Route, me: &RouterInputs, source: SourceKind, sets_med: bool) {
-    route.as_path.insert(0, me.asn);
+    route.as_path.prepend(me.asn);
     route.local_pref = None;
     route.originator = None;
     route.clusters.clear();

@@ -63,7 +63,7 @@ fn matches(condition: &Match, prefix: &Prefix, source: SourceKind, route: &Route
         }
         // The routes simulated have none of these; patterns of AS paths are not drawn.
         Match::ExtendedCommunity(_) | Match::LargeCommunity(_) | Match::AsPath(_) => false,
-        Match::AsPathLength(range) => range.contains(&(route.as_path.len() as u16)),
+        Match::AsPathLength(range) => range.contains(&(route.as_path.hops() as u16)),
         Match::LocalPref(range) => route.local_pref.is_some_and(|value| range.contains(&value)),
         Match::Med(range) => route.med.is_some_and(|value| range.contains(&value)),
         Match::NextHop(within) => within.iter().any(|range| holds(range, route.next_hop)),
@@ -108,7 +108,7 @@ fn change(edit: &Edit, own: Asn, passed: &mut Filtered) {
             passed.next_hop = Some(*next_hop);
         }
         Edit::Prepend { asn, times } => {
-            (0..*times).for_each(|_| route.as_path.insert(0, asn.unwrap_or(own)));
+            (0..*times).for_each(|_| route.as_path.prepend(asn.unwrap_or(own)));
         }
         Edit::Communities(Change::Add(added)) => route.communities.extend(added.iter().map(|c| c.0)),
         Edit::Communities(Change::Remove(patterns)) => {

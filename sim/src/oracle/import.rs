@@ -19,7 +19,7 @@ pub fn accepted(world: &World, session: usize, end: usize, prefix: &Prefix, sent
         route.originator = None;
         route.clusters.clear();
     }
-    let looped = route.as_path.contains(&me.asn)
+    let looped = route.as_path.contains(me.asn)
         || route.originator == Some(me.id)
         || me.cluster.is_some_and(|own| route.clusters.contains(&own));
     let is_own = [me.v4, me.v6].contains(&route.next_hop);

@@ -19,6 +19,7 @@
 //! and several stable ones, as reflection and MULTI_EXIT_DISC allow (RFC 3345), are all right. What it does not see are
 //! routes that two neighbours keep alive for each other: these have no ground.
 
+mod as_path;
 mod decide;
 mod export;
 mod filter;
@@ -36,6 +37,7 @@ mod tap;
 mod tests;
 mod world;
 
+pub use as_path::AsPath;
 pub use decide::{best, multipath, ranked};
 pub use export::{Sent, advertised, outgoing};
 pub use ground::ghosts;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_core::{Asn, ClusterId, Prefix, RouterId};
+use bgp_core::{ClusterId, Prefix, RouterId};
 
+use super::as_path::AsPath;
 use super::octets::Octets;
 
 /// GRACEFUL_SHUTDOWN (RFC 8326).
@@ -23,8 +24,8 @@ pub(super) const NO_EXPORT_SUBCONFED: u32 = 0xFFFF_FF03;
 pub struct Route {
     /// ORIGIN: 0 is the best.
     pub origin: u8,
-    /// AS_PATH, nearest first. The routers simulated form no sets.
-    pub as_path: Vec<Asn>,
+    /// AS_PATH, nearest first.
+    pub as_path: AsPath,
     /// The next hop, wherever the message has it.
     pub next_hop: IpAddr,
     /// MULTI_EXIT_DISC.
@@ -48,7 +49,7 @@ impl Route {
     pub fn originated(next_hop: IpAddr) -> Route {
         Route {
             origin: 0,
-            as_path: Vec::new(),
+            as_path: AsPath::default(),
             next_hop,
             med: None,
             local_pref: None,
@@ -72,7 +73,7 @@ impl Route {
             let mut value = octets.take(len)?;
             match code {
                 1 => route.origin = value.u8()?,
-                2 => route.as_path = as_path(value)?,
+                2 => route.as_path = AsPath::read(value)?,
                 3 if next_hop.is_none() => route.next_hop = Ipv4Addr::from(value.u32()?).into(),
                 3 | 14 | 15 => {}
                 4 => route.med = Some(value.u32()?),
@@ -99,16 +100,4 @@ pub(super) fn no_address(prefix: &Prefix) -> IpAddr {
         Prefix::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         Prefix::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
-}
-
-fn as_path(mut value: Octets<'_>) -> Option<Vec<Asn>> {
-    let mut path = Vec::new();
-    while !value.is_empty() {
-        let _kind = value.u8()?;
-        let count = value.u8()?;
-        for _ in 0..count {
-            path.push(Asn(value.u32()?));
-        }
-    }
-    Some(path)
 }

@@ -96,7 +96,7 @@ fn what_the_rounds_come_to_passes_every_check() {
     let held = &tables[2][&prefix()];
     assert_eq!(held[0].route.clusters, [ClusterId(1)]);
     assert_eq!(held[0].route.originator, Some(world.routers[1].id));
-    assert_eq!(held[1].route.as_path, [Asn(65000)]);
+    assert_eq!(held[1].route.as_path, AsPath::sequence(&[65000]));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_route_to_another_as_loses_what_is_internal() {
     assert_eq!((inside.local_pref, inside.med, inside.next_hop), (Some(200), Some(7), v4_address(0)));
     let outside = &tables[3][&prefix()][0].route;
     assert_eq!((outside.local_pref, outside.med, outside.next_hop), (None, None, v4_address(2)));
-    assert_eq!(outside.as_path, [Asn(2), Asn(1)]);
+    assert_eq!(outside.as_path, AsPath::sequence(&[2, 1]));
     assert!(outside.has(0x0001_0002));
 }
 
@@ -158,7 +158,7 @@ fn med_is_compared_within_a_neighbouring_as_only() {
     let path = |session, asn: u32, med, id: u8| Held {
         origin: Origin::Session(session, 0),
         route: Route {
-            as_path: vec![Asn(asn)],
+            as_path: AsPath::sequence(&[asn]),
             med: Some(med),
             originator: Some(bgp_core::RouterId(id.into())),
             ..Route::originated(IpAddr::from([10, 9, 9, id]))
@@ -244,7 +244,7 @@ fn messages_are_read_wherever_they_are_cut() {
     let dest = ("10.1.2.0/24".parse().unwrap(), 5);
     assert_eq!(messages, [Message::Update(vec![dest], Vec::new())]);
     let route = &tap.received(1, 0).unwrap().routes[&dest];
-    assert_eq!((route.as_path.as_slice(), route.next_hop), (&[Asn(7)][..], [10, 0, 0, 1].into()));
+    assert_eq!((&route.as_path, route.next_hop), (&AsPath::sequence(&[7]), [10, 0, 0, 1].into()));
 
     tap.read(1, 0, &message(2, &[0, 8, 0, 0, 0, 5, 24, 10, 1, 2, 0, 0]));
     assert!(tap.received(1, 0).unwrap().routes.is_empty());

@@ -34,6 +34,9 @@ pub(crate) enum Command {
         /// Only those that are not established
         #[arg(long)]
         down: bool,
+        /// Only those of this group
+        #[arg(long, value_name = "NAME")]
+        group: Option<String>,
     },
     /// One peer in detail, or do something with it
     #[command(infer_subcommands = true)]

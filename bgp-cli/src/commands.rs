@@ -28,7 +28,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
             output.whole(&client()?.get::<Status>("/v1/status").await?, show::status)?;
             Ok(Exit::Fine)
         }
-        Command::Peers { down } => peers(&client()?, &output, down).await,
+        Command::Peers { down, group } => peers(&client()?, &output, down, group).await,
         Command::Peer { peer, history, action: None } => one_peer(&client()?, &output, &peer, history).await,
         Command::Peer { peer, action: Some(action), .. } => act(&client()?, &output, &peer, action).await,
         Command::Routes(which) => routes(&client()?, &output, &which).await,
@@ -70,10 +70,13 @@ pub(crate) async fn run(args: Args) -> Outcome {
     }
 }
 
-async fn peers(client: &Client, output: &Output, down: bool) -> Outcome {
+async fn peers(client: &Client, output: &Output, down: bool, group: Option<String>) -> Outcome {
     let mut document = client.get::<Peers>("/v1/peers").await?;
     if down {
         document.body.peers.retain(|peer| peer.state != SessionState::Established);
+    }
+    if group.is_some() {
+        document.body.peers.retain(|peer| peer.group == group);
     }
     output.rows(&document, |body| &body.peers, |body| show::peers(&body.peers, output.is_wide()))?;
     Ok(Exit::Fine)

@@ -8,6 +8,7 @@ use bgp_core::{PeerKind, RouterId};
 use bgp_daemon::config::{
     Changes, Config, DaemonKind, Impact, PeerOptions, Policy, Selector, diff, reload_table,
 };
+use bgp_rib::NextHopRule;
 
 fn reflector(text: &str) -> Config {
     Config::parse(text, "rr.toml", DaemonKind::Reflector).unwrap_or_else(|errors| panic!("{}", errors[0]))
@@ -407,4 +408,45 @@ fn every_key_has_a_row_in_the_reload_table() {
             assert!(reload_table().iter().any(|(s, k, _)| *s == section && *k == key), "{section} {key}");
         }
     }
+}
+
+#[test]
+fn a_peer_has_the_keys_of_its_group_and_of_the_groups_above_but_its_own_first() {
+    let config = reflector(
+        "asn = 64512\nhold-time = 60\n\
+         [[groups]]\nname = \"fabric\"\nhold-time = 30\nport = 1179\npassword = \"s3cret\"\nnext-hop = \"unchanged\"\n\
+         [[groups]]\nname = \"tor\"\ngroup = \"fabric\"\nasn = 64513\nimport = \"accept\"\nexport = \"accept\"\nmax-sessions = 7\n\
+         [[peers]]\naddress = \"10.0.0.2\"\ngroup = \"tor\"\nhold-time = 9\n\
+         [[peers]]\nrange = \"10.1.0.0/24\"\nname = \"pods\"\ngroup = \"tor\"\nnext-hop-self = true\n\
+         [[clients]]\naddress = \"10.0.0.3\"\n",
+    );
+    let [peer, range, other] = config.peers.as_slice() else { panic!("three peers") };
+    assert_eq!((peer.hold_time, peer.asn.0, peer.port, peer.name.as_deref()), (9, 64513, 1179, None));
+    assert_eq!((range.hold_time, range.max_sessions, range.passive), (30, 7, true));
+    assert!(peer.password.is_some() && range.password.is_some());
+    assert_eq!((range.name.as_deref(), range.group.as_deref()), (Some("pods"), Some("tor")));
+    assert_eq!(range.options.next_hop, NextHopRule::OwnForExternal, "the peer's own form of the key wins");
+    assert_eq!((other.hold_time, other.group.as_deref()), (60, None));
+    assert_eq!(config.warnings.len(), 0, "{:?}", config.warnings);
+
+    let shown = config.effective();
+    let lines = shown.lines().filter(|line| line.starts_with("hold-time"));
+    let origins: Vec<&str> = lines.filter_map(|line| line.split("# ").nth(1)).collect();
+    assert_eq!(origins, ["line 2", "line 19", "line 5", "default"]);
+}
+
+#[test]
+fn a_key_of_a_group_is_a_change_of_its_peers() {
+    let text = |hold: u32| {
+        format!(
+            "asn = 64512\n[[groups]]\nname = \"tor\"\nhold-time = {hold}\n\
+             [[clients]]\naddress = \"10.0.0.2\"\ngroup = \"tor\"\n\
+             [[clients]]\naddress = \"10.0.0.3\"\ngroup = \"tor\"\nhold-time = 9\n"
+        )
+    };
+    let found = changes(&text(30), &text(31));
+    let [changed] = found.peers_changed.as_slice() else { panic!("one peer: {found:?}") };
+    assert_eq!(changed.peer.selector.to_string(), "10.0.0.2");
+    assert_eq!(changed.impact(), Impact::SessionReset);
+    assert!(found.global.is_empty());
 }

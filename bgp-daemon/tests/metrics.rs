@@ -14,6 +14,7 @@ fn snapshot(per_peer: PerPeer) -> MetricsSnapshot {
     let peer = PeerMetrics {
         address: "fd00::12".parse().unwrap(),
         name: Some("node \"7\"".to_owned()),
+        group: Some("rack-a".to_owned()),
         asn: 64512,
         kind: PeerType::Client,
         state: SessionState::Established,

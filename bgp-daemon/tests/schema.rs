@@ -40,6 +40,7 @@ fn peer() -> PeerRow {
     PeerRow {
         address: "10.0.0.12".parse().unwrap(),
         name: Some("node-7".to_owned()),
+        group: Some("rack-a".to_owned()),
         asn: 64512,
         kind: PeerType::Client,
         range: Some("10.0.0.0/24".to_owned()),

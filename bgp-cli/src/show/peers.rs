@@ -21,7 +21,8 @@ const COLUMNS: [(&str, Align); 12] = [
     ("REASON", Align::Left),
 ];
 
-const WIDE: [(&str, Align); 3] = [("ROUTER ID", Align::Left), ("LOCAL", Align::Left), ("RANGE", Align::Left)];
+const WIDE: [(&str, Align); 4] =
+    [("ROUTER ID", Align::Left), ("LOCAL", Align::Left), ("RANGE", Align::Left), ("GROUP", Align::Left)];
 
 /// One line for each peer and family.
 pub(crate) fn peers(peers: &[PeerRow], wide: bool) -> Table {
@@ -58,9 +59,12 @@ fn cells(peer: &PeerRow, family: Option<&FamilyCounts>, wide: bool) -> Vec<Cell>
         peer.reason.as_deref().unwrap_or_default().into(),
     ];
     if wide {
-        let more =
-            [or_dash(peer.router_id.as_ref()), or_dash(peer.local_address), or_dash(peer.range.as_ref())];
-        cells.extend(more);
+        cells.extend([
+            or_dash(peer.router_id.as_ref()),
+            or_dash(peer.local_address),
+            or_dash(peer.range.as_ref()),
+            or_dash(peer.group.as_ref()),
+        ]);
     }
     cells
 }
@@ -90,6 +94,7 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
     line("router id", row.router_id.clone().unwrap_or_default());
     line("local", endpoint(row.local_address, peer.local_port));
     line("range", row.range.clone().unwrap_or_default());
+    line("group", row.group.clone().unwrap_or_default());
     line("policy", format!("import {}, export {}", peer.import, peer.export));
     line("max-prefix", peer.max_prefix.map(|limit| limit.to_string()).unwrap_or_default());
     line("hold time", seconds(peer.timers.hold_seconds));
@@ -145,6 +150,7 @@ mod tests {
             asn: 64512,
             kind: PeerType::Client,
             range: None,
+            group: None,
             enabled: true,
             state,
             since: Some(Timestamp(0)),

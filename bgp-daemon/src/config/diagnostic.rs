@@ -221,7 +221,11 @@ impl<'a> Report<'a> {
     fn note(&mut self, severity: Severity, code: Code, span: Range<usize>, message: String, remedy: String) {
         let location = Some(self.source.location(&span));
         let file = self.source.file.to_owned();
-        self.found.push((span.start, Diagnostic { severity, code, message, file, location, remedy }));
+        let found = (span.start, Diagnostic { severity, code, message, file, location, remedy });
+        // What is wrong in a group is found again with each of its peers.
+        if !self.found.contains(&found) {
+            self.found.push(found);
+        }
     }
 
     /// All findings in the order of the file: the warnings if there is no error.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::entries::{Entry, Shown, of_aggregate, of_peer, of_pool, of_sections, of_top};
+use super::entries::{Entry, Shown, of_aggregate, of_group, of_peer, of_pool, of_sections, of_top};
 use super::filters::of_filter;
 use super::model::{Config, Selector};
 
@@ -17,6 +17,10 @@ impl Config {
         for (title, section, entries) in self.filters.iter().flat_map(|filter| of_filter(filter)) {
             let _ = writeln!(out, "\n[[{title}]]");
             self.block(&mut out, &section, entries);
+        }
+        for group in &self.groups {
+            let _ = writeln!(out, "\n[[groups]]");
+            self.block(&mut out, &format!("groups {}", group.name), of_group(group));
         }
         for peer in &self.peers {
             let section = format!("peers {}", peer.selector);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::model::{Aggregate, Config, PeerConfig, Policy, Selector, Sources};
+use super::model::{Aggregate, Config, Group, PeerConfig, Policy, Selector, Sources};
 use super::network::{Network, Pool};
 use super::pools::TUNNEL_MODES;
 use super::secret::Secret;
@@ -61,6 +61,7 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("", "keep-received", Impact::Live),
     ("peers", "client", Impact::SessionReset),
     ("peers", "name", Impact::Live),
+    ("peers", "group", Impact::Live),
     ("peers", "asn", Impact::SessionReset),
     ("peers", "port", Impact::Live),
     ("peers", "passive", Impact::Live),
@@ -228,12 +229,18 @@ pub(super) fn of_top(config: &Config) -> Vec<Entry> {
     entries
 }
 
+/// The keys of a group that its peers do not have.
+pub(super) fn of_group(group: &Group) -> Vec<Entry> {
+    vec![("name", text(&group.name)), ("group", or_unset(group.group.as_ref(), "none", text))]
+}
+
 /// The keys of a peer apart from the one that selects it.
 pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
     let range = matches!(peer.selector, Selector::Range(_));
     let password = peer.password.clone();
     let mut entries = vec![
         ("name", or_unset(peer.name.as_ref(), "none", text)),
+        ("group", or_unset(peer.group.as_ref(), "none", text)),
         ("asn", number(peer.asn.0)),
         ("passive", boolean(peer.passive)),
         ("enabled", boolean(peer.enabled)),

@@ -20,6 +20,7 @@ mod diff;
 mod effective;
 mod entries;
 mod filters;
+mod groups;
 mod model;
 mod nearest;
 mod network;
@@ -37,7 +38,7 @@ pub use diagnostic::{Code, Diagnostic, Location, Severity};
 pub use diff::{Change, Changes, PeerChange, diff};
 pub use entries::{Impact, reload_table};
 pub use model::{
-    Aggregate, Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops,
+    Aggregate, Announce, Api, Config, DaemonKind, Decision, Fib, Group, Log, LogFormat, Metrics, NextHops,
     PeerConfig, PerPeer, Policy, Selector, Sources,
 };
 pub use nearest::nearest;

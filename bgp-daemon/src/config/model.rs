@@ -63,6 +63,8 @@ pub struct Config {
     pub options: PeerOptions,
     /// The filters that `import` and `export` of peers may name, in the order of the file.
     pub filters: Vec<Arc<Filter>>,
+    /// The groups that peers have keys from, in the order of the file.
+    pub groups: Vec<Group>,
     /// Peers and clients, in the order of the file.
     pub peers: Vec<PeerConfig>,
     /// What we announce ourselves.
@@ -111,6 +113,15 @@ impl std::fmt::Display for Selector {
 
 pub use bgp_router::Policy;
 
+/// One of `[[groups]]`. Its other keys are with those who have them from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// What peers call it.
+    pub name: String,
+    /// The group that it has keys from itself.
+    pub group: Option<String>,
+}
+
 /// One `[[peers]]` or `[[clients]]` entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerConfig {
@@ -120,6 +131,8 @@ pub struct PeerConfig {
     pub client: bool,
     /// A name for people.
     pub name: Option<String>,
+    /// The group that it has keys from.
+    pub group: Option<String>,
     /// Its AS number.
     pub asn: Asn,
     /// Internal if `asn` is our own.

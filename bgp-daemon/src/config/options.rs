@@ -174,6 +174,7 @@ impl PeerOptions {
 
 /// `next-hop`, or `next-hop-self`, which is one of its values.
 fn next_hop(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<NextHopRule> {
+    section.settle(&["next-hop", "next-hop-self"]);
     let rule = section.get(report, "next-hop", values::next_hop);
     let own = section.get(report, "next-hop-self", values::boolean);
     if let (Some(_), Some(at)) = (section.key_span("next-hop"), section.key_span("next-hop-self")) {

@@ -60,6 +60,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
     };
     let network = pools::read(&mut top, report, &mut origins, daemon);
     let mut names = Names::read(&mut top, report, &mut origins);
+    let (peers, groups) = peers::read(&mut top, report, &defaults, &mut names, daemon, &mut origins);
     let config = Config {
         daemon,
         asn: defaults.asn,
@@ -73,7 +74,8 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         connect_retry: defaults.connect_retry,
         families: defaults.families,
         options: defaults.options,
-        peers: peers::read(&mut top, report, &defaults, &mut names, daemon, &mut origins),
+        groups,
+        peers,
         filters: names.finish(report),
         announce: announce(&mut top, report, &mut origins, network.as_ref()),
         aggregates: aggregates(&mut top, report, &mut origins),

@@ -1,4 +1,4 @@
-//! `[[peers]]` and `[[clients]]`: each entry on its own, then against the others.
+//! `[[peers]]`, `[[clients]]` and the `[[groups]]` they have keys from: each entry on its own, then against the others.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,7 +8,8 @@ use bgp_core::PeerKind;
 
 use super::diagnostic::{Code, Report};
 use super::filters::Names;
-use super::model::{DaemonKind, Origins, PeerConfig, Policy, Selector};
+use super::groups::Groups;
+use super::model::{DaemonKind, Group, Origins, PeerConfig, Policy, Selector};
 use super::options::PeerOptions;
 use super::parse::{Defaults, beside, of_reflector};
 use super::secret::Secret;
@@ -25,41 +26,75 @@ pub(super) fn read(
     names: &mut Names,
     daemon: DaemonKind,
     origins: &mut Origins,
-) -> Vec<PeerConfig> {
+) -> (Vec<PeerConfig>, Vec<Group>) {
+    let groups = Groups::read(top, report);
     let mut sections = top.sections(report, "peers", "[[peers]]");
     if of_reflector(top, report, "clients", daemon) {
         sections.extend(top.sections(report, "clients", "[[clients]]"));
     }
     sections.sort_by_key(|section| section.span.start);
     let mut seen = BTreeMap::new();
-    let read = |section| entry(section, report, defaults, names, &mut seen, origins);
-    sections.into_iter().filter_map(read).collect()
+    let read = |section| entry(section, report, defaults, names, &groups, &mut seen, origins);
+    let peers: Vec<PeerConfig> = sections.into_iter().filter_map(read).collect();
+    // Each group by itself too: who is in none of them would not find its mistakes.
+    let (groups, sections) = groups.finish(report, &peers);
+    for mut section in sections {
+        let name = section.get(report, "name", values::name).unwrap_or_default();
+        let _ = keys(&mut section, report, defaults, names, None);
+        section.finish(report, &format!("groups {name}"), origins);
+    }
+    (peers, groups)
 }
 
-fn entry(
-    mut section: Section<'_>,
+fn entry<'t>(
+    mut section: Section<'t>,
     report: &mut Report<'_>,
     defaults: &Defaults,
     names: &mut Names,
+    groups: &Groups<'t>,
     seen: &mut BTreeMap<Selector, usize>,
     origins: &mut Origins,
 ) -> Option<PeerConfig> {
     let selector = selector(&mut section, report);
-    let client = section.title == "[[clients]]";
+    section.keep_own("name");
+    let name = section.get(report, "name", values::name);
+    groups.behind(&mut section, report);
+    let peer = keys(&mut section, report, defaults, names, selector);
+    let peer = PeerConfig { client: section.title == "[[clients]]", name, ..peer };
+    contradictions(&section, report, &peer, defaults);
+    PeerOptions::contradictions(&section, report, &[peer.options]);
+    if selector.is_some() {
+        repeated(&section, report, &peer, seen);
+    }
+    section.finish(report, &format!("peers {}", peer.selector), origins);
+    selector.map(|_| peer)
+}
+
+/// The keys that a group may have as well as a peer.
+fn keys(
+    section: &mut Section<'_>,
+    report: &mut Report<'_>,
+    defaults: &Defaults,
+    names: &mut Names,
+    selector: Option<Selector>,
+) -> PeerConfig {
+    section.settle(&["password", "password-file"]);
+    section.keep_own("group");
     let asn = section.get(report, "asn", values::asn).unwrap_or(defaults.asn);
     let kind = if asn == defaults.asn { PeerKind::Internal } else { PeerKind::External };
     let policy = if kind == PeerKind::Internal { Policy::Accept } else { Policy::Reject };
     let is_range = matches!(selector, Some(Selector::Range(_)));
     let password_file = section.get(report, "password-file", values::path);
     let password_file = password_file.map(|path| beside(report.source.file, path));
-    let peer = PeerConfig {
+    PeerConfig {
         selector: selector.unwrap_or(Selector::Address(IpAddr::from([0; 4]))),
-        client,
-        name: section.get(report, "name", values::name),
+        client: false,
+        name: None,
+        group: section.get(report, "group", values::name),
         asn,
         kind,
         port: section.get(report, "port", values::port).unwrap_or(179),
-        passive: section.get(report, "passive", values::boolean).unwrap_or(is_range),
+        passive: section.get(report, "passive", values::boolean).unwrap_or(false) || is_range,
         enabled: section.get(report, "enabled", values::boolean).unwrap_or(true),
         families: section.get(report, "families", values::families).unwrap_or(defaults.families),
         hold_time: section.get(report, "hold-time", values::hold_time).unwrap_or(defaults.hold_time),
@@ -69,23 +104,16 @@ fn entry(
         delay_open: section.get(report, "delay-open", values::seconds),
         send_hold_time: section.get(report, "send-hold-time", values::send_hold_time),
         source_address: section.get(report, "source-address", values::address),
-        password: password(&mut section, report, password_file.as_deref()),
+        password: password(section, report, password_file.as_deref()),
         password_file,
         ttl_security: section.get(report, "ttl-security", values::hops),
-        import: policy_of(&mut section, report, names, "import").unwrap_or_else(|| policy.clone()),
-        export: policy_of(&mut section, report, names, "export").unwrap_or(policy),
-        options: PeerOptions::read(&mut section, report, defaults.options),
+        import: policy_of(section, report, names, "import").unwrap_or_else(|| policy.clone()),
+        export: policy_of(section, report, names, "export").unwrap_or(policy),
+        options: PeerOptions::read(section, report, defaults.options),
         extended_message: section.get(report, "extended-message", values::boolean).unwrap_or(true),
         max_sessions: section.get(report, "max-sessions", values::count).unwrap_or(1024),
         allowed_prefixes: section.get(report, "allowed-prefixes", values::prefixes).unwrap_or_default(),
-    };
-    contradictions(&section, report, &peer, defaults);
-    PeerOptions::contradictions(&section, report, &[peer.options]);
-    if selector.is_some() {
-        repeated(&section, report, &peer, seen);
     }
-    section.finish(report, &format!("peers {}", peer.selector), origins);
-    selector.map(|_| peer)
 }
 
 fn policy_of(
@@ -146,23 +174,16 @@ fn password(section: &mut Section<'_>, report: &mut Report<'_>, file: Option<&Pa
 
 /// Keys of one entry that cannot stand together.
 fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerConfig, defaults: &Defaults) {
+    misplaced(section, report, peer);
     let mut refuse = |key: &str, wrong: bool, message: String, remedy: &str| {
         if let (true, Some(at)) = (wrong, section.key_span(key)) {
             report.error(Code::Conflict, at, message, remedy);
         }
     };
-    let range = matches!(peer.selector, Selector::Range(_));
     if peer.client && defaults.asn.0 != 0 {
         let message = format!("a client is in our own AS {}, not in {}", defaults.asn, peer.asn);
         refuse("asn", peer.kind == PeerKind::External, message, "write [[peers]] for a peer in another AS");
     }
-    let message = "a range only accepts: nothing tells which addresses to connect to";
-    refuse("passive", range && !peer.passive, message.to_owned(), "take `passive` out");
-    for key in ["port", "source-address"] {
-        refuse(key, range, format!("`{key}` is for connecting, a range only accepts"), "take it out");
-    }
-    let message = "`max-sessions` is for a range; an address has one session".to_owned();
-    refuse("max-sessions", !range, message, "take it out");
     let message = "`next-hop` is an address of a family that the session does not have".to_owned();
     refuse("next-hop", peer.options.next_hop_is_idle(peer.families), message, "add it to `families`");
     let is_short = peer.send_hold_time.is_some_and(|time| (1..=peer.hold_time).contains(&time));
@@ -185,6 +206,24 @@ fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerCon
             }
         }
     }
+}
+
+/// Keys that mean nothing to an entry of this kind. In a group, which may be of both kinds, they are passed over.
+fn misplaced(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerConfig) {
+    let range = matches!(peer.selector, Selector::Range(_));
+    let mut refuse = |key: &str, wrong: bool, message: String, remedy: &str| {
+        if let (true, Some(at)) = (wrong, section.own_span(key)) {
+            report.error(Code::Conflict, at, message, remedy);
+        }
+    };
+    let active = section.table().get("passive").is_some_and(|node| node.get_ref().as_bool() == Some(false));
+    let message = "a range only accepts: nothing tells which addresses to connect to";
+    refuse("passive", range && active, message.to_owned(), "take `passive` out");
+    for key in ["port", "source-address"] {
+        refuse(key, range, format!("`{key}` is for connecting, a range only accepts"), "take it out");
+    }
+    let message = "`max-sessions` is for a range; an address has one session".to_owned();
+    refuse("max-sessions", !range, message, "take it out");
 }
 
 /// Two entries for the same sessions.

@@ -22,6 +22,10 @@ pub(super) struct Section<'t> {
     /// Where it stands in the file.
     pub(super) span: Range<usize>,
     table: &'t DeTable<'t>,
+    /// What it does not say itself, the first of these says that does.
+    behind: Vec<&'t DeTable<'t>>,
+    /// Keys that are not looked for in all tables, and in how many they are.
+    settled: Vec<(&'static str, usize)>,
     known: Vec<&'static str>,
     found: Vec<(&'static str, Range<usize>)>,
 }
@@ -29,12 +33,43 @@ pub(super) struct Section<'t> {
 impl<'t> Section<'t> {
     /// A section over `table`.
     pub(super) fn new(title: &'static str, table: &'t DeTable<'t>, span: Range<usize>) -> Section<'t> {
-        Section { title, span, table, known: Vec::new(), found: Vec::new() }
+        let (behind, settled) = (Vec::new(), Vec::new());
+        Section { title, span, table, behind, settled, known: Vec::new(), found: Vec::new() }
+    }
+
+    /// Its own keys.
+    pub(super) fn table(&self) -> &'t DeTable<'t> {
+        self.table
+    }
+
+    /// Has the keys that it lacks taken from `tables`, the first of them first.
+    pub(super) fn inherit(&mut self, tables: &[&'t DeTable<'t>]) {
+        self.behind.extend(tables);
+    }
+
+    /// Has a key looked for in the section itself only.
+    pub(super) fn keep_own(&mut self, key: &'static str) {
+        self.settled.push((key, 1));
+    }
+
+    /// Of keys that say the same thing in different ways, those count that the first table with any of them has.
+    pub(super) fn settle(&mut self, keys: &[&'static str]) {
+        let says = |table: &DeTable<'_>| keys.iter().any(|key| table.contains_key(*key));
+        let first = self.tables().position(says);
+        if let Some(first) = first {
+            self.settled.extend(keys.iter().map(|key| (*key, first + 1)));
+        }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &'t DeTable<'t>> {
+        std::iter::once(self.table).chain(self.behind.iter().copied())
     }
 
     /// The node of `key`, which thereby is a known key.
     pub(super) fn node(&mut self, key: &'static str) -> Option<&'t Node<'t>> {
-        let found = self.table.get_key_value(key);
+        let settled = self.settled.iter().find(|(name, _)| *name == key);
+        let asked = settled.map_or(usize::MAX, |(_, tables)| *tables);
+        let found = self.tables().take(asked).find_map(|table| table.get_key_value(key));
         if !self.known.contains(&key) {
             self.known.push(key);
             self.found.extend(found.map(|(name, _)| (key, name.span())));
@@ -99,6 +134,11 @@ impl<'t> Section<'t> {
     /// Where `key` itself stands, if the file has it.
     pub(super) fn key_span(&self, key: &str) -> Option<Range<usize>> {
         self.found.iter().find(|(name, _)| *name == key).map(|(_, span)| span.clone())
+    }
+
+    /// Where `key` stands in the section itself, not in what it inherits from.
+    pub(super) fn own_span(&self, key: &str) -> Option<Range<usize>> {
+        self.table.get_key_value(key).map(|(name, _)| name.span())
     }
 
     /// Where to point for a key that may be missing: at the key, else at the section.

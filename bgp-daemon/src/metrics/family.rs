@@ -118,8 +118,14 @@ fn basic(out: &mut Families, peer: &PeerMetrics) {
     let labels = [("peer", address.as_str())];
     let asn = peer.asn.to_string();
     let name = peer.name.as_deref().unwrap_or_default();
-    let info =
-        [("peer", address.as_str()), ("name", name), ("peer_as", asn.as_str()), ("type", peer.kind.name())];
+    let group = peer.group.as_deref().unwrap_or_default();
+    let info = [
+        ("peer", address.as_str()),
+        ("name", name),
+        ("peer_as", asn.as_str()),
+        ("type", peer.kind.name()),
+        ("group", group),
+    ];
     out.gauge("bgp_peer_info", "What is known of a peer", &info, 1.0);
     let up = f64::from(u8::from(peer.state == SessionState::Established));
     out.gauge("bgp_peer_up", "1 if the session is established", &labels, up);

@@ -45,6 +45,8 @@ pub struct PeerMetrics {
     pub address: IpAddr,
     /// Its name in the configuration.
     pub name: Option<String>,
+    /// The configured group that it has keys from.
+    pub group: Option<String>,
     /// Its AS number.
     pub asn: u32,
     /// What it is to us.

@@ -50,6 +50,7 @@ pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Fami
     PeerRow {
         address: status.address,
         name: config.name.clone(),
+        group: config.group.clone(),
         asn: negotiated.map_or(config.asn.0, |n| n.peer_as.0),
         kind: peer_type(config),
         range: matches!(config.selector, Selector::Range(_)).then(|| config.selector.to_string()),

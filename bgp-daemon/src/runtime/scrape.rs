@@ -85,6 +85,7 @@ fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> Pee
     PeerMetrics {
         address: row.address,
         name: row.name,
+        group: row.group,
         asn: row.asn,
         kind: row.kind,
         state: row.state,

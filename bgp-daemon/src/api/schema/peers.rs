@@ -102,6 +102,9 @@ pub struct PeerRow {
     pub address: IpAddr,
     /// Its name in the configuration.
     pub name: Option<String>,
+    /// The configured group that it has keys from.
+    #[serde(default)]
+    pub group: Option<String>,
     /// Its AS number.
     pub asn: u32,
     /// What it is to us.

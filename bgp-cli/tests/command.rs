@@ -42,6 +42,7 @@ fn peer(state: SessionState) -> PeerRow {
         asn: 64512,
         kind: PeerType::Client,
         range: None,
+        group: Some("rack-a".to_owned()),
         enabled: true,
         state,
         since: None,
@@ -123,10 +124,10 @@ async fn results_are_tables_or_json_and_the_exit_code_tells_the_rest() {
     assert_eq!((&document["schema"], &document["node"], code), (&json!("bgp.peers/v1"), &json!("host-1"), 0));
     assert_eq!(document["peers"][0]["state"], "established");
     let (out, _, _) = run("peers -o ndjson").await;
-    assert!(
-        out.starts_with(r#"{"address":"10.0.0.12","name":"node-7","asn":64512,"type":"client","#),
-        "{out}"
-    );
+    let start = r#"{"address":"10.0.0.12","name":"node-7","group":"rack-a","asn":64512,"type":"client","#;
+    assert!(out.starts_with(start), "{out}");
+    assert!(run("peers --group rack-a").await.0.contains("10.0.0.12"));
+    assert!(!run("peers --group rack-b").await.0.contains("10.0.0.12"));
 
     assert_eq!(run("announce 10.0.0.0/26 fd00::/64").await.0, "2 of 2 prefixes announced\n");
     assert_eq!(run("routes 10.0.0.0/26").await.2, 1, "nothing found");

@@ -1,0 +1,4 @@
+mod packets;
+mod pair;
+mod sessions;
+mod tables;

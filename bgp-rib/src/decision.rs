@@ -24,11 +24,13 @@ pub struct DecisionConfig {
     /// Group paths by neighbouring AS first, so that their order of arrival makes no difference. Without it, a new
     /// path is compared with one path after the other, best first.
     pub deterministic_med: bool,
+    /// Paths through different neighbouring ASes share the load too, if their AS paths are equally long.
+    pub multipath_relax: bool,
 }
 
 impl Default for DecisionConfig {
     fn default() -> DecisionConfig {
-        DecisionConfig { always_compare_med: false, deterministic_med: true }
+        DecisionConfig { always_compare_med: false, deterministic_med: true, multipath_relax: false }
     }
 }
 
@@ -296,24 +298,32 @@ impl<'a> Decision<'a> {
     }
 
     /// The best path and those as good as it, for load sharing: equal up to the interior cost, from the same
-    /// neighbouring AS, each with another next hop; at most `max`. Nothing if no path is eligible.
+    /// neighbouring AS unless that is [relaxed](DecisionConfig::multipath_relax), each with another next hop; at most
+    /// `max`. Nothing if no path is eligible.
     pub fn multipath(&self, ranked: &'a [Path], max: usize) -> impl Iterator<Item = &'a Path> {
         let decision = *self;
         let best = ranked.first().filter(|path| path.is_eligible());
         let shares = move |path: &Path| best.is_some_and(|best| decision.shares_load(best, path));
+        // Beside the best path of another neighbour, a path still has to be as good as any of its own.
+        let is_beaten = move |place: usize, path: &Path| {
+            let mut earlier = ranked.iter().take(place).filter(|_| decision.config.multipath_relax);
+            earlier.any(|other| med_group(other) == med_group(path) && med(other) < med(path))
+        };
         let is_first_of_its_next_hop = move |place: usize, path: &Path| {
             let mut earlier = ranked.iter().take(place);
             !earlier.any(|other| other.attrs.next_hop() == path.attrs.next_hop() && shares(other))
         };
         let places = ranked.iter().enumerate();
-        let chosen =
-            places.filter(move |(place, path)| shares(path) && is_first_of_its_next_hop(*place, path));
+        let chosen = places.filter(move |(place, path)| {
+            shares(path) && !is_beaten(*place, path) && is_first_of_its_next_hop(*place, path)
+        });
         chosen.map(|(_, path)| path).take(max)
     }
 
     fn shares_load(&self, best: &Path, path: &Path) -> bool {
         let (_, rule) = self.compare(best, path);
-        rule > Rule::IgpMetric && med_group(best) == med_group(path)
+        let is_neighbor_alike = self.config.multipath_relax || med_group(best) == med_group(path);
+        rule > Rule::IgpMetric && is_neighbor_alike
     }
 
     fn tier(&self, path: &Path) -> Tier {
@@ -335,7 +345,7 @@ impl<'a> Decision<'a> {
         let peer = self.peers.source(path.source());
         Rest {
             not_external: peer
-                .is_some_and(|peer| matches!(peer.kind, SourceKind::Internal | SourceKind::Client)),
+                .is_some_and(|peer| !matches!(peer.kind, SourceKind::Local | SourceKind::External)),
             igp_metric: path.igp_metric().unwrap_or(u32::MAX),
             router_id: path.attrs.originator_id().or(peer.map(|peer| peer.router_id)).unwrap_or_default(),
             cluster_list_len: path.attrs.cluster_list_len(),

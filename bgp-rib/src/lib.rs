@@ -105,8 +105,8 @@ pub use fib::{FibChange, FibNextHop};
 pub use filter::{Filter, Policy};
 pub use next_hop::{NextHopId, NextHopSource, NextHopState, NextHops, Watch};
 pub use out::{
-    Advertise, ExportCheck, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag, LoadSharing,
-    NextHopRule, PathExport, SentPath, SentRoute, TargetKind, Transmit,
+    Advertise, AsRules, ExportCheck, ExportContext, ExportCounters, Group, GroupKey, GroupLimits, Lag,
+    LoadSharing, NextHopRule, PathExport, PrivateAs, SentPath, SentRoute, TargetKind, Transmit,
 };
 pub use path::Path;
 pub use peer::{PeerId, PeerInfo, Peers, SourceKind};

@@ -60,6 +60,8 @@ pub enum SourceKind {
     Local,
     /// An eBGP peer.
     External,
+    /// A peer in another member AS of our confederation (RFC 5065).
+    Confederation,
     /// An iBGP peer that is not our client.
     Internal,
     /// An iBGP peer that we reflect for.
@@ -71,6 +73,7 @@ impl fmt::Display for SourceKind {
         f.pad(match self {
             SourceKind::Local => "local",
             SourceKind::External => "external",
+            SourceKind::Confederation => "confederation",
             SourceKind::Internal => "internal",
             SourceKind::Client => "client",
         })

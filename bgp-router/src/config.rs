@@ -10,6 +10,7 @@ use bgp_core::wire::{Capability, Notification};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, PeerKind, Prefix, RouterId};
 use bgp_rib::{Advertise, ExportContext, GroupKey, NextHopRule, Policy, SourceKind, TargetKind};
 
+use crate::as_numbers::AsNumbers;
 use crate::message::{Retention, SessionRestart};
 
 /// Who this router is; the same for all its peers.
@@ -21,6 +22,9 @@ pub struct Identity {
     pub router_id: RouterId,
     /// Our cluster if we reflect routes (RFC 4456), `None` if we do not.
     pub cluster_id: Option<ClusterId>,
+    /// The AS that the world knows our confederation by (RFC 5065); `local_as` is our member AS then. `None`: we are in
+    /// none.
+    pub confederation: Option<Asn>,
 }
 
 impl Identity {
@@ -169,6 +173,10 @@ pub struct PeerSettings {
     pub peer_as: Option<Asn>,
     /// A reflector's client (RFC 4456); only for iBGP.
     pub client: bool,
+    /// In another member AS of our confederation (RFC 5065).
+    pub confederation: bool,
+    /// What is done with AS numbers.
+    pub as_numbers: AsNumbers,
     /// Families to offer.
     pub families: FamilySet,
     /// Proposed hold time in seconds; 0 for none.
@@ -217,6 +225,8 @@ impl PeerSettings {
             address,
             peer_as: None,
             client: false,
+            confederation: false,
+            as_numbers: AsNumbers::default(),
             families: FamilySet::UNICAST,
             hold_time: 90,
             connect_retry: Duration::from_secs(5),
@@ -241,9 +251,10 @@ impl PeerSettings {
     /// The session's part of the settings.
     #[must_use]
     pub fn session(&self, identity: &Identity) -> SessionConfig {
-        let config = SessionConfig::new(identity.local_as, identity.router_id, self.peer_as);
+        let config = SessionConfig::new(self.session_as(identity), identity.router_id, self.peer_as);
         let restart = self.restart.as_ref();
         SessionConfig {
+            confederation: self.confederation,
             hold_time: self.hold_time,
             connect_retry: self.connect_retry,
             delay_open: self.delay_open,
@@ -265,6 +276,7 @@ impl PeerSettings {
     pub fn source_kind(&self, kind: PeerKind) -> SourceKind {
         match kind {
             PeerKind::External => SourceKind::External,
+            PeerKind::Internal if self.confederation => SourceKind::Confederation,
             PeerKind::Internal if self.client => SourceKind::Client,
             PeerKind::Internal => SourceKind::Internal,
         }
@@ -275,6 +287,7 @@ impl PeerSettings {
     pub fn target_kind(&self, kind: PeerKind) -> TargetKind {
         match kind {
             PeerKind::External => TargetKind::External,
+            PeerKind::Internal if self.confederation => TargetKind::Confederation,
             PeerKind::Internal if self.client => TargetKind::Client,
             PeerKind::Internal => TargetKind::Internal,
         }
@@ -283,7 +296,13 @@ impl PeerSettings {
     /// The update group of a session that negotiated this, with `local` as our end of it. `draining`: we are about to
     /// go (RFC 8326).
     #[must_use]
-    pub fn group_key(&self, negotiated: &Negotiated, local: &LocalAddresses, draining: bool) -> GroupKey {
+    pub fn group_key(
+        &self,
+        identity: &Identity,
+        negotiated: &Negotiated,
+        local: &LocalAddresses,
+        draining: bool,
+    ) -> GroupKey {
         GroupKey {
             kind: self.target_kind(negotiated.kind),
             families: negotiated.families,
@@ -297,6 +316,7 @@ impl PeerSettings {
             add_path: negotiated.add_path_send,
             long_lived: knows_long_lived(negotiated),
             draining,
+            as_rules: self.as_rules(identity, negotiated),
         }
     }
 }

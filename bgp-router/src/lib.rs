@@ -29,7 +29,8 @@
 //! const PEER: u32 = 1;
 //!
 //! fn router(number: u8, peer: u8, direction: Direction) -> Router {
-//!     let identity = Identity { local_as: Asn(64512), router_id: RouterId(number.into()), cluster_id: None };
+//!     let router_id = RouterId(number.into());
+//!     let identity = Identity { local_as: Asn(64512), router_id, cluster_id: None, confederation: None };
 //!     let rib = RibConfig {
 //!         decision: DecisionConfig::default(),
 //!         multipath: 1,
@@ -79,6 +80,7 @@
 
 mod adj_rib_in;
 pub mod admission;
+mod as_numbers;
 pub mod config;
 pub mod core;
 pub mod import;
@@ -95,6 +97,7 @@ pub use crate::adj_rib_in::{AdjRibIn, ReceivedRoute};
 pub use crate::admission::{Admission, PeerTable, RangeSettings, Stranger};
 pub use bgp_rib::Policy;
 
+pub use crate::as_numbers::{AsNumbers, LocalAs, PrivateNumbers};
 pub use crate::config::{AddPath, Identity, Limits, LocalAddresses, PeerSettings, RestartSettings};
 pub use crate::core::{AggregateSettings, Core};
 pub use crate::import::{Fatal, ImportCounters, Refusal};

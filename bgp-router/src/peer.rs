@@ -14,6 +14,7 @@ use bgp_core::wire::{Fault, Notification};
 use bgp_core::{Family, FamilySet, Instant};
 use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 
+use crate::as_numbers::Dual;
 use crate::config::{Identity, LocalAddresses, PeerSettings};
 use crate::import::{Fatal, ImportCounters, Importer};
 use crate::message::{Batch, Retention, SessionUp, ToCore, ToPeer};
@@ -115,6 +116,8 @@ pub struct Peer {
     refreshes_sent: u64,
     /// We are about to go (RFC 8326).
     draining: bool,
+    /// Which AS the peer is told where it may know us by two.
+    dual: Dual,
     outputs: VecDeque<PeerOutput>,
 }
 
@@ -144,6 +147,7 @@ impl Peer {
             updates_sent: 0,
             refreshes_sent: 0,
             draining: false,
+            dual: Dual::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -440,12 +444,21 @@ impl Peer {
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::Down(reason)));
                 }
                 Output::Failed(reason) => {
+                    self.try_other_as(now, &reason);
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::Failed(reason)));
                 }
                 Output::StateChanged { from, to } => {
                     self.outputs.push_back(PeerOutput::Event(PeerEvent::State { from, to }));
                 }
             }
+        }
+    }
+
+    /// A peer that refuses our AS may know us by another.
+    fn try_other_as(&mut self, now: Instant, reason: &DownReason) {
+        let DownReason::NotificationReceived(notification) = reason else { return };
+        if self.dual.refused(&mut self.settings, notification) {
+            self.session.set_config(now, self.session_config(&self.settings));
         }
     }
 
@@ -473,7 +486,7 @@ impl Peer {
             asn: negotiated.peer_as,
             families: negotiated.families,
         };
-        let group = self.settings.group_key(&negotiated, &local, self.draining);
+        let group = self.settings.group_key(&self.identity, &negotiated, &local, self.draining);
         let theirs = negotiated.restart.as_ref();
         let up = SessionUp {
             limits: self.settings.limits,

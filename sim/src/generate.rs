@@ -159,7 +159,7 @@ fn some_of(all: Features, random: &mut Random) -> Features {
 }
 
 fn decide(router: &mut RouterSpec, features: Features, random: &mut Random) {
-    router.decision = DecisionConfig { always_compare_med: random.one_in(3), deterministic_med: true };
+    router.decision = DecisionConfig { always_compare_med: random.one_in(3), ..DecisionConfig::default() };
     router.multipath = random.pick(1, &[1, 2, 4]);
     router.tracks_next_hops = features.tracking && random.one_in(2);
 }

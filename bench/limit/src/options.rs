@@ -46,6 +46,11 @@ pub(crate) fn parse() -> Option<Options> {
             _ => return None,
         }
     }
-    let identity = Identity { local_as: asn?, router_id: router_id?, cluster_id: Some(cluster_id?) };
+    let identity = Identity {
+        local_as: asn?,
+        router_id: router_id?,
+        cluster_id: Some(cluster_id?),
+        confederation: None,
+    };
     Some(Options { listen: listen?, identity, sender: sender?, stream: stream?, write })
 }

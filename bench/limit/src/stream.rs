@@ -181,6 +181,7 @@ mod tests {
         local_as: Asn(64512),
         router_id: RouterId(0x0aff_0001),
         cluster_id: Some(ClusterId(0x0aff_0001)),
+        confederation: None,
     };
 
     /// 10.`second`.0.0/16 of the sender's, next hop 10.3.1.1.

@@ -17,6 +17,8 @@ pub struct SessionConfig {
     pub router_id: RouterId,
     /// The AS that the peer must be in; `None` takes any, for peers that are known by their address range only.
     pub peer_as: Option<Asn>,
+    /// The peer is in another member AS of our confederation (RFC 5065): its attributes are read as an internal peer's.
+    pub confederation: bool,
     /// The hold time that we propose, in seconds: 0 for none, else at least 3 (RFC 4271 section 4.2).
     pub hold_time: u16,
     /// The wait after the first failure, from a second to two minutes. It doubles with every failure in a row up to two
@@ -62,6 +64,7 @@ impl SessionConfig {
             local_as,
             router_id,
             peer_as,
+            confederation: false,
             hold_time: 90,
             connect_retry: Duration::from_secs(5),
             delay_open: None,

@@ -69,7 +69,7 @@ pub struct Negotiated {
     pub peer_as: Asn,
     /// The peer's BGP Identifier, not zero (RFC 6286 section 2.1).
     pub peer_router_id: RouterId,
-    /// Whether the peer is in our AS (RFC 4271 section 1.1).
+    /// Whether the peer is in our AS (RFC 4271 section 1.1), or in our confederation.
     pub kind: PeerKind,
     /// The smaller of the two hold times, in seconds, 0 or 3 to 65535; 0 is none (RFC 4271 section 4.2).
     pub hold_time: u16,
@@ -246,7 +246,8 @@ fn agreed_next_hops(config: &SessionConfig, capabilities: &[Capability]) -> Fami
 }
 
 fn kind(config: &SessionConfig, peer: Asn) -> PeerKind {
-    if peer == config.local_as { PeerKind::Internal } else { PeerKind::External }
+    let inside = config.confederation || peer == config.local_as;
+    if inside { PeerKind::Internal } else { PeerKind::External }
 }
 
 /// The numbers of the OPEN; an error is the subcode.

@@ -17,7 +17,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Who we are.
 pub(super) fn identity(config: &Config, router_id: RouterId) -> Identity {
     let reflects = config.daemon == DaemonKind::Reflector;
-    Identity { local_as: config.asn, router_id, cluster_id: reflects.then(|| config.cluster_id(router_id)) }
+    let cluster_id = reflects.then(|| config.cluster_id(router_id));
+    Identity { local_as: config.asn, router_id, cluster_id, confederation: None }
 }
 
 /// The RIB's part.
@@ -27,6 +28,7 @@ pub(super) fn rib(config: &Config, identity: &Identity, forwards: bool, seed: u6
         decision: DecisionConfig {
             always_compare_med: config.decision.always_compare_med,
             deterministic_med: config.decision.deterministic_med,
+            multipath_relax: false,
         },
         multipath: config.decision.multipath,
         next_hops: if kernel && forwards { NextHopSource::Tracked } else { NextHopSource::Assume },

@@ -84,7 +84,7 @@ proptest! {
     #[test]
     fn ranking_agrees_with_the_words_of_the_rfc(paths in any_paths(), always in any::<bool>()) {
         let peers = peers(6);
-        let config = DecisionConfig { always_compare_med: always, deterministic_med: true };
+        let config = DecisionConfig { always_compare_med: always, ..DecisionConfig::default() };
         let mut ranked = paths.clone();
         Decision::new(config, &peers).rank(&mut ranked);
         prop_assert_eq!(identities(&ranked), identities(&naive_rank(config, &peers, paths)));
@@ -96,7 +96,7 @@ proptest! {
         always in any::<bool>(),
     ) {
         let peers = peers(6);
-        let config = DecisionConfig { always_compare_med: always, deterministic_med: !always };
+        let config = DecisionConfig { always_compare_med: always, deterministic_med: !always, ..DecisionConfig::default() };
         let decision = Decision::new(config, &peers);
         let ranked = naive_rank(config, &peers, paths.clone());
         for arrivals in [paths, shuffled] {
@@ -167,7 +167,7 @@ fn a_circle_of_meds_is_broken_by_grouping() {
 #[test]
 fn without_deterministic_med_the_last_of_a_circle_may_win() {
     let (store, peers) = (AttributeStore::new(1), peers(7));
-    let config = DecisionConfig { always_compare_med: false, deterministic_med: false };
+    let config = DecisionConfig { deterministic_med: false, ..DecisionConfig::default() };
     let decision = Decision::new(config, &peers);
     let best_after = |order: [usize; 3]| {
         let circle = med_circle(&store);
@@ -214,4 +214,32 @@ fn each_rule_decides_when_all_before_it_are_equal() {
         assert_eq!(decision.compare(&better, &worse), (Ordering::Less, rule), "{rule}");
         assert_eq!(decision.compare(&worse, &better), (Ordering::Greater, rule), "{rule}");
     }
+}
+
+/// What shares the load of paths with these neighbouring ASes and MEDs, by neighbour.
+fn sharing(relax: bool, paths: &[(u32, u32)]) -> Vec<u32> {
+    let (peers, store) = (peers(6), AttributeStore::new(1));
+    let config = DecisionConfig { multipath_relax: relax, ..DecisionConfig::default() };
+    let decision = Decision::new(config, &peers);
+    let with = |(slot, (neighbor, metric)): (usize, &(u32, u32))| {
+        let (neighbor_as, med) = (Some(bgp_core::Asn(*neighbor)), Some(*metric));
+        let summary = Summary { neighbor_as, med, as_path_len: 1, ..Summary::default() };
+        // Sources 1 and 2 are eBGP peers.
+        let slot = slot as u32 % 2 + 1;
+        let mut path = path(&store, slot, paths.len() as u8 + slot as u8, summary);
+        path.path_id = PathId(*neighbor);
+        path.with_next_hop(NextHopId::ASSUMED, Some(0))
+    };
+    let mut ranked: Vec<Path> = paths.iter().enumerate().map(with).collect();
+    decision.rank(&mut ranked);
+    let mut shared: Vec<u32> = decision.multipath(&ranked, 8).map(|path| path.path_id.0).collect();
+    shared.sort_unstable();
+    shared
+}
+
+#[test]
+fn neighbours_of_different_ases_share_the_load_only_when_asked_to() {
+    assert_eq!(sharing(false, &[(65001, 0), (65002, 0)]).len(), 1);
+    assert_eq!(sharing(true, &[(65001, 0), (65002, 0)]), [65001, 65002]);
+    assert_eq!(sharing(true, &[(65001, 0), (65002, 7)]), [65001, 65002], "their MEDs are not comparable");
 }

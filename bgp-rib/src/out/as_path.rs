@@ -2,8 +2,11 @@
 
 use bgp_core::Asn;
 
+use super::export::AsRules;
+
 const AS_SET: u8 = 1;
 const AS_SEQUENCE: u8 = 2;
+const CONFED_SEQUENCE: u8 = 3;
 
 /// The segments of a canonical AS_PATH value: type and numbers.
 fn segments(mut value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
@@ -19,13 +22,69 @@ fn segments(mut value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
 /// of its own (RFC 4271 section 5.1.2). A confederation's segments stay behind, since other ASes take them for
 /// malformed (RFC 5065 section 4.1).
 pub(crate) fn prepend(value: &[u8], asn: Asn, out: &mut Vec<u8>) {
-    let mut segments = public_segments(value).peekable();
-    let has_room = |(kind, numbers): &(u8, &[[u8; 4]])| *kind == AS_SEQUENCE && numbers.len() < 255;
-    let (_, first) = segments.next_if(has_room).unwrap_or((AS_SEQUENCE, &[]));
-    out.extend_from_slice(&[AS_SEQUENCE, count(first).saturating_add(1)]);
+    put_in_front(public_segments(value), AS_SEQUENCE, asn, out);
+}
+
+/// `value` with `asn` in front, as it goes on to another member AS of the confederation (RFC 5065 section 4.1).
+pub(crate) fn prepend_member(value: &[u8], asn: Asn, out: &mut Vec<u8>) {
+    put_in_front(segments(value), CONFED_SEQUENCE, asn, out);
+}
+
+/// These segments with `asn` in front, in a segment of this `kind`.
+fn put_in_front<'a>(
+    segments: impl Iterator<Item = (u8, &'a [[u8; 4]])>,
+    kind: u8,
+    asn: Asn,
+    out: &mut Vec<u8>,
+) {
+    let mut segments = segments.peekable();
+    let has_room = |(first, numbers): &(u8, &[[u8; 4]])| *first == kind && numbers.len() < 255;
+    let (_, first) = segments.next_if(has_room).unwrap_or((kind, &[]));
+    out.extend_from_slice(&[kind, count(first).saturating_add(1)]);
     out.extend_from_slice(&asn.0.to_be_bytes());
     out.extend_from_slice(first.as_flattened());
     segments.for_each(|(kind, numbers)| put_segment(kind, numbers, out));
+}
+
+/// The path as it leaves the AS by `rules`, with us in front; `own` is our AS. `scratch` is for what is between.
+pub(crate) fn leave(value: &[u8], own: Asn, rules: &AsRules, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+    let us = rules.session_as.unwrap_or(own);
+    let shown = rules.shows_own && us != own;
+    if !shown && rules.overridden.is_none() && rules.private.is_none() {
+        return prepend(value, us, out);
+    }
+    scratch.clear();
+    for (kind, numbers) in public_segments(value) {
+        let numbers: Vec<[u8; 4]> =
+            numbers.iter().filter_map(|number| outgoing(*number, us, rules)).collect();
+        if !numbers.is_empty() {
+            put_segment(kind, &numbers, scratch);
+        }
+    }
+    if shown {
+        prepend(scratch, own, out);
+        std::mem::swap(scratch, out);
+        out.clear();
+    }
+    prepend(scratch, us, out);
+}
+
+/// What stands for a number of the path; `None`: nothing.
+fn outgoing(number: [u8; 4], us: Asn, rules: &AsRules) -> Option<[u8; 4]> {
+    let asn = Asn(u32::from_be_bytes(number));
+    let ours = us.0.to_be_bytes();
+    if rules.overridden == Some(asn) {
+        return Some(ours);
+    }
+    match rules.private {
+        Some(private) if is_private(asn) && asn != private.spared => private.replace.then_some(ours),
+        _ => Some(number),
+    }
+}
+
+/// RFC 6996 section 5.
+fn is_private(Asn(number): Asn) -> bool {
+    matches!(number, 64_512..=65_534 | 4_200_000_000..=4_294_967_294)
 }
 
 /// How many numbers a segment holds: they were counted in an octet.
@@ -71,6 +130,7 @@ fn public_segments(value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::export::PrivateAs;
     use super::*;
 
     fn path(segments: &[(u8, &[u32])]) -> Vec<u8> {
@@ -114,7 +174,6 @@ mod tests {
 
     #[test]
     fn what_is_a_confederations_own_does_not_go_out() {
-        const CONFED_SEQUENCE: u8 = 3;
         const CONFED_SET: u8 = 4;
         let before =
             path(&[(CONFED_SEQUENCE, &[9]), (CONFED_SET, &[8]), (AS_SEQUENCE, &[2]), (AS_SET, &[4])]);
@@ -127,8 +186,57 @@ mod tests {
     }
 
     #[test]
+    fn between_member_ases_ours_joins_the_confederations_sequence_and_all_stays() {
+        let before = path(&[(CONFED_SEQUENCE, &[9]), (AS_SEQUENCE, &[2])]);
+        let after = path(&[(CONFED_SEQUENCE, &[1, 9]), (AS_SEQUENCE, &[2])]);
+        assert_eq!(made(|out| prepend_member(&before, Asn(1), out)), after);
+        let external = path(&[(AS_SEQUENCE, &[2])]);
+        let after = path(&[(CONFED_SEQUENCE, &[1]), (AS_SEQUENCE, &[2])]);
+        assert_eq!(made(|out| prepend_member(&external, Asn(1), out)), after);
+        assert_eq!(made(|out| prepend_member(&[], Asn(1), out)), path(&[(CONFED_SEQUENCE, &[1])]));
+    }
+
+    /// A path as it leaves AS 1.
+    fn left(before: &[(u8, &[u32])], rules: AsRules) -> Vec<u8> {
+        made(|out| leave(&path(before), Asn(1), &rules, &mut Vec::new(), out))
+    }
+
+    #[test]
+    fn the_peers_own_as_is_overridden_wherever_it_is() {
+        let rules = AsRules { overridden: Some(Asn(7)), ..AsRules::default() };
+        let after = path(&[(AS_SEQUENCE, &[1, 2, 1, 1]), (AS_SET, &[1, 3])]);
+        assert_eq!(left(&[(AS_SEQUENCE, &[2, 7, 7]), (AS_SET, &[7, 3])], rules), after);
+    }
+
+    #[test]
+    fn private_numbers_go_or_are_replaced_and_the_peers_own_stays() {
+        let before: &[(u8, &[u32])] = &[
+            (AS_SEQUENCE, &[64_512, 2, 64_513]),
+            (AS_SET, &[65_534]),
+            (AS_SEQUENCE, &[4_200_000_000, 65_535]),
+        ];
+        let private = |replace| PrivateAs { replace, spared: Asn(64_513) };
+        let rules = |replace| AsRules { private: Some(private(replace)), ..AsRules::default() };
+        let removed = path(&[(AS_SEQUENCE, &[1, 2, 64_513]), (AS_SEQUENCE, &[65_535])]);
+        assert_eq!(left(before, rules(false)), removed);
+        let replaced =
+            path(&[(AS_SEQUENCE, &[1, 1, 2, 64_513]), (AS_SET, &[1]), (AS_SEQUENCE, &[1, 65_535])]);
+        assert_eq!(left(before, rules(true)), replaced);
+    }
+
+    #[test]
+    fn a_former_as_stands_in_front_of_ours_or_in_its_place() {
+        let rules = AsRules { session_as: Some(Asn(9)), ..AsRules::default() };
+        assert_eq!(left(&[(AS_SEQUENCE, &[2])], rules), path(&[(AS_SEQUENCE, &[9, 2])]));
+        let both = AsRules { shows_own: true, ..rules };
+        assert_eq!(left(&[(AS_SEQUENCE, &[2])], both), path(&[(AS_SEQUENCE, &[9, 1, 2])]));
+        assert_eq!(left(&[], both), path(&[(AS_SEQUENCE, &[9, 1])]));
+        let same = AsRules { session_as: Some(Asn(1)), ..both };
+        assert_eq!(left(&[], same), path(&[(AS_SEQUENCE, &[1])]), "ours is not told twice");
+    }
+
+    #[test]
     fn a_narrow_path_has_as_trans_where_four_octets_are_needed() {
-        const CONFED_SEQUENCE: u8 = 3;
         let wide = path(&[(CONFED_SEQUENCE, &[70_000]), (AS_SEQUENCE, &[65_535, 65_536])]);
         let narrowed = made(|out| narrow(&wide, out));
         assert_eq!(narrowed, [CONFED_SEQUENCE, 1, 0x5b, 0xa0, AS_SEQUENCE, 2, 0xff, 0xff, 0x5b, 0xa0]);

@@ -17,6 +17,8 @@ use crate::peer::SourceKind;
 pub enum TargetKind {
     /// eBGP peers.
     External,
+    /// Peers in another member AS of our confederation (RFC 5065).
+    Confederation,
     /// iBGP peers that are not our clients.
     Internal,
     /// iBGP peers that we reflect for.
@@ -89,6 +91,52 @@ pub struct GroupKey {
     pub long_lived: FamilySet,
     /// We are about to go: routes are sent with GRACEFUL_SHUTDOWN (RFC 8326), and with LOCAL_PREF 0 to iBGP peers.
     pub draining: bool,
+    /// How the AS path changes.
+    pub as_rules: AsRules,
+}
+
+/// What a route passes on its way to a peer; it decides what becomes of most attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Border {
+    /// None: the peer is in our AS.
+    None,
+    /// That of a member AS (RFC 5065 section 4): our own AS is told, all else stays as it is.
+    Member,
+    /// That of the AS, or of the whole confederation.
+    As,
+}
+
+impl Border {
+    pub(crate) fn to(target: TargetKind) -> Border {
+        match target {
+            TargetKind::External => Border::As,
+            TargetKind::Confederation => Border::Member,
+            TargetKind::Internal | TargetKind::Client => Border::None,
+        }
+    }
+}
+
+/// How the AS path changes on its way to eBGP peers, beside the AS that is put in front.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AsRules {
+    /// The AS that the peers know us by, and that is put in front, if it is not our own: that of our confederation
+    /// (RFC 5065), or a former one (RFC 7705).
+    pub session_as: Option<Asn>,
+    /// Our own AS stands on the path behind that one.
+    pub shows_own: bool,
+    /// The peers' AS: wherever it is on the path ours takes its place, so that they do not take the route for a loop.
+    pub overridden: Option<Asn>,
+    /// What becomes of private AS numbers (RFC 6996).
+    pub private: Option<PrivateAs>,
+}
+
+/// What becomes of private AS numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PrivateAs {
+    /// They are replaced by ours, so that the path is as long as before; else they are taken out.
+    pub replace: bool,
+    /// One that stays: the peers' own, by which they see a loop.
+    pub spared: Asn,
 }
 
 /// What the export path knows of ourselves.
@@ -124,7 +172,7 @@ impl Default for LoadSharing {
 pub fn exportable(source: SourceKind, target: TargetKind, reflect: bool) -> bool {
     use {SourceKind as S, TargetKind as T};
     match (source, target) {
-        (S::Local | S::External, _) | (_, T::External) => true,
+        (S::Local | S::External | S::Confederation, _) | (_, T::External | T::Confederation) => true,
         (S::Internal, T::Internal) => reflect && planted(Fault::ReflectedBetweenNonClients),
         (S::Client, T::Internal | T::Client) | (S::Internal, T::Client) => reflect,
     }
@@ -145,7 +193,8 @@ pub fn communities_allow(block: &[u8], target: TargetKind) -> bool {
     !values.iter().any(|value| match u32::from_be_bytes(*value) {
         NO_ADVERTISE => true,
         _ if planted(Fault::NoExportIgnored) => false,
-        NO_EXPORT | NO_EXPORT_SUBCONFED => target == TargetKind::External,
+        NO_EXPORT => target == TargetKind::External,
+        NO_EXPORT_SUBCONFED => matches!(target, TargetKind::External | TargetKind::Confederation),
         _ => false,
     })
 }
@@ -168,6 +217,7 @@ impl GroupKey {
             add_path: FamilySet::EMPTY,
             long_lived: FamilySet::EMPTY,
             draining: false,
+            as_rules: AsRules::default(),
         }
     }
 
@@ -176,11 +226,17 @@ impl GroupKey {
     pub fn is_same_session(&self, other: &GroupKey) -> bool {
         (self.families, self.four_octet_as, self.max_message_len, self.add_path)
             == (other.families, other.four_octet_as, other.max_message_len, other.add_path)
-            && self.is_external() == other.is_external()
+            && self.border() == other.border()
     }
 
-    fn is_external(&self) -> bool {
-        self.kind == TargetKind::External
+    fn border(&self) -> Border {
+        Border::to(self.kind)
+    }
+
+    /// The AS that stands for us on the path: of those that the peers are told, the first.
+    #[must_use]
+    pub fn own_as(&self, local_as: Asn) -> Asn {
+        self.as_rules.session_as.unwrap_or(local_as)
     }
 
     /// Whether the groups of both keys, of one session, write a route from `source` alike that both send with the same
@@ -195,7 +251,9 @@ impl GroupKey {
         attrs: &AttributeSet,
     ) -> bool {
         let next_hop = |key: &GroupKey| key.next_hop_of(family, source, attrs);
-        self.is_external() == other.is_external() && next_hop(self) == next_hop(other)
+        self.border() == other.border()
+            && self.as_rules == other.as_rules
+            && next_hop(self) == next_hop(other)
     }
 
     /// Whether what goes out in a family depends on other paths than the best.

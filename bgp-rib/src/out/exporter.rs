@@ -122,7 +122,7 @@ impl Exporter {
     pub(crate) fn new(key: GroupKey, context: ExportContext) -> Exporter {
         Exporter {
             own_edits: OwnEdits::new(key.kind),
-            edited: FilterRun::new(Direction::Export, context.local_as),
+            edited: FilterRun::new(Direction::Export, key.own_as(context.local_as)),
             looks_at_prefix: key.export.looks_at_prefix() && !planted(Fault::VerdictCachedAcrossPrefixes),
             key,
             context,
@@ -261,6 +261,7 @@ impl Exporter {
             originator: source.router_id,
             cluster_id: self.context.cluster_id,
             local_as: self.context.local_as,
+            as_rules: self.key.as_rules,
             next_hop: match next_hop {
                 IpAddr::V4(address) => Some(address),
                 IpAddr::V6(_) => None,

@@ -40,7 +40,8 @@ use crate::table::Table;
 
 pub use explain::{ExportCheck, ExportView, PathExport, SentRoute};
 pub use export::{
-    Advertise, ExportContext, GroupKey, LoadSharing, NextHopRule, TargetKind, communities_allow, exportable,
+    Advertise, AsRules, ExportContext, GroupKey, LoadSharing, NextHopRule, PrivateAs, TargetKind,
+    communities_allow, exportable,
 };
 pub use exporter::ExportCounters;
 pub use group::{Group, GroupLimits, Lag, SentPath};

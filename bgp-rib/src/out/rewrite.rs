@@ -7,7 +7,7 @@ use bgp_core::wire::{Attributes, code};
 use bgp_core::{Asn, ClusterId, RouterId};
 
 use super::as_path;
-use super::export::TargetKind;
+use super::export::{AsRules, Border, TargetKind};
 use crate::block::{OPTIONAL, OPTIONAL_TRANSITIVE, WELL_KNOWN, flags, put};
 use crate::fault::{Fault, planted};
 use crate::peer::SourceKind;
@@ -25,6 +25,7 @@ pub(crate) struct Rewrite {
     /// CLUSTER_LIST gets this in front when a route is reflected.
     pub(crate) cluster_id: Option<ClusterId>,
     pub(crate) local_as: Asn,
+    pub(crate) as_rules: AsRules,
     /// NEXT_HOP, for IPv4 routes; those of IPv6 carry it in MP_REACH_NLRI.
     pub(crate) next_hop: Option<Ipv4Addr>,
     pub(crate) four_octet_as: bool,
@@ -34,12 +35,13 @@ pub(crate) struct Rewrite {
 
 impl Rewrite {
     fn leaves_as(&self) -> bool {
-        self.target == TargetKind::External
+        Border::to(self.target) == Border::As
     }
 
     /// From one iBGP peer to another (RFC 4456).
     fn reflects(&self) -> bool {
-        !self.leaves_as() && matches!(self.source, SourceKind::Internal | SourceKind::Client)
+        Border::to(self.target) == Border::None
+            && matches!(self.source, SourceKind::Internal | SourceKind::Client)
     }
 
     /// Whether an attribute of the source's block has a successor in what goes out.
@@ -177,10 +179,12 @@ impl Rewriter {
     /// Writes AS_PATH; leaves in `self.path` the path with four-octet numbers.
     fn write_as_path(&mut self, rule: &Rewrite, value: &[u8], out: &mut Vec<u8>) {
         self.path.clear();
-        if rule.leaves_as() && !planted(Fault::AsPathNotPrepended) {
-            as_path::prepend(value, rule.local_as, &mut self.path);
-        } else {
-            self.path.extend_from_slice(value);
+        match Border::to(rule.target) {
+            Border::As if !planted(Fault::AsPathNotPrepended) => {
+                as_path::leave(value, rule.local_as, &rule.as_rules, &mut self.value, &mut self.path);
+            }
+            Border::Member => as_path::prepend_member(value, rule.local_as, &mut self.path),
+            Border::As | Border::None => self.path.extend_from_slice(value),
         }
         if rule.four_octet_as {
             put(out, WELL_KNOWN, code::AS_PATH, &self.path);
@@ -240,6 +244,7 @@ mod tests {
             originator: RouterId(0x0505_0505),
             cluster_id: Some(ClusterId(0x0707_0707)),
             local_as: Asn(64512),
+            as_rules: AsRules::default(),
             next_hop: Some(Ipv4Addr::new(10, 0, 0, 1)),
             four_octet_as: true,
             keeps_med: false,
@@ -324,6 +329,22 @@ mod tests {
             let again: &[&[u8]] = &[ORIGIN, PATH, NEXT_HOP, PREF_100, ORIGINATOR, MORE_CLUSTERS];
             check(source, target, &[CLUSTERS, ORIGINATOR, PATH, ORIGIN], again);
         }
+    }
+
+    #[test]
+    fn between_member_ases_only_the_path_changes_and_reflection_stays_behind() {
+        let in_path: &[u8] = &[0x40, 2, 12, 3, 1, 0, 0, 0xfc, 0, 2, 1, 0, 0, 0xfd, 0xe9];
+        let own_only: &[u8] = &[0xc0, 16, 8, 0x40, 4, 0, 1, 0, 0, 0, 9];
+        let received = [ORIGIN, PATH, MED, PREF_200, ORIGINATOR, CLUSTERS, own_only, UNKNOWN];
+        let sent = [ORIGIN, in_path, NEXT_HOP, MED, PREF_200, own_only, UNKNOWN];
+        for source in [SourceKind::Client, SourceKind::Internal, SourceKind::External] {
+            check(source, TargetKind::Confederation, &received, &sent);
+        }
+        let confederation = SourceKind::Confederation;
+        let on = [ORIGIN, PATH, NEXT_HOP, PREF_200];
+        check(confederation, TargetKind::Client, &[ORIGIN, PATH, PREF_200, ORIGINATOR], &on);
+        let out: &[&[u8]] = &[ORIGIN, OWN_PATH, NEXT_HOP];
+        check(confederation, TargetKind::External, &[ORIGIN, in_path, PREF_200], out);
     }
 
     #[test]

@@ -364,7 +364,7 @@ proptest! {
         ops in proptest::collection::vec(any_op(), 1..60),
         always in any::<bool>(),
     ) {
-        let config = DecisionConfig { always_compare_med: always, deterministic_med: true };
+        let config = DecisionConfig { always_compare_med: always, ..DecisionConfig::default() };
         let hops = NextHops::new(NextHopSource::Tracked, 1);
         let mut driven = Driven { fixture: Fixture::new(), hops, config };
         let (mut model, mut states) = (Model::new(), Hops::new());

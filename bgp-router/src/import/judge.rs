@@ -32,6 +32,7 @@ pub(crate) fn judge_alike(a: &PeerSettings, b: &PeerSettings) -> bool {
         && (a.client == b.client || !sees_source)
         && a.allowed_prefixes == b.allowed_prefixes
         && (a.local_v4, a.local_v6) == (b.local_v4, b.local_v6)
+        && a.as_numbers.allow_own == b.as_numbers.allow_own
 }
 
 /// The judge of one session.
@@ -51,15 +52,13 @@ impl Judge {
         local: LocalAddresses,
         settings: PeerSettings,
     ) -> Judge {
-        let policy =
-            ImportPolicy::new(settings.import.clone(), settings.source_kind(kind), identity.local_as);
+        let policy = ImportPolicy::new(&settings, kind, &identity);
         Judge { identity, kind, local, settings, policy }
     }
 
     /// Judges by other settings from now on.
     pub(super) fn set_settings(&mut self, settings: PeerSettings) {
-        let source = settings.source_kind(self.kind);
-        self.policy = ImportPolicy::new(settings.import.clone(), source, self.identity.local_as);
+        self.policy = ImportPolicy::new(&settings, self.kind, &self.identity);
         self.settings = settings;
     }
 
@@ -113,8 +112,11 @@ impl Judge {
             return Some(Refusal::NextHop);
         }
         let block = Attributes::new(attrs.block());
-        if block.as_path().contains(self.identity.local_as) && !planted(Fault::OwnAsNotChecked) {
+        if self.settings.is_loop(&self.identity, block.as_path()) && !planted(Fault::OwnAsNotChecked) {
             return Some(Refusal::AsLoop);
+        }
+        if !self.settings.is_begun_well(block.as_path()) {
+            return Some(Refusal::Confederation);
         }
         if self.kind == PeerKind::External {
             return None;

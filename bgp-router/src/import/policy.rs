@@ -1,8 +1,10 @@
 //! What the import policy makes of routes.
 
-use bgp_core::{Asn, Prefix};
+use bgp_core::{PeerKind, Prefix};
 use bgp_rib::filter::{Direction, Edit, FilterRun, Route};
 use bgp_rib::{Attrs, Policy, SourceKind};
+
+use crate::config::{Identity, PeerSettings};
 
 /// What the policy says of all routes of a family with the same attributes.
 pub(super) enum Passes {
@@ -17,22 +19,31 @@ pub(super) enum Passes {
 /// What a route over eBGP gets whose sender is about to go (RFC 8326 section 4).
 const LAST_CHOICE: Edit = Edit::LocalPref(0);
 
-/// The import policy of one session, and behind it what RFC 8326 asks for: a route of an eBGP peer that still carries
-/// GRACEFUL_SHUTDOWN then is the last choice, whatever preference the policy gave it. A policy that takes the community
-/// off decides by itself.
+/// The import policy of one session, in front of it the AS that the peer knows us by (RFC 7705 section 3.3), and behind
+/// it what RFC 8326 asks for: a route of an eBGP peer that still carries GRACEFUL_SHUTDOWN then is the last choice,
+/// whatever preference the policy gave it. A policy that takes the community off decides by itself.
 pub(super) struct ImportPolicy {
     policy: Policy,
     source: SourceKind,
     looks_at_prefix: bool,
+    prepend: Option<(Edit, FilterRun)>,
     run: FilterRun,
     last_choice: FilterRun,
 }
 
 impl ImportPolicy {
-    pub(super) fn new(policy: Policy, source: SourceKind, local_as: Asn) -> ImportPolicy {
-        let looks_at_prefix = policy.looks_at_prefix();
-        let run = || FilterRun::new(Direction::Import, local_as);
-        ImportPolicy { policy, source, looks_at_prefix, run: run(), last_choice: run() }
+    pub(super) fn new(settings: &PeerSettings, kind: PeerKind, identity: &Identity) -> ImportPolicy {
+        let policy = settings.import.clone();
+        let run = || FilterRun::new(Direction::Import, settings.session_as(identity));
+        let prepend = |asn| (Edit::Prepend { asn: Some(asn), times: 1 }, run());
+        ImportPolicy {
+            looks_at_prefix: policy.looks_at_prefix(),
+            source: settings.source_kind(kind),
+            prepend: settings.prepended(kind).map(prepend),
+            run: run(),
+            last_choice: run(),
+            policy,
+        }
     }
 
     /// What it says of all routes that have the family of `prefix` and these attributes.
@@ -45,6 +56,16 @@ impl ImportPolicy {
 
     /// With which attributes a route passes, if it does.
     pub(super) fn one(&mut self, prefix: Prefix, attrs: &Attrs) -> Option<Attrs> {
+        match &mut self.prepend {
+            Some((edit, run)) => {
+                let attrs = run.edited_with(edit, attrs)?;
+                self.judge(prefix, &attrs)
+            }
+            None => self.judge(prefix, attrs),
+        }
+    }
+
+    fn judge(&mut self, prefix: Prefix, attrs: &Attrs) -> Option<Attrs> {
         let verdict = self.policy.evaluate(&Route { prefix, attrs, source: self.source });
         if !verdict.accept {
             return None;
@@ -61,6 +82,9 @@ impl ImportPolicy {
 
     /// Lets go of the sets that were made for a batch.
     pub(super) fn clear(&mut self) {
+        if let Some((_, run)) = &mut self.prepend {
+            run.clear();
+        }
         self.run.clear();
         self.last_choice.clear();
     }

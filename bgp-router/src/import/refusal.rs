@@ -7,6 +7,8 @@ pub enum Refusal {
     Policy,
     /// Our AS is in the AS_PATH (RFC 4271 section 9.1.2).
     AsLoop,
+    /// The AS_PATH of a peer in another member AS does not begin with a sequence of those (RFC 5065 section 4).
+    Confederation,
     /// We are the ORIGINATOR_ID (RFC 4456 section 8).
     Originator,
     /// Our cluster is in the CLUSTER_LIST (RFC 4456 section 8).
@@ -19,9 +21,10 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, in the order of their counters.
-    pub const ALL: [Refusal; 6] = [
+    pub const ALL: [Refusal; 7] = [
         Refusal::Policy,
         Refusal::AsLoop,
+        Refusal::Confederation,
         Refusal::Originator,
         Refusal::Cluster,
         Refusal::NextHop,
@@ -34,6 +37,7 @@ impl Refusal {
         match self {
             Refusal::Policy => "policy",
             Refusal::AsLoop => "as_loop",
+            Refusal::Confederation => "confederation",
             Refusal::Originator => "originator",
             Refusal::Cluster => "cluster",
             Refusal::NextHop => "next_hop",

@@ -29,8 +29,9 @@ pub struct Applied {
 type Differs = fn(&PeerSettings, &PeerSettings) -> bool;
 
 /// What both sides agree on at the start of a session.
-const AGREED: [(&str, Differs); 6] = [
-    ("asn", |a, b| a.peer_as != b.peer_as),
+const AGREED: [(&str, Differs); 7] = [
+    ("asn", |a, b| (a.peer_as, a.confederation) != (b.peer_as, b.confederation)),
+    ("local-as", |a, b| a.as_numbers.local != b.as_numbers.local),
     ("families", |a, b| a.families != b.families),
     ("hold-time", |a, b| a.hold_time != b.hold_time),
     ("extended-message", |a, b| a.extended_message != b.extended_message),
@@ -41,7 +42,8 @@ const AGREED: [(&str, Differs); 6] = [
 impl Peer {
     /// Treats the peer like this from now on. What its session agreed on stays until that ends; all else changes now,
     /// also for routes that are there: see [`Applied`].
-    pub fn reconfigure(&mut self, now: Instant, settings: PeerSettings) -> Applied {
+    pub fn reconfigure(&mut self, now: Instant, mut settings: PeerSettings) -> Applied {
+        self.dual.carry_over(&mut settings);
         self.session.set_config(now, self.session_config(&settings));
         let limits = settings.limits != self.settings.limits;
         let alike = judge_alike(&self.settings, &settings);
@@ -131,7 +133,7 @@ impl Peer {
         let (Some(established), Some(negotiated)) = (&mut self.established, self.session.negotiated()) else {
             return false;
         };
-        let key = self.settings.group_key(negotiated, &established.local, self.draining);
+        let key = self.settings.group_key(&self.identity, negotiated, &established.local, self.draining);
         let group = (key, self.settings.source_kind(negotiated.kind));
         if group == established.group {
             return false;

@@ -1,5 +1,6 @@
 //! Peers and the core together, with the far ends of the connections played by hand.
 
+mod as_numbers;
 mod convergence;
 mod import_policy;
 mod policy;

@@ -30,7 +30,12 @@ pub(crate) fn both() -> FamilySet {
 }
 
 pub(crate) fn identity() -> Identity {
-    Identity { local_as: OUR_AS, router_id: OUR_ID, cluster_id: Some(ClusterId(OUR_ID.0)) }
+    Identity {
+        local_as: OUR_AS,
+        router_id: OUR_ID,
+        cluster_id: Some(ClusterId(OUR_ID.0)),
+        confederation: None,
+    }
 }
 
 pub(crate) fn rib_config() -> RibConfig {
@@ -93,12 +98,18 @@ pub(crate) struct Rig {
     pub(crate) sides: Vec<Side>,
     pub(crate) outputs: Vec<CoreOutput>,
     store: AttributeStore,
+    identity: Identity,
     connections: u64,
 }
 
 impl Rig {
     pub(crate) fn new() -> Rig {
         Rig::with(rib_config())
+    }
+
+    /// A router that is another.
+    pub(crate) fn of(identity: Identity) -> Rig {
+        Rig { identity, ..Rig::with(RibConfig { export: identity.export_context(), ..rib_config() }) }
     }
 
     pub(crate) fn with(config: RibConfig) -> Rig {
@@ -109,6 +120,7 @@ impl Rig {
             sides: Vec::new(),
             outputs: Vec::new(),
             store,
+            identity: identity(),
             connections: 0,
         }
     }
@@ -121,7 +133,7 @@ impl Rig {
             IpAddr::V4(address) => RouterId::from(address),
             IpAddr::V6(_) => RouterId(99),
         };
-        let mut peer = Peer::new(id, identity(), settings, self.store.clone(), 7 + index as u64);
+        let mut peer = Peer::new(id, self.identity, settings, self.store.clone(), 7 + index as u64);
         peer.start(self.now);
         self.sides.push(Side {
             peer,
@@ -304,7 +316,8 @@ impl Side {
     }
 
     fn context(&self) -> DecodeContext {
-        let external = self.peer.settings().peer_as != Some(OUR_AS);
+        let settings = self.peer.settings();
+        let external = settings.peer_as != Some(OUR_AS) && !settings.confederation;
         let kind = if external { PeerKind::External } else { PeerKind::Internal };
         DecodeContext::new(kind, both())
     }
@@ -325,6 +338,20 @@ impl Side {
             }
         }
         routes
+    }
+
+    /// The AS paths of the IPv4 routes that were sent last, by prefix.
+    pub(crate) fn paths(&self) -> BTreeMap<Prefix, String> {
+        let (context, mut paths) = (self.context(), BTreeMap::new());
+        for (kind, body) in self.messages() {
+            if kind == MessageType::Update {
+                let view = UpdateView::parse(&body, &context).unwrap();
+                let block = view.attributes().parts().concat();
+                let path = bgp_core::wire::Attributes::new(&block).as_path().to_string();
+                paths.extend(view.announced().map(|(_, prefix)| (Prefix::from(prefix), path.clone())));
+            }
+        }
+        paths
     }
 
     /// The End-of-RIB markers, and the place of each among the messages.

@@ -144,7 +144,7 @@ pub(super) fn back_to_the_originator(seed: u64) -> Spec {
 /// Two neighbouring ASes give a router routes to the same prefix, the better one with the higher MULTI_EXIT_DISC.
 pub(super) fn two_neighbours_with_med(seed: u64) -> Spec {
     let routers = (0..3).map(|number| RouterSpec {
-        decision: DecisionConfig { always_compare_med: false, deterministic_med: true },
+        decision: DecisionConfig::default(),
         ..plain_router(64500 + number, None)
     });
     let mut scene = Scene::new(seed, routers.collect());

@@ -127,7 +127,12 @@ impl Network {
 
     fn identity(&self, number: usize) -> Option<Identity> {
         let spec = self.spec.routers.get(number)?;
-        Some(Identity { local_as: spec.asn, router_id: router_id(number), cluster_id: spec.cluster })
+        Some(Identity {
+            local_as: spec.asn,
+            router_id: router_id(number),
+            cluster_id: spec.cluster,
+            confederation: None,
+        })
     }
 
     fn rib_config(&mut self, number: usize) -> Option<RibConfig> {

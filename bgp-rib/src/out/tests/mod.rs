@@ -31,8 +31,10 @@ use crate::{
 
 const MAX_LEN: u32 = 4096;
 /// So many paths share the load.
-const SHARING: LoadSharing =
-    LoadSharing { decision: DecisionConfig { always_compare_med: false, deterministic_med: true }, max: 3 };
+const SHARING: LoadSharing = LoadSharing {
+    decision: DecisionConfig { always_compare_med: false, deterministic_med: true, multipath_relax: false },
+    max: 3,
+};
 const CONTEXT: ExportContext =
     ExportContext { local_as: Asn(64512), router_id: RouterId(5000), cluster_id: Some(ClusterId(77)) };
 
@@ -468,6 +470,7 @@ fn counted(slices: &[Bytes]) -> (u64, u64) {
 fn target(kind: SourceKind) -> TargetKind {
     match kind {
         SourceKind::External => TargetKind::External,
+        SourceKind::Confederation => TargetKind::Confederation,
         SourceKind::Internal => TargetKind::Internal,
         SourceKind::Client | SourceKind::Local => TargetKind::Client,
     }

@@ -64,6 +64,7 @@ impl World {
             originator: source.router_id,
             cluster_id: CONTEXT.cluster_id,
             local_as: CONTEXT.local_as,
+            as_rules: key.as_rules,
             next_hop: if let IpAddr::V4(address) = next_hop { Some(address) } else { None },
             four_octet_as: true,
             keeps_med: false,

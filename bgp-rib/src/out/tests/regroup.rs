@@ -45,6 +45,7 @@ impl World {
     fn set_kind(&mut self, id: PeerId, target: TargetKind) {
         let kind = match target {
             TargetKind::External => SourceKind::External,
+            TargetKind::Confederation => SourceKind::Confederation,
             TargetKind::Internal => SourceKind::Internal,
             TargetKind::Client => SourceKind::Client,
         };

@@ -73,6 +73,7 @@ impl World {
         let info = PeerInfo { families: both(), ..info(slot, *generation) };
         let id = info.id;
         let kind = match info.kind {
+            SourceKind::Confederation => TargetKind::Confederation,
             SourceKind::External => TargetKind::External,
             SourceKind::Internal => TargetKind::Internal,
             SourceKind::Client | SourceKind::Local => TargetKind::Client,

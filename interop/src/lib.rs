@@ -1,4 +1,4 @@
-//! Tests against real routers: BIRD 2, FRR and GoBGP beside this project's daemons, each in a network namespace of its own.
+//! Tests against real routers: BIRD 2, FRR, GoBGP, OpenBGPD and ExaBGP beside this project's daemons, each in a network namespace of its own.
 //!
 //! ```text
 //!   Net (unique name, removed on drop, also after a panic)
@@ -13,7 +13,7 @@
 //!                       Node::routes (the kernel's table)
 //! ```
 //!
-//! One neutral [`Setup`] says what a router does; [`Software::start`] turns it into the configuration of BIRD, FRR, GoBGP
+//! One neutral [`Setup`] says what a router does; [`Software::start`] turns it into the configuration of one of these
 //! or one of the two daemons, so that one test runs with every peer in every part. What a peer holds is asked
 //! through its own command line and parsed to [`SeenRoute`]s, so both ends of a session are compared in one form.
 //!
@@ -31,12 +31,13 @@
 //! }
 //! ```
 
+pub mod matrix;
+
 mod command;
 mod compare;
 mod error;
 mod expected;
 mod kernel;
-mod matrix;
 mod monitor;
 mod net;
 mod peer;
@@ -48,6 +49,7 @@ mod replay;
 mod seen;
 mod setup;
 mod told;
+mod topology;
 mod wait;
 
 pub use compare::expect_routes;
@@ -64,4 +66,5 @@ pub use replay::{Cast, Comparison, Report, replay};
 pub use seen::SeenRoute;
 pub use setup::{Announcement, Neighbor, Policy, Setup};
 pub use told::{flaps, has_told_all, messages, reload, stale};
+pub use topology::Topology;
 pub use wait::{ensure, holds_for};

@@ -32,9 +32,17 @@ struct Shared {
 pub struct Node {
     /// Keeps the net while a node is in use.
     _net: Arc<Shared>,
+    name: String,
     namespace: String,
     dir: PathBuf,
-    number: u8,
+    v4: IpAddr,
+    v6: IpAddr,
+}
+
+/// A namespace with nothing but a bridge.
+#[derive(Debug)]
+pub(crate) struct Switch {
+    namespace: String,
 }
 
 impl Net {
@@ -43,16 +51,19 @@ impl Net {
     /// # Errors
     /// Without root, or without iproute2.
     pub fn new() -> Result<Net> {
+        let net = Net::without_hub()?;
+        net.switch("hub")?;
+        Ok(net)
+    }
+
+    /// A net without the bridge that [`Net::node`] needs: its nodes are islands.
+    pub(crate) fn without_hub() -> Result<Net> {
         installed("ip")?;
         SWEEP.call_once(sweep);
         let name = format!("{MARK}-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&dir).map_err(Error::io(format!("cannot create {}", dir.display())))?;
-        let net = Net(Arc::new(Shared { name, dir, nodes: Mutex::default() }));
-        let hub = net.0.add_namespace("hub")?;
-        run("ip", &["-n", &hub, "link", "add", "br0", "type", "bridge"])?;
-        run("ip", &["-n", &hub, "link", "set", "br0", "up"])?;
-        Ok(net)
+        Ok(Net(Arc::new(Shared { name, dir, nodes: Mutex::default() })))
     }
 
     /// A new node with the next addresses: 10.9.0.N/24 and fd00:9::N/64 on `eth0`, `lo` up.
@@ -60,21 +71,38 @@ impl Net {
     /// # Errors
     /// If the kernel refuses a namespace or a veth pair.
     pub fn node(&self, name: &str) -> Result<Node> {
+        // The hub was the first.
+        let number = self.0.nodes().len() as u8;
+        let v4 = IpAddr::V4(Ipv4Addr::new(10, 9, 0, number));
+        let v6 = IpAddr::V6(Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, number.into()));
+        let node = self.island(name, &[v4, v6])?;
+        let hub = Switch { namespace: format!("{}-hub", self.0.name) };
+        hub.plug(&node, "eth0", &format!("port{number}"))?;
+        node.ip_batch(&format!(
+            "link set eth0 up\naddress add {v4}/24 dev eth0\naddress add {v6}/64 dev eth0 nodad\n"
+        ))?;
+        Ok(node)
+    }
+
+    /// A node that is joined to nothing yet, `lo` up. The first address of either family will be the one it is known by.
+    pub(crate) fn island(&self, name: &str, addresses: &[IpAddr]) -> Result<Node> {
         let namespace = self.0.add_namespace(name)?;
-        let number = self.0.nodes().len() as u8 - 1;
         let dir = self.0.dir.join(name);
         std::fs::create_dir_all(&dir).map_err(Error::io(format!("cannot create {}", dir.display())))?;
         open_to_all(&dir)?;
-        let node = Node { _net: Arc::clone(&self.0), namespace, dir, number };
-        let (hub, port) = (format!("{}-hub", self.0.name), format!("port{number}"));
-        let ns = node.namespace.as_str();
-        run("ip", &["-n", ns, "link", "add", "eth0", "type", "veth", "peer", "name", &port, "netns", &hub])?;
-        run("ip", &["-n", &hub, "link", "set", &port, "master", "br0", "up"])?;
-        run("ip", &["-n", ns, "link", "set", "lo", "up"])?;
-        run("ip", &["-n", ns, "link", "set", "eth0", "up"])?;
-        run("ip", &["-n", ns, "address", "add", &format!("{}/24", node.v4()), "dev", "eth0"])?;
-        run("ip", &["-n", ns, "address", "add", &format!("{}/64", node.v6()), "dev", "eth0", "nodad"])?;
-        Ok(node)
+        run("ip", &["-n", &namespace, "link", "set", "lo", "up"])?;
+        let first = |v6: bool| addresses.iter().copied().find(|address| address.is_ipv6() == v6);
+        let v4 = first(false).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let v6 = first(true).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        Ok(Node { _net: Arc::clone(&self.0), name: name.to_owned(), namespace, dir, v4, v6 })
+    }
+
+    /// A bridge in a namespace of its own.
+    pub(crate) fn switch(&self, name: &str) -> Result<Switch> {
+        let namespace = self.0.add_namespace(name)?;
+        run("ip", &["-n", &namespace, "link", "add", "br0", "type", "bridge"])?;
+        run("ip", &["-n", &namespace, "link", "set", "br0", "up"])?;
+        Ok(Switch { namespace })
     }
 
     /// The end of every log, for a failure's message.
@@ -98,7 +126,26 @@ impl Net {
     }
 }
 
+impl Switch {
+    /// A cable from a node's new interface to a new port of the bridge.
+    pub(crate) fn plug(&self, node: &Node, interface: &str, port: &str) -> Result<()> {
+        node.cable(interface, &self.namespace, port)?;
+        run("ip", &["-n", &self.namespace, "link", "set", port, "master", "br0", "up"]).map(drop)
+    }
+}
+
 impl Node {
+    /// The name it was made with.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A cable from a new interface to one in another namespace. Both are down.
+    pub(crate) fn cable(&self, interface: &str, namespace: &str, other: &str) -> Result<()> {
+        let (ns, peer) = (self.namespace.as_str(), ["peer", "name", other, "netns", namespace]);
+        run("ip", &[&["-n", ns, "link", "add", interface, "type", "veth"][..], &peer].concat()).map(drop)
+    }
+
     /// The namespace's name, as `ip netns` shows it.
     pub fn namespace(&self) -> &str {
         &self.namespace
@@ -109,14 +156,14 @@ impl Node {
         &self.dir
     }
 
-    /// The address of `eth0`.
+    /// Its first address, that of `eth0` unless it has one on `lo`.
     pub fn v4(&self) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::new(10, 9, 0, self.number))
+        self.v4
     }
 
-    /// The IPv6 address of `eth0`.
+    /// Its first IPv6 address.
     pub fn v6(&self) -> IpAddr {
-        IpAddr::V6(Ipv6Addr::new(0xfd00, 9, 0, 0, 0, 0, 0, self.number.into()))
+        self.v6
     }
 
     /// A pod behind the node, as a CNI plugin would set it up; its namespace. Make the nodes first: it takes a number, too.
@@ -125,11 +172,12 @@ impl Node {
     /// If the kernel refuses a namespace or a veth pair.
     pub fn pod(&self, address: &str) -> Result<String> {
         const GATEWAY: &str = "169.254.1.1";
-        let pod = self._net.add_namespace(&format!("pod{}", self.number))?;
-        let (ns, node) = (pod.as_str(), self.namespace.as_str());
-        run("ip", &["-n", ns, "link", "add", "eth0", "type", "veth", "peer", "name", "pod0", "netns", node])?;
+        let device = format!("pod{}", self._net.nodes().len());
+        let pod = self._net.add_namespace(&device)?;
+        let ns = pod.as_str();
+        self.cable(&device, ns, "eth0")?;
         self.ip_batch(&format!(
-            "link set pod0 up\naddress add {GATEWAY}/32 dev pod0\nroute add {address}/32 dev pod0 proto static\n"
+            "link set {device} up\naddress add {GATEWAY}/32 dev {device}\nroute add {address}/32 dev {device} proto static\n"
         ))?;
         run_with_input(
             "ip",

@@ -63,6 +63,17 @@ impl Process {
         crate::command::run("kill", &[&format!("-{name}"), &self.child.id().to_string()]).map(drop)
     }
 
+    /// The same signal for it and the processes that it started.
+    pub(crate) fn signal_with_children(&self, name: &str) -> Result<()> {
+        let id = self.child.id();
+        let path = format!("/proc/{id}/task/{id}/children");
+        let children = std::fs::read_to_string(&path).map_err(Error::io(format!("cannot read {path}")))?;
+        let (signal, id) = (format!("-{name}"), id.to_string());
+        let all: Vec<&str> =
+            [signal.as_str()].into_iter().chain(children.split_whitespace()).chain([id.as_str()]).collect();
+        crate::command::run("kill", &all).map(drop)
+    }
+
     /// SIGTERM, and waits at most `limit` for the end.
     pub(crate) fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
         self.signal("TERM")?;

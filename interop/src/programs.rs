@@ -2,15 +2,18 @@ use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// The programs that are not part of this project: name and Debian package.
-const PACKAGES: [(&str, &str); 9] = [
+const PACKAGES: [(&str, &str); 12] = [
     ("ip", "iproute2"),
     ("bird", "bird2"),
     ("birdc", "bird2"),
     ("zebra", "frr"),
     ("bgpd", "frr"),
+    ("staticd", "frr"),
+    ("bfdd", "frr"),
     ("vtysh", "frr"),
     ("gobgpd", "gobgpd"),
     ("gobgp", "gobgpd"),
+    ("bgpctl", "openbgpd"),
     ("exabgp", "exabgp"),
 ];
 
@@ -28,6 +31,16 @@ pub(crate) fn installed(program: &str) -> Result<PathBuf> {
             .find(|(name, _)| *name == program)
             .map_or("(unknown)", |(_, package)| package),
     })
+}
+
+/// Where a program is that must come from this directory: another of its name may lie elsewhere.
+pub(crate) fn installed_in(program: &str, dir: &str, package: &'static str) -> Result<PathBuf> {
+    let path = Path::new(dir).join(program);
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Error::MissingProgram { program: program.to_owned(), package })
+    }
 }
 
 /// A program of this project.

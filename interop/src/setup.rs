@@ -27,6 +27,7 @@ pub struct Neighbor {
     pub(crate) restart_time: Option<u16>,
     pub(crate) long_lived_time: Option<u32>,
     pub(crate) extra: String,
+    pub(crate) native: String,
 }
 
 /// One neighbour, or all of a range (ranges only for this project's daemons).
@@ -120,6 +121,7 @@ impl Neighbor {
             restart_time: None,
             long_lived_time: None,
             extra: String::new(),
+            native: String::new(),
         }
     }
 
@@ -173,6 +175,14 @@ impl Neighbor {
     /// Keys added to the neighbour's table in the configuration of one of this project's daemons.
     pub fn extra(mut self, toml: &str) -> Neighbor {
         self.extra.push_str(toml);
+        self
+    }
+
+    /// Lines added to the neighbour's block in the other router's own language: inside `protocol bgp` of BIRD, `neighbor` of
+    /// OpenBGPD or ExaBGP; FRR's go behind `neighbor ADDRESS`, GoBGP's under `[[neighbors]]`.
+    pub fn native(mut self, lines: &str) -> Neighbor {
+        self.native.push_str(lines);
+        self.native.push('\n');
         self
     }
 

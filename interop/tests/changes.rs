@@ -8,7 +8,9 @@ use interop::{
 };
 use std::time::Duration;
 
-interop::with_every_router!(sees_one_prefix_instead_of_those_inside_it);
+interop::feature_tests! {
+    "aggregates": sees_one_prefix_instead_of_those_inside_it [all];
+}
 
 const AS: u32 = 64512;
 const PREFIX: &str = "10.42.1.0/26";

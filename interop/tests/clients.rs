@@ -7,15 +7,15 @@ use std::time::Duration;
 
 const AS: u32 = 64512;
 
-interop::with_every_router!(
-    sees_the_other_clients_routes_reflected,
-    sees_ipv6_routes_over_an_ipv6_session,
-    is_accepted_from_a_range_with_a_key,
-    stays_down_with_a_wrong_key,
-    loses_the_routes_of_a_client_that_died,
-    is_dropped_when_it_announces_too_much,
-    is_told_why_the_session_ends,
-);
+interop::feature_tests! {
+    "reflection": sees_the_other_clients_routes_reflected [bird frr gobgp exabgp];
+    "ipv6-session": sees_ipv6_routes_over_an_ipv6_session [all];
+    "md5": is_accepted_from_a_range_with_a_key [all];
+    "md5": stays_down_with_a_wrong_key [all];
+    "death": loses_the_routes_of_a_client_that_died [all];
+    "max-prefix": is_dropped_when_it_announces_too_much [all];
+    "shutdown-text": is_told_why_the_session_ends [bird frr gobgp];
+}
 
 /// The reflector in the middle and two nodes for clients.
 fn nodes(net: &Net) -> Result<[Node; 3]> {

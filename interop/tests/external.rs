@@ -8,7 +8,10 @@ use std::time::Duration;
 const OWN: u32 = 64512;
 const OTHER: u32 = 4_200_000_001;
 
-interop::with_every_router!(exchanges_routes_where_the_keys_say_so, exchanges_nothing_without_the_keys);
+interop::feature_tests! {
+    "ebgp": exchanges_routes_where_the_keys_say_so [bird frr gobgp exabgp];
+    "rfc8212": exchanges_nothing_without_the_keys [all];
+}
 
 fn theirs() -> [Announcement; 2] {
     ["10.50.1.0/24", "fd00:50:1::/64"].map(|prefix| Announcement::new(prefix).med(1).community(65000, 5))

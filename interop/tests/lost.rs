@@ -8,10 +8,10 @@ use std::time::Duration;
 const AS: u32 = 64512;
 const PREFIX: &str = "10.42.1.0/26";
 
-interop::with_every_router!(
-    is_kept_over_the_hold_timer_if_both_say_so,
-    starts_again_as_a_reflector_and_a_kernel_loses_nothing,
-);
+interop::feature_tests! {
+    "gr-notification": is_kept_over_the_hold_timer_if_both_say_so [bird frr gobgp];
+    "gr-reflector": starts_again_as_a_reflector_and_a_kernel_loses_nothing [bird frr gobgp];
+}
 
 fn has(peer: &mut dyn Peer, next_hops: &[&Node]) -> Result<()> {
     let expected: Vec<String> = next_hops.iter().map(|node| node.v4().to_string()).collect();

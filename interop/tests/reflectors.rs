@@ -7,11 +7,11 @@ use interop::{
 
 const AS: u32 = 64512;
 
-interop::with_every_router!(
-    fills_the_kernel_of_a_node,
-    fills_the_kernel_over_an_ipv6_session_with_a_key,
-    learns_prefixes_announced_and_withdrawn_at_run_time,
-);
+interop::feature_tests! {
+    "reflector": fills_the_kernel_of_a_node [bird frr gobgp];
+    "reflector-ipv6-md5": fills_the_kernel_over_an_ipv6_session_with_a_key [all];
+    "run-time": learns_prefixes_announced_and_withdrawn_at_run_time [bird frr gobgp exabgp];
+}
 
 /// The routes of the kernel that are not connected ones: `kind prefix gateways`.
 fn installed(node: &Node) -> Result<Vec<String>> {

@@ -8,18 +8,18 @@ use std::time::Duration;
 
 const AS: u32 = 64512;
 
-interop::with_every_router!(
-    takes_all_paths_and_gives_all_paths,
-    keeps_its_routes_while_the_reflector_starts_again,
-    keeps_those_of_several_paths_that_the_reflector_still_has,
-    is_waited_for_and_then_given_up,
-    comes_back_without_what_it_no_longer_announces,
-    leaves_long_lived_stale_routes_behind,
-    keeps_long_lived_stale_routes_of_a_reflector_that_stays_away,
-    is_asked_for_its_routes_again_and_asks,
-    sees_a_changed_filter_without_a_flap,
-    sees_that_the_reflector_is_about_to_go,
-);
+interop::feature_tests! {
+    "add-path": takes_all_paths_and_gives_all_paths [bird frr gobgp];
+    "gr-helper": keeps_its_routes_while_the_reflector_starts_again [bird frr gobgp];
+    "gr-paths": keeps_those_of_several_paths_that_the_reflector_still_has [bird frr gobgp];
+    "gr-wait": is_waited_for_and_then_given_up [bird frr gobgp exabgp];
+    "gr-restarter": comes_back_without_what_it_no_longer_announces [all];
+    "llgr-from": leaves_long_lived_stale_routes_behind [bird frr gobgp];
+    "llgr-to": keeps_long_lived_stale_routes_of_a_reflector_that_stays_away [bird frr gobgp];
+    "refresh": is_asked_for_its_routes_again_and_asks [bird frr gobgp];
+    "filter-change": sees_a_changed_filter_without_a_flap [bird frr gobgp];
+    "drain": sees_that_the_reflector_is_about_to_go [bird frr gobgp];
+}
 
 /// One prefix, one next hop: what the restart tests look at.
 const PREFIX: &str = "10.42.1.0/26";

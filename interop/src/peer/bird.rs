@@ -223,6 +223,7 @@ fn render(node: &Node, setup: &Setup) -> String {
         if let Some(password) = &neighbor.password {
             let _ = writeln!(text, "  password \"{password}\";");
         }
+        text.push_str(&neighbor.native);
         let paths = if neighbor.add_path { "add paths on; " } else { "" };
         for family in if address.is_ipv6() { &["ipv6"][..] } else { &["ipv4", "ipv6"] } {
             let igp = if *family == "ipv4" && !setup.igp.is_empty() { "igp table underlay; " } else { "" };

@@ -18,15 +18,24 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(software: Software, node: &Node, setup: &Setup) -> Result<Daemon> {
+        Daemon::run(software, node, &render(node, setup, &socket(node)))
+    }
+
+    /// With a configuration that says nothing about the control socket.
+    pub(crate) fn start_with(software: Software, node: &Node, config: &str) -> Result<Daemon> {
+        let api = format!("\n[api]\nsocket = \"{}\"\n", socket(node));
+        Daemon::run(software, node, &format!("{config}{api}"))
+    }
+
+    fn run(software: Software, node: &Node, config: &str) -> Result<Daemon> {
         let program = match software {
             Software::Speaker => Program::Speaker,
             _ => Program::RouteReflector,
         };
-        let socket = node.dir().join("api.sock").display().to_string();
-        let config = node.write("config.toml", &render(node, setup, &socket))?.display().to_string();
+        let config = node.write("config.toml", config)?.display().to_string();
         let process = Process::start(node, &program.path()?, &["--config", &config])?;
         let bgp = Program::Bgp.path()?.display().to_string();
-        let mut daemon = Daemon { program, process, socket, bgp };
+        let mut daemon = Daemon { program, process, socket: socket(node), bgp };
         crate::wait::until_ready("the daemon answers", || {
             daemon.process.check_alive()?;
             daemon.json(&["peers"]).map(drop)
@@ -104,6 +113,10 @@ impl Peer for Daemon {
     fn command(&mut self, args: &[&str]) -> Result<String> {
         crate::command::run(&self.bgp, &[&["--socket", &self.socket], args].concat())
     }
+}
+
+fn socket(node: &Node) -> String {
+    node.dir().join("api.sock").display().to_string()
 }
 
 fn read_route(route: &Value) -> Option<SeenRoute> {

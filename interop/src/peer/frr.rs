@@ -13,6 +13,7 @@ use std::time::Duration;
 pub(crate) struct Frr {
     bgpd: Process,
     zebra: Process,
+    more: Vec<Process>,
     sockets: String,
 }
 
@@ -21,29 +22,56 @@ impl Frr {
         Frr::start_with(node, &render(node, setup))
     }
 
+    /// With bgpd's configuration, read before its first session.
     pub(crate) fn start_with(node: &Node, config: &str) -> Result<Frr> {
-        let (zebra, bgpd, _) = (installed("zebra")?, installed("bgpd")?, installed("vtysh")?);
+        let frr = Frr::run(node, config, &[])?;
+        // It starts with whatever lines it understood.
+        ensure(!frr.log().contains("No such command"), || {
+            format!("bgpd refused its configuration: {}", frr.log())
+        })?;
+        Ok(frr)
+    }
+
+    /// With one configuration for all daemons, handed out by vtysh; those that it has words for run.
+    pub(crate) fn start_integrated(node: &Node, config: &str) -> Result<Frr> {
+        let has = |words: &[&str]| {
+            config.lines().any(|line| words.iter().any(|word| line.trim_start().starts_with(word)))
+        };
+        let wanted = [
+            ("staticd", has(&["ip route", "ipv6 route"])),
+            ("bfdd", has(&["bfd"]) || config.contains(" bfd")),
+        ];
+        let more: Vec<&str> = wanted.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name).collect();
+        let frr = Frr::run(node, "", &more)?;
+        let path = node.write("frr.conf", config)?.display().to_string();
+        let said = crate::command::output("vtysh", &["--vty_socket", &frr.sockets, "-f", &path])?;
+        let text = String::from_utf8_lossy(&said.stdout) + String::from_utf8_lossy(&said.stderr);
+        let refused =
+            ["Unknown command", "Ambiguous", "incomplete", "% "].iter().any(|word| text.contains(word));
+        ensure(said.status.success() && !refused, || format!("FRR refused its configuration: {text}"))?;
+        Ok(frr)
+    }
+
+    fn run(node: &Node, config: &str, more: &[&str]) -> Result<Frr> {
+        let _ = installed("vtysh")?;
         let file = |name: &str| node.dir().join(name).display().to_string();
         let (zserv, sockets) = (file("zserv.api"), node.dir().display().to_string());
-        let run = |program: &std::path::Path, name: &str, config: &str| {
+        let run = |name: &str, config: &str| {
             let config = node.write(&format!("{name}.conf"), config)?.display().to_string();
             let pid = file(&format!("{name}.pid"));
             let common = ["-A", "127.0.0.1", "-z", &zserv, "--vty_socket", &sockets, "--log", "stdout"];
-            Process::start(node, program, &[&common[..], &["-f", &config, "-i", &pid]].concat())
+            Process::start(node, &installed(name)?, &[&common[..], &["-f", &config, "-i", &pid]].concat())
         };
-        let mut zebra = run(&zebra, "zebra", "")?;
+        let mut zebra = run("zebra", "")?;
         crate::wait::until_ready("zebra listens", || {
             zebra.check_alive()?;
             ensure(node.dir().join("zserv.api").exists(), || "no socket yet")
         })?;
-        let mut frr = Frr { bgpd: run(&bgpd, "bgpd", config)?, zebra, sockets };
+        let more = more.iter().map(|name| run(name, "")).collect::<Result<Vec<Process>>>()?;
+        let mut frr = Frr { bgpd: run("bgpd", config)?, zebra, more, sockets };
         crate::wait::until_ready("bgpd answers", || {
             frr.bgpd.check_alive()?;
             frr.show("show bgp summary json").map(drop)
-        })?;
-        // It starts with whatever lines it understood.
-        ensure(!frr.log().contains("No such command"), || {
-            format!("bgpd refused its configuration: {}", frr.log())
         })?;
         Ok(frr)
     }
@@ -104,6 +132,7 @@ impl Peer for Frr {
     fn kill(&mut self) {
         self.bgpd.kill();
         self.zebra.kill();
+        self.more.iter_mut().for_each(Process::kill);
     }
 
     fn freeze(&mut self) -> Result<()> {
@@ -202,6 +231,9 @@ fn render(node: &Node, setup: &Setup) -> String {
         );
         if let Some(password) = &neighbor.password {
             let _ = writeln!(text, " neighbor {address} password {password}");
+        }
+        for line in neighbor.native.lines() {
+            let _ = writeln!(text, " neighbor {address} {line}");
         }
     }
     for ipv6 in [false, true] {

@@ -223,6 +223,7 @@ fn render(node: &Node, setup: &Setup) -> String {
                 neighbor.long_lived_time.is_some()
             );
         }
+        text.push_str(&neighbor.native);
         for family in if address.is_ipv6() { &["ipv6"][..] } else { &["ipv4", "ipv6"] } {
             text.push_str(&render_family(neighbor, family));
         }

@@ -2,8 +2,10 @@
 
 mod bird;
 mod daemon;
+mod exabgp;
 mod frr;
 mod gobgp;
+mod openbgpd;
 
 use crate::{Node, Result, SeenRoute, Setup};
 use std::net::IpAddr;
@@ -62,7 +64,7 @@ pub trait Peer {
 }
 
 /// The routers there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Software {
     /// BIRD 2.
     Bird,
@@ -70,6 +72,10 @@ pub enum Software {
     Frr,
     /// GoBGP, which has no FIB.
     GoBgp,
+    /// OpenBGPD, here without a FIB.
+    OpenBgpd,
+    /// ExaBGP, which has sessions but no table: it shows what it was sent.
+    ExaBgp,
     /// This project's `route-reflector`.
     RouteReflector,
     /// This project's `bgp-speaker`.
@@ -86,13 +92,16 @@ impl Software {
             Software::Bird => Box::new(bird::Bird::start(node, setup)?),
             Software::Frr => Box::new(frr::Frr::start(node, setup)?),
             Software::GoBgp => Box::new(gobgp::GoBgp::start(node, setup)?),
+            Software::OpenBgpd => Box::new(openbgpd::OpenBgpd::start(node, setup)?),
+            Software::ExaBgp => Box::new(exabgp::ExaBgp::start(node, setup)?),
             Software::RouteReflector | Software::Speaker => {
                 Box::new(daemon::Daemon::start(self, node, setup)?)
             }
         })
     }
 
-    /// Starts BIRD, FRR or GoBGP with a configuration in its own language: for what [`Setup`] has no words for.
+    /// Starts another router with a configuration in its own language: for what [`Setup`] has no words for. OpenBGPD is
+    /// told its socket besides; in ExaBGP's neighbours the word `API` stands for what lets their routes be seen.
     ///
     /// # Errors
     /// As for [`Software::start`], and for this project's daemons.
@@ -101,9 +110,50 @@ impl Software {
             Software::Bird => Box::new(bird::Bird::start_with(node, config)?),
             Software::Frr => Box::new(frr::Frr::start_with(node, config)?),
             Software::GoBgp => Box::new(gobgp::GoBgp::start_with(node, config)?),
+            Software::OpenBgpd => Box::new(openbgpd::OpenBgpd::start_with(node, config)?),
+            Software::ExaBgp => Box::new(exabgp::ExaBgp::start_with(node, config)?),
             Software::RouteReflector | Software::Speaker => {
                 return Err(crate::Error::NotSo("a daemon of this project is told by its setup".to_owned()));
             }
         })
+    }
+
+    /// By the name in `network.toml`: that of the program or the package.
+    pub(crate) fn named(name: &str) -> Option<Software> {
+        Some(match name {
+            "bird" => Software::Bird,
+            "frr" => Software::Frr,
+            "gobgp" => Software::GoBgp,
+            "openbgpd" => Software::OpenBgpd,
+            "exabgp" => Software::ExaBgp,
+            "route-reflector" => Software::RouteReflector,
+            "bgp-speaker" => Software::Speaker,
+            _ => return None,
+        })
+    }
+
+    /// Starts the router with a whole configuration of its own, as an example holds it: [`Software::start_with`], but FRR's is
+    /// that of all its daemons, and this project's daemons get a control socket besides.
+    pub(crate) fn start_from(self, node: &Node, config: &str) -> Result<Box<dyn Peer>> {
+        match self {
+            Software::Frr => Ok(Box::new(frr::Frr::start_integrated(node, config)?)),
+            Software::RouteReflector | Software::Speaker => {
+                Ok(Box::new(daemon::Daemon::start_with(self, node, config)?))
+            }
+            _ => self.start_with(node, config),
+        }
+    }
+
+    /// The command that asks the router on a node, for people.
+    pub(crate) fn console(self, node: &Node) -> String {
+        let (dir, namespace) = (node.dir().display(), node.namespace());
+        match self {
+            Software::Bird => format!("birdc -s {dir}/bird.ctl show route"),
+            Software::Frr => format!("vtysh --vty_socket {dir} -c 'show bgp summary'"),
+            Software::GoBgp => format!("ip netns exec {namespace} gobgp neighbor"),
+            Software::OpenBgpd => format!("bgpctl -s {dir}/bgpd.sock show"),
+            Software::ExaBgp => format!("tail -f {dir}/received.json"),
+            Software::RouteReflector | Software::Speaker => format!("bgp --socket {dir}/api.sock peers"),
+        }
     }
 }

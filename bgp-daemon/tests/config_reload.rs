@@ -133,6 +133,7 @@ origins = ["igp", "incomplete"]
 sources = ["client", "external"]
 set-local-pref = 200
 set-med = "none"
+set-link-bandwidth = "2500M"
 add-to-med = -5
 set-next-hop = "10.0.0.7"
 prepend = { asn = 64513, times = 2 }

@@ -10,6 +10,7 @@ use crate::dirty::DirtySet;
 use crate::next_hop::NextHops;
 use crate::peer::PeerId;
 use crate::table::{DestId, Table};
+use crate::weights::weigh;
 
 /// A route for the FIB.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +77,15 @@ impl Fib {
             let Some(prefix) = table.prefix(id) else { continue };
             let next_hops: Vec<FibNextHop> = match table.best(id) {
                 Some(best) if best.source() != PeerId::LOCAL => {
-                    let shared = decision.multipath(table.paths(id), multipath);
-                    gateways(shared.map(|path| FibNextHop::new(hops.gateway(path.attrs.next_hop()))))
+                    let shared = || {
+                        let paths = decision.multipath(table.paths(id), multipath);
+                        paths.map(|path| (FibNextHop::new(hops.gateway(path.attrs.next_hop())), &path.attrs))
+                    };
+                    let mut next_hops = gateways(shared().map(|(next_hop, _)| next_hop));
+                    if next_hops.len() > 1 {
+                        weigh(&mut next_hops, shared());
+                    }
+                    next_hops
                 }
                 _ => Vec::new(),
             };

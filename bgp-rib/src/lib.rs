@@ -95,6 +95,7 @@ mod rib;
 pub mod table;
 #[cfg(test)]
 mod testing;
+mod weights;
 
 pub use attributes::{AttributeSet, AttributeStore, Attrs, Marks, NextHopMark};
 pub use bgp_core::wire::Summary;

@@ -7,11 +7,12 @@ use std::path::Path;
 
 use toml::Value;
 
+use super::as_numbers;
 use super::model::{Aggregate, Config, Group, PeerConfig, Policy, Selector, Sources};
 use super::network::{Network, Pool};
 use super::pools::TUNNEL_MODES;
 use super::secret::Secret;
-use super::values::{LOG_FORMATS, NEXT_HOPS, PER_PEER, word};
+use super::values::{BY_ADDRESS, LOG_FORMATS, NEXT_HOPS, PER_PEER, word};
 
 /// What it takes to bring a changed key into effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,8 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("", "asn", Impact::Restart),
     ("", "router-id", Impact::Restart),
     ("", "cluster-id", Impact::Restart),
+    ("", "confederation-id", Impact::Restart),
+    ("", "confederation-members", Impact::Restart),
     ("", "listen", Impact::Restart),
     ("", "next-hop-v4", Impact::Restart),
     ("", "next-hop-v6", Impact::Restart),
@@ -63,6 +66,11 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "name", Impact::Live),
     ("peers", "group", Impact::Live),
     ("peers", "asn", Impact::SessionReset),
+    ("peers", "allow-own-as", Impact::Refresh),
+    ("peers", "as-override", Impact::Refresh),
+    ("peers", "remove-private-as", Impact::Refresh),
+    ("peers", "local-as", Impact::SessionReset),
+    ("peers", "local-as-options", Impact::SessionReset),
     ("peers", "port", Impact::Live),
     ("peers", "passive", Impact::Live),
     ("peers", "enabled", Impact::Live),
@@ -98,6 +106,7 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("decision", "always-compare-med", Impact::Restart),
     ("decision", "deterministic-med", Impact::Restart),
     ("decision", "multipath", Impact::Restart),
+    ("decision", "multipath-relax", Impact::Restart),
     ("api", "socket", Impact::Restart),
     ("api", "listen", Impact::Restart),
     ("log", "level", Impact::Live),
@@ -217,6 +226,7 @@ pub(super) fn of_top(config: &Config) -> Vec<Entry> {
     if config.fib.is_none() {
         entries.push(("cluster-id", or_unset(config.cluster_id, "the router id", text)));
     }
+    entries.extend(as_numbers::of_confederation(config.confederation.as_ref()));
     entries.extend([
         ("listen", list(&config.listen)),
         ("next-hop-v4", or_unset(config.next_hop_v4, "the session's own address", text)),
@@ -242,7 +252,7 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
         ("name", or_unset(peer.name.as_ref(), "none", text)),
         ("group", or_unset(peer.group.as_ref(), "none", text)),
         ("asn", number(peer.asn.0)),
-        ("passive", boolean(peer.passive)),
+        ("passive", if peer.passive_by_address { text(BY_ADDRESS) } else { boolean(peer.passive) }),
         ("enabled", boolean(peer.enabled)),
         ("families", list(peer.families.iter())),
         ("hold-time", number(peer.hold_time)),
@@ -257,6 +267,7 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
         ("extended-message", boolean(peer.extended_message)),
         ("allowed-prefixes", list(&peer.allowed_prefixes)),
     ];
+    entries.extend(as_numbers::entries(&peer.as_numbers));
     entries.extend(peer.options.entries());
     if range {
         entries.push(("max-sessions", number(peer.max_sessions)));
@@ -332,6 +343,7 @@ pub(super) fn of_sections(config: &Config) -> Vec<(&'static str, Vec<Entry>)> {
                 ("always-compare-med", boolean(decision.always_compare_med)),
                 ("deterministic-med", boolean(decision.deterministic_med)),
                 ("multipath", number(multipath)),
+                ("multipath-relax", boolean(decision.multipath_relax)),
             ],
         ),
         ("api", vec![("socket", path(&api.socket)), ("listen", listen)]),

@@ -15,6 +15,7 @@
 //! assert!(errors[0].to_string().ends_with("did you mean `cluster-id`?"));
 //! ```
 
+mod as_numbers;
 mod diagnostic;
 mod diff;
 mod effective;
@@ -38,8 +39,8 @@ pub use diagnostic::{Code, Diagnostic, Location, Severity};
 pub use diff::{Change, Changes, PeerChange, diff};
 pub use entries::{Impact, reload_table};
 pub use model::{
-    Aggregate, Announce, Api, Config, DaemonKind, Decision, Fib, Group, Log, LogFormat, Metrics, NextHops,
-    PeerConfig, PerPeer, Policy, Selector, Sources,
+    Aggregate, Announce, Api, Confederation, Config, DaemonKind, Decision, Fib, Group, Log, LogFormat,
+    Metrics, NextHops, PeerConfig, PerPeer, Policy, Selector, Sources,
 };
 pub use nearest::nearest;
 pub use network::{Doubt, Network, Node, Pool, TunnelKind, TunnelMode, Tunnels};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
 use bgp_rib::Filter;
+use bgp_router::AsNumbers;
 use ipnetwork::IpNetwork;
 
 use super::diagnostic::Diagnostic;
@@ -47,6 +48,8 @@ pub struct Config {
     pub router_id: Option<RouterId>,
     /// Our cluster (RFC 4456); `None`: the router id. Always `None` in a speaker.
     pub cluster_id: Option<ClusterId>,
+    /// The confederation that we are in (RFC 5065); `asn` is our member AS then.
+    pub confederation: Option<Confederation>,
     /// Where sessions are accepted; empty: nowhere.
     pub listen: Vec<SocketAddr>,
     /// The next hop sent for IPv4 where it is «self»; `None`: the session's own address.
@@ -87,6 +90,15 @@ pub struct Config {
     pub warnings: Vec<Diagnostic>,
     /// Which keys the file sets, and where.
     pub(super) origins: Origins,
+}
+
+/// `confederation-id` and `confederation-members` (RFC 5065).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confederation {
+    /// The AS that the world sees.
+    pub id: Asn,
+    /// The ASes that it is made of; ours may be among them or not.
+    pub members: Vec<Asn>,
 }
 
 /// Which line sets a key; keys that are not here have their default. The first part names the section: empty
@@ -135,12 +147,18 @@ pub struct PeerConfig {
     pub group: Option<String>,
     /// Its AS number.
     pub asn: Asn,
-    /// Internal if `asn` is our own.
+    /// Internal if `asn` is the one that it knows us by, or in our confederation.
     pub kind: PeerKind,
+    /// Whether it is in another member AS of our confederation (RFC 5065).
+    pub confederation: bool,
+    /// What is done with AS numbers on paths, and the one that it knows us by.
+    pub as_numbers: AsNumbers,
     /// The TCP port we connect to.
     pub port: u16,
     /// Never connect, only accept. Always so for a range.
     pub passive: bool,
+    /// That is so, or not, by the order of the two addresses as texts.
+    pub passive_by_address: bool,
     /// Whether it may have a session at all.
     pub enabled: bool,
     /// The families we offer.
@@ -209,6 +227,8 @@ pub struct Decision {
     pub deterministic_med: bool,
     /// How many equal routes are used at once, at least 1.
     pub multipath: usize,
+    /// Whether routes of different neighbouring ASes may be equal.
+    pub multipath_relax: bool,
 }
 
 /// `[api]`.

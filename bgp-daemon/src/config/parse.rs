@@ -10,17 +10,18 @@ use toml::de::DeTable;
 use super::diagnostic::{Code, Diagnostic, Report, Source};
 use super::filters::Names;
 use super::model::{
-    Aggregate, Announce, Api, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics, NextHops, Origins,
-    PerPeer, Sources,
+    Aggregate, Announce, Api, Confederation, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics,
+    NextHops, Origins, PerPeer, Sources,
 };
 use super::network::Network;
 use super::options::PeerOptions;
 use super::section::Section;
-use super::{peers, pools, values};
+use super::{as_numbers, peers, pools, values};
 
 /// What peers inherit from the top of the file.
 pub(super) struct Defaults {
     pub(super) asn: Asn,
+    pub(super) confederation: Option<Confederation>,
     pub(super) hold_time: u16,
     pub(super) connect_retry: Duration,
     pub(super) families: FamilySet,
@@ -53,6 +54,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
     let listen = top.get(report, "listen", values::endpoints).unwrap_or_else(default_listen);
     let defaults = Defaults {
         asn: asn.unwrap_or_default(),
+        confederation: as_numbers::confederation(&mut top, report),
         hold_time: top.get(report, "hold-time", values::hold_time).unwrap_or(90),
         connect_retry: top.get(report, "connect-retry", values::seconds).unwrap_or(Duration::from_secs(5)),
         families: top.get(report, "families", values::families).unwrap_or_else(both_families),
@@ -60,7 +62,8 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
     };
     let network = pools::read(&mut top, report, &mut origins, daemon);
     let mut names = Names::read(&mut top, report, &mut origins);
-    let (peers, groups) = peers::read(&mut top, report, &defaults, &mut names, daemon, &mut origins);
+    let (peers, groups) =
+        peers::read(&mut top, report, &defaults, network.as_ref(), &mut names, daemon, &mut origins);
     let config = Config {
         daemon,
         asn: defaults.asn,
@@ -85,6 +88,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         metrics: metrics(&mut top, report, &mut origins),
         fib: fib(&mut top, report, &mut origins, daemon, network.as_ref()),
         network,
+        confederation: defaults.confederation,
         listen,
         warnings: Vec::new(),
         origins: Origins::new(),
@@ -180,12 +184,20 @@ fn decision(
     daemon: DaemonKind,
 ) -> Decision {
     let multipath = if daemon == DaemonKind::Speaker { 8 } else { 1 };
-    let mut decision = Decision { always_compare_med: false, deterministic_med: true, multipath };
+    let mut decision =
+        Decision { always_compare_med: false, deterministic_med: true, multipath, multipath_relax: false };
     let Some(mut section) = top.section(report, "decision", "[decision]") else { return decision };
     let boolean = values::boolean;
     decision.always_compare_med = section.get(report, "always-compare-med", boolean).unwrap_or(false);
     decision.deterministic_med = section.get(report, "deterministic-med", boolean).unwrap_or(true);
     decision.multipath = section.get(report, "multipath", values::multipath).unwrap_or(multipath);
+    decision.multipath_relax = section.get(report, "multipath-relax", boolean).unwrap_or(false);
+    if let (true, 1, Some(at)) =
+        (decision.multipath_relax, decision.multipath, section.key_span("multipath-relax"))
+    {
+        let message = "`multipath-relax` is for routes that are used together, and one is used";
+        report.warning(Code::Suspicious, at, message, "add `multipath = 8`");
+    }
     section.finish(report, "decision", origins);
     decision
 }

@@ -6,15 +6,17 @@ use std::path::Path;
 
 use bgp_core::PeerKind;
 
+use super::as_numbers::{self, place};
 use super::diagnostic::{Code, Report};
 use super::filters::Names;
 use super::groups::Groups;
 use super::model::{DaemonKind, Group, Origins, PeerConfig, Policy, Selector};
+use super::network::Network;
 use super::options::PeerOptions;
 use super::parse::{Defaults, beside, of_reflector};
 use super::secret::Secret;
 use super::section::Section;
-use super::values;
+use super::values::{self, Passive};
 
 /// Linux takes no longer key (`TCP_MD5SIG_MAXKEYLEN`).
 const MD5_MAX: usize = 80;
@@ -23,6 +25,7 @@ pub(super) fn read(
     top: &mut Section<'_>,
     report: &mut Report<'_>,
     defaults: &Defaults,
+    network: Option<&Network>,
     names: &mut Names,
     daemon: DaemonKind,
     origins: &mut Origins,
@@ -34,7 +37,7 @@ pub(super) fn read(
     }
     sections.sort_by_key(|section| section.span.start);
     let mut seen = BTreeMap::new();
-    let read = |section| entry(section, report, defaults, names, &groups, &mut seen, origins);
+    let read = |section| entry(section, report, (defaults, network), names, &groups, &mut seen, origins);
     let peers: Vec<PeerConfig> = sections.into_iter().filter_map(read).collect();
     // Each group by itself too: who is in none of them would not find its mistakes.
     let (groups, sections) = groups.finish(report, &peers);
@@ -49,7 +52,7 @@ pub(super) fn read(
 fn entry<'t>(
     mut section: Section<'t>,
     report: &mut Report<'_>,
-    defaults: &Defaults,
+    (defaults, network): (&Defaults, Option<&Network>),
     names: &mut Names,
     groups: &Groups<'t>,
     seen: &mut BTreeMap<Selector, usize>,
@@ -60,7 +63,9 @@ fn entry<'t>(
     let name = section.get(report, "name", values::name);
     groups.behind(&mut section, report);
     let peer = keys(&mut section, report, defaults, names, selector);
-    let peer = PeerConfig { client: section.title == "[[clients]]", name, ..peer };
+    let passive = peer.passive || is_passive_by_address(&section, report, &peer, network);
+    let peer = PeerConfig { client: section.title == "[[clients]]", name, passive, ..peer };
+    as_numbers::contradictions(&section, report, &peer, defaults.asn);
     contradictions(&section, report, &peer, defaults);
     PeerOptions::contradictions(&section, report, &[peer.options]);
     if selector.is_some() {
@@ -81,7 +86,10 @@ fn keys(
     section.settle(&["password", "password-file"]);
     section.keep_own("group");
     let asn = section.get(report, "asn", values::asn).unwrap_or(defaults.asn);
-    let kind = if asn == defaults.asn { PeerKind::Internal } else { PeerKind::External };
+    let as_numbers = as_numbers::read(section, report);
+    let own = as_numbers.local.map_or(defaults.asn, |local| local.asn);
+    let (kind, confederation) = place(asn, own, defaults.confederation.as_ref());
+    let passive = section.get(report, "passive", values::passive).unwrap_or(Passive::Is(false));
     let policy = if kind == PeerKind::Internal { Policy::Accept } else { Policy::Reject };
     let is_range = matches!(selector, Some(Selector::Range(_)));
     let password_file = section.get(report, "password-file", values::path);
@@ -93,8 +101,11 @@ fn keys(
         group: section.get(report, "group", values::name),
         asn,
         kind,
+        confederation,
+        as_numbers,
         port: section.get(report, "port", values::port).unwrap_or(179),
-        passive: section.get(report, "passive", values::boolean).unwrap_or(false) || is_range,
+        passive: passive == Passive::Is(true) || is_range,
+        passive_by_address: passive == Passive::ByAddress && !is_range,
         enabled: section.get(report, "enabled", values::boolean).unwrap_or(true),
         families: section.get(report, "families", values::families).unwrap_or(defaults.families),
         hold_time: section.get(report, "hold-time", values::hold_time).unwrap_or(defaults.hold_time),
@@ -114,6 +125,29 @@ fn keys(
         max_sessions: section.get(report, "max-sessions", values::count).unwrap_or(1024),
         allowed_prefixes: section.get(report, "allowed-prefixes", values::prefixes).unwrap_or_default(),
     }
+}
+
+/// Whether it is the peer that connects where the order of the addresses decides, as texts. So one side does, and not
+/// both: it is how the nodes of a mesh that Calico configures find out (BIRD is told by its generator).
+fn is_passive_by_address(
+    section: &Section<'_>,
+    report: &mut Report<'_>,
+    peer: &PeerConfig,
+    network: Option<&Network>,
+) -> bool {
+    let (true, Selector::Address(theirs)) = (peer.passive_by_address, peer.selector) else { return false };
+    let node = network.map(|network| &network.node);
+    let of_node = match theirs {
+        IpAddr::V4(_) => node.and_then(|node| node.address).map(IpAddr::V4),
+        IpAddr::V6(_) => node.and_then(|node| node.address6).map(IpAddr::V6),
+    };
+    let Some(ours) = peer.source_address.or(of_node) else {
+        let message = "`passive = \"by-address\"` compares our address with the peer's, and ours is not said";
+        let remedy = "add `source-address`, or `address` to [node]";
+        report.error(Code::Missing, section.span_of("passive"), message, remedy);
+        return false;
+    };
+    theirs.to_string() > ours.to_string()
 }
 
 fn policy_of(
@@ -182,7 +216,8 @@ fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerCon
     };
     if peer.client && defaults.asn.0 != 0 {
         let message = format!("a client is in our own AS {}, not in {}", defaults.asn, peer.asn);
-        refuse("asn", peer.kind == PeerKind::External, message, "write [[peers]] for a peer in another AS");
+        let outside = peer.kind == PeerKind::External || peer.confederation;
+        refuse("asn", outside, message, "write [[peers]] for a peer in another AS");
     }
     let message = "`next-hop` is an address of a family that the session does not have".to_owned();
     refuse("next-hop", peer.options.next_hop_is_idle(peer.families), message, "add it to `families`");

@@ -98,6 +98,31 @@ pub(super) fn asn(node: &Node<'_>, report: &mut Report<'_>) -> Option<Asn> {
     None
 }
 
+/// Who connects is decided by the order of the addresses.
+pub(super) const BY_ADDRESS: &str = "by-address";
+
+/// Who connects to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passive {
+    /// The peer only, or both.
+    Is(bool),
+    /// The one whose own address comes later as a text.
+    ByAddress,
+}
+
+/// `true`, `false` or "by-address".
+pub(super) fn passive(node: &Node<'_>, report: &mut Report<'_>) -> Option<Passive> {
+    match node.get_ref().as_str() {
+        Some(BY_ADDRESS) => Some(Passive::ByAddress),
+        Some(other) => {
+            let message = format!("`{other}` does not say who connects");
+            report.error(Code::Value, node.span(), message, "true, false or \"by-address\"");
+            None
+        }
+        None => boolean(node, report).map(Passive::Is),
+    }
+}
+
 /// A TCP port.
 pub(super) fn port(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16> {
     integer(node, report, 1..=65535).and_then(|v| u16::try_from(v).ok())

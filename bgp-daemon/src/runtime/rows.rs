@@ -32,6 +32,7 @@ pub(super) fn session_state(state: State) -> SessionState {
 fn peer_type(config: &PeerConfig) -> PeerType {
     match config.kind {
         PeerKind::External => PeerType::External,
+        PeerKind::Internal if config.confederation => PeerType::Confederation,
         PeerKind::Internal if config.client => PeerType::Client,
         PeerKind::Internal => PeerType::Internal,
     }

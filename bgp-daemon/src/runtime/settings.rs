@@ -18,7 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) fn identity(config: &Config, router_id: RouterId) -> Identity {
     let reflects = config.daemon == DaemonKind::Reflector;
     let cluster_id = reflects.then(|| config.cluster_id(router_id));
-    Identity { local_as: config.asn, router_id, cluster_id, confederation: None }
+    let confederation = config.confederation.as_ref().map(|confederation| confederation.id);
+    Identity { local_as: config.asn, router_id, cluster_id, confederation }
 }
 
 /// The RIB's part.
@@ -28,7 +29,7 @@ pub(super) fn rib(config: &Config, identity: &Identity, forwards: bool, seed: u6
         decision: DecisionConfig {
             always_compare_med: config.decision.always_compare_med,
             deterministic_med: config.decision.deterministic_med,
-            multipath_relax: false,
+            multipath_relax: config.decision.multipath_relax,
         },
         multipath: config.decision.multipath,
         next_hops: if kernel && forwards { NextHopSource::Tracked } else { NextHopSource::Assume },
@@ -46,6 +47,8 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr, forwardi
     PeerSettings {
         peer_as: Some(peer.asn),
         client: peer.client,
+        confederation: peer.confederation,
+        as_numbers: peer.as_numbers,
         families: peer.families,
         hold_time: peer.hold_time,
         connect_retry: peer.connect_retry,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use bgp_core::Asn;
+use bgp_core::wire::community::{Extended, Rate};
 use bgp_core::wire::{
     Attributes, Community, ExtendedCommunity, LargeCommunity, SegmentKind, Summary, code, flag,
 };
@@ -60,6 +61,7 @@ impl Draft {
             }
             Edit::NextHop(next_hop) => self.set_next_hop(*next_hop),
             Edit::Prepend { asn, times } => self.prepend(asn.unwrap_or(self.local_as), *times),
+            Edit::LinkBandwidth(bits) => self.set_link_bandwidth(*bits),
             Edit::Communities(change) => self.change(change),
             Edit::ExtendedCommunities(change) => self.change(change),
             Edit::LargeCommunities(change) => self.change(change),
@@ -106,6 +108,20 @@ impl Draft {
             _ => [&[SEQUENCE, times], new.as_slice(), path].concat(),
         };
         self.put(WELL_KNOWN, code::AS_PATH, &value)
+    }
+
+    /// Octets per second are what the community has. It is of the kind that other ASes see: who sets it on the way out to
+    /// one means that.
+    fn set_link_bandwidth(&mut self, bits: Option<u64>) -> Result<(), TooLong> {
+        let mut communities: Vec<ExtendedCommunity> =
+            Attributes::new(&self.block).extended_communities().collect();
+        communities.retain(|community| !matches!(community.meaning(), Extended::LinkBandwidth { .. }));
+        communities.extend(bits.map(|bits| {
+            let rate = Rate((bits as f32 / 8.0).to_bits());
+            let asn = self.local_as.to_two_octets();
+            ExtendedCommunity::from(Extended::LinkBandwidth { transitive: true, asn, rate })
+        }));
+        self.change::<ExtendedCommunity, ExtendedCommunityPattern>(&Change::Replace(communities))
     }
 
     fn change<C: Kind<P>, P: Copy>(&mut self, change: &Change<C, P>) -> Result<(), TooLong> {

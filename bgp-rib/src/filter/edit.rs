@@ -28,6 +28,8 @@ pub enum Edit {
         /// How many times.
         times: u8,
     },
+    /// A Link Bandwidth community says so many bits per second, in place of any other; `None`: there is none.
+    LinkBandwidth(Option<u64>),
     /// The communities (RFC 1997) change.
     Communities(Change<Community, CommunityPattern>),
     /// The extended communities (RFC 4360) change.
@@ -78,6 +80,8 @@ impl fmt::Display for Edit {
             Edit::NextHop(NextHopEdit::Unchanged) => f.write_str("leave next hop unchanged"),
             Edit::Prepend { asn: Some(asn), times } => write!(f, "prepend {asn} {times} times"),
             Edit::Prepend { asn: None, times } => write!(f, "prepend our AS {times} times"),
+            Edit::LinkBandwidth(Some(bits)) => write!(f, "set link bandwidth {bits} bit/s"),
+            Edit::LinkBandwidth(None) => f.write_str("remove link bandwidth"),
             Edit::Communities(change) => change.show(f, ["community", "communities"]),
             Edit::ExtendedCommunities(change) => {
                 change.show(f, ["extended community", "extended communities"])

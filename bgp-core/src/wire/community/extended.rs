@@ -126,6 +126,15 @@ pub enum Extended {
     RouteTarget(Administrator),
     /// Route origin (RFC 4360 section 5).
     RouteOrigin(Administrator),
+    /// Link Bandwidth: an AS for information, octets per second (draft-ietf-idr-link-bandwidth).
+    LinkBandwidth {
+        /// It is passed on to other ASes.
+        transitive: bool,
+        /// Who says so.
+        asn: u16,
+        /// Of the link to the next hop.
+        rate: Rate,
+    },
     /// Color (RFC 9012 section 4.3).
     Color(Color),
     /// Encapsulation (RFC 9012 section 4.1).
@@ -178,6 +187,7 @@ const EVPN: u8 = 0x06;
 /// Subtypes.
 const ROUTE_TARGET: u8 = 0x02;
 const ROUTE_ORIGIN: u8 = 0x03;
+const LINK_BANDWIDTH: u8 = 0x04;
 const COLOR: u8 = 0x0b;
 const ENCAPSULATION: u8 = 0x0c;
 const DEFAULT_GATEWAY: u8 = 0x0d;
@@ -207,6 +217,7 @@ impl ExtendedCommunity {
     pub fn meaning(self) -> Extended {
         let [kind, subtype, value @ ..] = self.0;
         let meaning = match kind {
+            TRANSITIVE | NON_TRANSITIVE if subtype == LINK_BANDWIDTH => Some(link_bandwidth(kind, value)),
             TRANSITIVE..=0x02 => assigned(kind, subtype, value),
             OPAQUE => opaque(subtype, self.0),
             EVPN => evpn(subtype, value),
@@ -223,6 +234,15 @@ fn assigned(kind: u8, subtype: u8, value: [u8; 6]) -> Option<Extended> {
         ROUTE_TARGET => Some(Extended::RouteTarget(by)),
         ROUTE_ORIGIN => Some(Extended::RouteOrigin(by)),
         _ => None,
+    }
+}
+
+fn link_bandwidth(kind: u8, value: [u8; 6]) -> Extended {
+    let [a, b, c, d, e, f] = value;
+    Extended::LinkBandwidth {
+        transitive: kind & NON_TRANSITIVE == 0,
+        asn: u16::from_be_bytes([a, b]),
+        rate: Rate(u32::from_be_bytes([c, d, e, f])),
     }
 }
 
@@ -270,6 +290,9 @@ impl From<Extended> for ExtendedCommunity {
             Extended::Other(octets) => return ExtendedCommunity(octets),
             Extended::RouteTarget(by) => administered(TRANSITIVE, ROUTE_TARGET, by),
             Extended::RouteOrigin(by) => administered(TRANSITIVE, ROUTE_ORIGIN, by),
+            Extended::LinkBandwidth { transitive, asn, rate } => {
+                (if transitive { TRANSITIVE } else { NON_TRANSITIVE }, LINK_BANDWIDTH, rated(asn, rate))
+            }
             Extended::Redirect(by) => administered(FLOWSPEC, REDIRECT, by),
             Extended::Encapsulation(TunnelType(kind)) => {
                 let [high, low] = kind.to_be_bytes();
@@ -314,6 +337,7 @@ impl fmt::Display for ExtendedCommunity {
         match self.meaning() {
             Extended::RouteTarget(by) => write!(f, "rt:{by}"),
             Extended::RouteOrigin(by) => write!(f, "ro:{by}"),
+            Extended::LinkBandwidth { asn, rate, .. } => write!(f, "link-bandwidth:{asn}:{rate}"),
             Extended::Color(color) => color.fmt(f),
             Extended::Encapsulation(kind) => write!(f, "encap:{kind}"),
             Extended::DefaultGateway => f.write_str("default-gateway"),
@@ -353,6 +377,8 @@ mod tests {
             ([1, 3, 10, 0, 0, 1, 0, 9], "ro:10.0.0.1:9"),
             ([2, 2, 0, 1, 0x11, 0x70, 0, 1], "rt:70000:1"),
             ([2, 2, 0, 0, 0xfc, 0, 0, 1], "rt:64512L:1"),
+            ([0x40, 4, 0xfc, 0, 0x4e, 0x95, 2, 0xf9], "link-bandwidth:64512:1250000000"),
+            ([0, 4, 0xfc, 0, 0x4e, 0x95, 2, 0xf9], "link-bandwidth:64512:1250000000"),
             ([3, 0x0b, 0, 0, 0, 0, 0, 5], "color:5"),
             ([3, 0x0b, 0x40, 0, 0, 0, 0, 5], "color:16384:5"),
             ([3, 0x0c, 0, 0, 0, 0, 0, 8], "encap:vxlan"),

@@ -64,6 +64,8 @@ pub enum PeerType {
     Client,
     /// In our AS.
     Internal,
+    /// In another member AS of our confederation.
+    Confederation,
     /// In another AS.
     External,
 }
@@ -75,6 +77,7 @@ impl PeerType {
         match self {
             PeerType::Client => "client",
             PeerType::Internal => "internal",
+            PeerType::Confederation => "confederation",
             PeerType::External => "external",
         }
     }

@@ -34,6 +34,8 @@ pub(super) const EDITS: &[Key<Edit>] = &[
     key!("set-next-hop", |node, report| next_hop(node, report).map(Edit::NextHop),
         Edit::NextHop(next_hop) => shown_next_hop(*next_hop)),
     key!("prepend", prepend, Edit::Prepend { asn, times } => shown_prepend(*asn, *times)),
+    key!("set-link-bandwidth", |node, report| bandwidth(node, report).map(Edit::LinkBandwidth),
+        Edit::LinkBandwidth(bits) => shown_bandwidth(*bits)),
     key!("set-communities", |node, report| {
         let new = list(node, report, "a list", |n, r| explained(n, r, COMMUNITY))?;
         Some(Edit::Communities(Change::Replace(new)))
@@ -77,6 +79,31 @@ fn med(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u32>> {
         Some(NONE) => Some(None),
         _ => values::integer(node, report, 0..=u32::MAX).map(Some),
     }
+}
+
+const UNITS: [(&str, u64); 4] =
+    [("T", 1_000_000_000_000), ("G", 1_000_000_000), ("M", 1_000_000), ("k", 1_000)];
+
+/// Bits per second, as in "10G".
+fn bandwidth(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u64>> {
+    const FORM: &str = "bits per second, as in \"10G\", or \"none\"";
+    let text = values::text(node, report, FORM)?;
+    if text == NONE {
+        return Some(None);
+    }
+    let unit = UNITS.iter().find_map(|(unit, size)| text.strip_suffix(unit).map(|number| (number, *size)));
+    let (number, size) = unit.unwrap_or((text, 1));
+    let bits = number.parse().ok().and_then(|number: u64| number.checked_mul(size)).filter(|bits| *bits >= 8);
+    if bits.is_none() {
+        report.error(Code::Value, node.span(), format!("`{text}` is no bandwidth"), FORM);
+    }
+    bits.map(Some)
+}
+
+fn shown_bandwidth(bits: Option<u64>) -> Value {
+    let Some(bits) = bits else { return Value::from(NONE) };
+    let unit = UNITS.iter().find(|(_, size)| bits % size == 0);
+    Value::from(unit.map_or_else(|| bits.to_string(), |(unit, size)| format!("{}{unit}", bits / size)))
 }
 
 fn next_hop(node: &Node<'_>, report: &mut Report<'_>) -> Option<NextHopEdit> {

@@ -20,6 +20,7 @@ const SOURCES: Choices<SourceKind> = &[
     ("local", SourceKind::Local),
     ("external", SourceKind::External),
     ("internal", SourceKind::Internal),
+    ("confederation", SourceKind::Confederation),
     ("client", SourceKind::Client),
 ];
 

@@ -10,9 +10,10 @@ use bgp_core::fsm::{
     State,
 };
 use bgp_core::wire::notification::cease;
-use bgp_core::wire::{Fault, Notification};
+use bgp_core::wire::{Fault, Notification, Treatment};
 use bgp_core::{Family, FamilySet, Instant};
 use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
+use bytes::Bytes;
 
 use crate::as_numbers::Dual;
 use crate::config::{Identity, LocalAddresses, PeerSettings};
@@ -33,6 +34,15 @@ pub enum PeerOutput {
     Core(ToCore),
     /// Tell the operator.
     Event(PeerEvent),
+    /// An UPDATE came, as [`Peer::mirror`] asked to be told.
+    Received {
+        /// The session.
+        peer: PeerId,
+        /// The UPDATE without its header.
+        body: Bytes,
+        /// What was done about its faults (RFC 7606).
+        treatment: Treatment,
+    },
 }
 
 /// What an operator wants to know of a peer.
@@ -118,6 +128,8 @@ pub struct Peer {
     draining: bool,
     /// Which AS the peer is told where it may know us by two.
     dual: Dual,
+    /// UPDATEs are told as they came.
+    mirrored: bool,
     outputs: VecDeque<PeerOutput>,
 }
 
@@ -148,6 +160,7 @@ impl Peer {
             refreshes_sent: 0,
             draining: false,
             dual: Dual::default(),
+            mirrored: false,
             outputs: VecDeque::new(),
         }
     }
@@ -194,6 +207,11 @@ impl Peer {
             sum.add(&established.importer.counters);
         }
         sum
+    }
+
+    /// Tells UPDATEs as they come, by [`PeerOutput::Received`], from now on or no more. The routes of one follow it.
+    pub fn mirror(&mut self, mirrored: bool) {
+        self.mirrored = mirrored;
     }
 
     /// UPDATEs given to connections over all sessions.
@@ -306,7 +324,17 @@ impl Peer {
         self.drain(now);
         let Some(established) = &mut self.established else { return };
         let id = established.id;
-        match established.importer.update(body, batch) {
+        let outcome = established.importer.update(body, batch);
+        if self.mirrored {
+            let faults = match &outcome {
+                Ok(outcome) => &outcome.faults,
+                Err(fatal) => &fatal.faults,
+            };
+            let treatment = faults.iter().map(|fault| fault.treatment).max().unwrap_or(Treatment::Accept);
+            let body = Bytes::copy_from_slice(body);
+            self.outputs.push_back(PeerOutput::Received { peer: id, body, treatment });
+        }
+        match outcome {
             Ok(outcome) => {
                 if let Some(family) = outcome.end_of_rib {
                     established.complete = established.complete.with(family);
@@ -511,8 +539,9 @@ impl Peer {
             written: Written::default(),
             restart: negotiated.restart.clone(),
         });
-        self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));
+        // Whoever watches knows of the session before anything else of it happens.
         self.outputs.push_back(PeerOutput::Event(PeerEvent::Established(negotiated)));
+        self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));
     }
 
     fn go_down(&mut self, now: Instant, reason: &DownReason) {

@@ -162,6 +162,8 @@ impl Router {
                 PeerOutput::Close(id) => self.outputs.push_back(RouterOutput::Close(slot, id)),
                 PeerOutput::Core(message) => entry.to_core.push_back(message),
                 PeerOutput::Event(event) => self.outputs.push_back(RouterOutput::Event(slot, event)),
+                // Nobody here asks to be told.
+                PeerOutput::Received { .. } => {}
             }
         }
         Some(result)

@@ -15,6 +15,15 @@ use crate::message::{self, AF_INET, AF_INET6, KernelRoute, Nexthops};
 use crate::objects::way_of;
 use crate::table::Table;
 
+/// What is desired at a prefix, and what came of it so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// How it is to be forwarded; `None`: none of its next hops is reachable.
+    pub forwarding: Option<Forwarding>,
+    /// The kernel did not take it. It is tried again when links or addresses change.
+    pub refused: bool,
+}
+
 /// One prefix at which the kernel is not as desired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {

@@ -108,7 +108,7 @@ mod watch;
 
 pub use config::FibConfig;
 pub use desired::{DesiredRoutes, TargetId};
-pub use diff::{Difference, DifferenceKind};
+pub use diff::{Desired, Difference, DifferenceKind};
 pub use error::{FibError, KernelError};
 pub use event::Event;
 pub use forwarding::{Forwarding, Hop, Way};

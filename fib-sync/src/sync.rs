@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use crate::config::FibConfig;
 use crate::desired::{DesiredRoutes, TargetId};
-use crate::diff::{Comparison, Difference};
+use crate::diff::{Comparison, Desired, Difference};
 use crate::error::{FibError, KernelError};
 use crate::event::Event;
 use crate::follow::{Doubts, Follower};
@@ -236,6 +236,13 @@ impl<D: DesiredRoutes> FibSync<D> {
     /// Name of an interface, for showing a [`Hop`](crate::Hop).
     pub fn interface_name(&self, index: u32) -> Option<&str> {
         self.resolver.interface_name(index)
+    }
+
+    /// What is desired at a prefix; `None`: nothing.
+    pub fn desired(&self, prefix: IpNetwork) -> Option<Desired> {
+        let number = self.table.routes.number(prefix)?;
+        self.table.routes.target(number)?;
+        Some(Desired { forwarding: self.table.shown(number), refused: self.table.is_refused(number) })
     }
 
     /// Reads the kernel's routes and compares them with the desired ones, without changing anything.

@@ -71,6 +71,8 @@ pub struct Negotiated {
     pub peer_router_id: RouterId,
     /// Whether the peer is in our AS (RFC 4271 section 1.1), or in our confederation.
     pub kind: PeerKind,
+    /// The hold time that the peer offered, in seconds.
+    pub peer_hold_time: u16,
     /// The smaller of the two hold times, in seconds, 0 or 3 to 65535; 0 is none (RFC 4271 section 4.2).
     pub hold_time: u16,
     /// The longest time between two KEEPALIVEs of ours, a third of the hold time; zero if there is none (RFC 4271
@@ -112,6 +114,17 @@ impl Negotiated {
     /// Octets of the longest message that the peer may send. It is our offer alone that counts (RFC 8654 section 5).
     pub(super) fn max_received_len(&self) -> usize {
         if self.takes_extended_message { MAX_EXTENDED_LEN } else { MAX_LEN }
+    }
+
+    /// The peer's OPEN. Written again it has the same meaning, not always the same octets.
+    #[must_use]
+    pub fn peer_open(&self) -> Open {
+        Open {
+            asn: self.peer_as,
+            hold_time: self.peer_hold_time,
+            router_id: self.peer_router_id,
+            capabilities: self.peer_capabilities.clone(),
+        }
     }
 
     /// How the peer's UPDATEs are read. Several labels before a prefix are never offered.
@@ -212,6 +225,7 @@ pub(super) fn negotiate(
         peer_as: open.asn,
         peer_router_id: open.router_id,
         kind,
+        peer_hold_time: open.hold_time,
         hold_time,
         keepalive: Duration::from_secs(u64::from(hold_time)) / 3,
         families,

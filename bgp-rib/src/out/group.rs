@@ -506,7 +506,7 @@ impl Group {
         })
     }
 
-    fn slots(&self, family: Family, dest: DestId) -> Option<Slots<'_>> {
+    pub(super) fn slots(&self, family: Family, dest: DestId) -> Option<Slots<'_>> {
         match family {
             Family::IPV4_UNICAST => Some(self.v4.records.slots(dest)),
             Family::IPV6_UNICAST => Some(self.v6.records.slots(dest)),

@@ -26,6 +26,7 @@ mod pack;
 mod records;
 mod resync;
 mod rewrite;
+mod sent;
 mod slots;
 mod sources;
 #[cfg(test)]

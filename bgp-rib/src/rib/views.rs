@@ -146,6 +146,30 @@ impl Rib {
         self.groups.of(peer).into_iter().flat_map(move |group| group.sent_paths(peer, family, dest))
     }
 
+    /// Appends the UPDATEs for the routes of a family that the peer holds, or is about to be sent, as they go out to it: of up
+    /// to `max` destinations from `from` on ([`DestId::FIRST`] begins). Returns where to go on; `None` at the end, or if
+    /// the peer's session is not up.
+    #[must_use]
+    pub fn write_sent(
+        &self,
+        peer: PeerId,
+        family: Family,
+        from: DestId,
+        max: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<DestId> {
+        let (group, context) = (self.groups.of(peer)?, self.config.export);
+        match family {
+            Family::IPV4_UNICAST => {
+                group.write_sent::<V4>((&self.families.v4.table, &self.peers, context), peer, from, max, out)
+            }
+            Family::IPV6_UNICAST => {
+                group.write_sent::<V6>((&self.families.v6.table, &self.peers, context), peer, from, max, out)
+            }
+            _ => None,
+        }
+    }
+
     /// How far a peer is behind in taking what it is to be sent.
     #[must_use]
     pub fn lag(&self, peer: PeerId) -> Option<Lag> {

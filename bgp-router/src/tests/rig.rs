@@ -84,6 +84,8 @@ pub(crate) struct Side {
     /// What the far end has read.
     pub(crate) read: Vec<u8>,
     pub(crate) events: Vec<PeerEvent>,
+    /// The UPDATEs that were told, and what was done about their faults.
+    pub(crate) mirrored: Vec<(bytes::Bytes, bgp_core::wire::Treatment)>,
     pub(crate) closed: bool,
     /// While set, messages of the core stay in `inbox`.
     pub(crate) held: bool,
@@ -146,6 +148,7 @@ impl Rig {
             stuck: false,
             read: Vec::new(),
             events: Vec::new(),
+            mirrored: Vec::new(),
             closed: false,
             held: false,
             inbox: Vec::new(),
@@ -264,6 +267,7 @@ impl Rig {
                         self.core.handle(now, message);
                     }
                     PeerOutput::Event(event) => side.events.push(event),
+                    PeerOutput::Received { body, treatment, .. } => side.mirrored.push((body, treatment)),
                 }
             }
         }

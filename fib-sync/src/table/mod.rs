@@ -122,6 +122,11 @@ impl<D: DesiredRoutes> Table<D> {
         self.targets.wanted(target).and_then(|id| self.targets.shown(id))
     }
 
+    /// Whether the kernel refused the route of a number.
+    pub(crate) fn is_refused(&self, number: u32) -> bool {
+        self.slots.get(number).has(Flag::Refused)
+    }
+
     // ---- what the caller wants ----
 
     /// Another target is desired at a number, or none.

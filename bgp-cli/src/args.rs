@@ -72,6 +72,11 @@ pub(crate) enum Command {
         #[arg(value_enum, default_value = "peers")]
         topic: WatchTopic,
     },
+    /// Write the whole table to a file as MRT (TABLE_DUMP_V2)
+    Dump {
+        /// The file; `-` for standard output
+        file: PathBuf,
+    },
     /// Wait until sessions are established
     Wait(WaitArgs),
     /// Announce prefixes until they are withdrawn or the daemon stops

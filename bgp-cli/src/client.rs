@@ -1,5 +1,6 @@
 //! HTTP over the daemon's Unix socket, a connection for each request.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use bgp_daemon::api::schema::{Document, ErrorBody, ErrorDetail, Event, Topic};
@@ -49,6 +50,20 @@ impl Client {
         };
         let response = self.request(Method::GET, &format!("/v1/events?topic={topic}"), Bytes::new()).await?;
         Ok(Events { body: response.into_body(), buffer: Vec::new() })
+    }
+
+    /// The whole table, written to `file` as it comes; how many octets that are.
+    pub(crate) async fn dump(&self, mut file: impl Write) -> Result<u64, CliError> {
+        let mut body = self.request(Method::GET, "/v1/dump", Bytes::new()).await?.into_body();
+        let mut octets = 0;
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                file.write_all(&data)?;
+                octets += data.len() as u64;
+            }
+        }
+        file.flush()?;
+        Ok(octets)
     }
 
     /// Sends a request; an answer that is not a success is an error.

@@ -40,6 +40,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
         Command::Fib { command: Some(FibCommand::Diff) } => fib_diff(&client()?, &output).await,
         Command::Tunnels => tunnels(&client()?, &output).await,
         Command::Watch { topic } => watch(&client()?, &output, topic).await,
+        Command::Dump { file } => dump(&client()?, &file).await,
         Command::Wait(condition) => {
             let peers = wait::wait(&client()?, &condition).await?;
             if !output.is_json() {
@@ -195,6 +196,31 @@ async fn watch(client: &Client, output: &Output, topic: WatchTopic) -> Outcome {
         line(&if output.is_json() { serde_json::to_string(&event)? } else { show::event(&event) })?;
     }
     Ok(Exit::Fine)
+}
+
+/// Under another name first: a file with the right one is whole.
+async fn dump(client: &Client, file: &Path) -> Outcome {
+    if file == Path::new("-") {
+        client.dump(std::io::stdout().lock()).await?;
+        return Ok(Exit::Fine);
+    }
+    let mut unfinished = file.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = Path::new(&unfinished);
+    let writer = std::fs::File::create(unfinished)?;
+    let written = client.dump(std::io::BufWriter::new(writer)).await;
+    let named =
+        written.and_then(|octets| std::fs::rename(unfinished, file).map(|()| octets).map_err(CliError::from));
+    match named {
+        Ok(octets) => {
+            eprintln!("{octets} octets");
+            Ok(Exit::Fine)
+        }
+        Err(error) => {
+            let _ = std::fs::remove_file(unfinished);
+            Err(error)
+        }
+    }
 }
 
 async fn change(client: &Client, output: &Output, verb: &str, prefixes: Vec<Prefix>) -> Outcome {

@@ -17,6 +17,7 @@
 //! - [`net`]: listening and connecting sockets with TCP MD5 and GTSM, the watched file of announced prefixes.
 //! - [`runtime`]: the running daemon. Every channel is bounded; no RIB work delays a KEEPALIVE.
 //! - [`api`]: its JSON, as types that `bgp` shares; events; who may change what.
+//! - [`monitor`]: BMP collectors, MRT files.
 //! - [`metrics`]: the text of `/metrics`.
 //! - [`process`] and [`log`]: what the programs' `main` share.
 //!
@@ -42,6 +43,7 @@ pub mod api;
 pub mod config;
 pub mod log;
 pub mod metrics;
+pub mod monitor;
 pub mod net;
 pub mod process;
 pub mod runtime;

@@ -388,9 +388,26 @@ fn a_pools_changes_count_at_once_and_name_it() {
 }
 
 #[test]
+fn a_collector_changes_alone_and_before_the_policy_needs_routes_that_are_kept() {
+    let with = |bmp: &str| reflector(&format!("asn = 1\n[[clients]]\naddress = \"10.0.0.1\"\n{bmp}"));
+    let one = "[[bmp]]\naddress = \"192.0.2.9:1\"\n";
+    let two = "[[bmp]]\naddress = \"192.0.2.8:1\"\nmonitor = [\"pre-policy\"]\n";
+    let told = |old: &str, new: &str| -> Vec<String> {
+        diff(&with(old), &with(new)).global.iter().map(ToString::to_string).collect()
+    };
+    let both = format!("{one}{two}");
+    assert_eq!(told(one, &both), ["bmp.address: (none) -> 192.0.2.8:1 (live)"]);
+    assert_eq!(told(&both, two), ["bmp.address: 192.0.2.9:1 -> (none) (live)"]);
+    let other = format!("{one}statistics-interval = 9\n");
+    assert_eq!(told(one, &other), ["bmp.statistics-interval: 192.0.2.9:1 300 -> 9 (live)"]);
+    assert!(!with(one).peers[0].options.keep_received && with(two).peers[0].options.keep_received);
+}
+
+#[test]
 fn every_key_has_a_row_in_the_reload_table() {
     for daemon in [DaemonKind::Reflector, DaemonKind::Speaker] {
-        let text = "asn = 1\n[[peers]]\naddress = \"10.0.0.1\"\n[[peers]]\nrange = \"10.0.0.0/8\"\n";
+        let text = "asn = 1\n[[peers]]\naddress = \"10.0.0.1\"\n[[peers]]\nrange = \"10.0.0.0/8\"\n\
+                    [[bmp]]\naddress = \"192.0.2.9:11019\"\n[mrt]\ndirectory = \"/mrt\"\n";
         let text = if daemon == DaemonKind::Speaker {
             format!("{text}[[pools]]\ncidr = \"10.244.0.0/16\"\n")
         } else {

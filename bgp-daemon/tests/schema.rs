@@ -7,12 +7,12 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use bgp_daemon::api::schema::{
-    Announced, Body, Capabilities, ChangeRow, CheckRow, Document, Drained, Draining, EVENT_SCHEMA,
-    EffectiveConfig, ErrorBody, ErrorDetail, Event, EventKind, Explain, ExportPathRow, ExportRow,
-    FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, ImportRow, LastReload, MessageCount,
-    Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers, PoolRow, Readiness, ReloadReport, RouteRow,
-    Routes, SessionState, Status, TableSize, TermRow, Timers, Timestamp, Transition, Treated, TunnelRow,
-    TunnelState, Tunnels,
+    Announced, Body, Capabilities, ChangeRow, CheckRow, CollectorRow, Counter, Document, Drained, Draining,
+    EVENT_SCHEMA, EffectiveConfig, ErrorBody, ErrorDetail, Event, EventKind, Explain, ExportPathRow,
+    ExportRow, FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, ImportRow, KernelRow,
+    KernelState, LastReload, MessageCount, Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers,
+    PoolRow, Readiness, ReloadReport, RouteRow, Routes, SessionState, Status, TableSize, TermRow, Timers,
+    Timestamp, Transition, Treated, TunnelRow, TunnelState, Tunnels, UpdateLog,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,6 +77,7 @@ fn peer_detail() -> PeerDetail {
         timers: Timers { hold_seconds: Some(90), keepalive_seconds: Some(30), connect_retry_seconds: None },
         messages: vec![MessageCount { direction: "sent".to_owned(), kind: "update".to_owned(), count: 7 }],
         malformed: vec![Treated { treatment: "treat_as_withdraw".to_owned(), count: 1 }],
+        counters: vec![Counter { of: "session".to_owned(), name: "connects".to_owned(), count: 4 }],
         bytes_received: 1000,
         bytes_sent: 2000,
         queue_bytes: 0,
@@ -196,6 +197,12 @@ fn explanations_keep_their_form() {
         candidates: vec![route()],
         import: vec![import],
         fib: Some(vec!["10.0.0.12".parse().unwrap()]),
+        kernel: Some(KernelRow {
+            state: KernelState::Conflict,
+            wanted: Some("via 10.0.0.12 dev eth0".to_owned()),
+            found: None,
+            why: Some("a route of protocol 3 has the same metric".to_owned()),
+        }),
         export: Some(export),
     };
     document("explain", explained);
@@ -223,6 +230,16 @@ fn the_daemon_keeps_its_form() {
         last_reload: Some(LastReload { time: NOON, success: true, error: None }),
         draining: Some(draining.clone()),
         ready: false,
+        collectors: vec![CollectorRow {
+            address: "192.0.2.9:11019".to_owned(),
+            up: false,
+            connects: 2,
+            overflows: 1,
+            messages: 9000,
+            bytes: 1_000_000,
+            error: Some("it closed the connection".to_owned()),
+        }],
+        update_log: Some(UpdateLog { records: 12, lost: 0, tables: 1, error: None }),
         alarms: vec!["two peers have the router id 10.0.0.12".to_owned()],
     };
     document("status", status);
@@ -255,6 +272,7 @@ fn events_keep_their_form() {
             to: SessionState::Idle,
             reason: Some("hold timer expired".to_owned()),
         },
+        EventKind::Malformed { address: "10.0.0.12".parse().unwrap(), faults: vec!["ORIGIN: 3".to_owned()] },
         EventKind::PeerRemoved { address: "10.0.0.12".parse().unwrap() },
         EventKind::Route { route: Box::new(route()) },
         EventKind::Withdraw { prefix: "10.244.7.0/26".parse().unwrap() },

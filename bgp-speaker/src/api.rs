@@ -7,8 +7,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use bgp_core::Prefix;
 use bgp_daemon::api::ControlError;
-use bgp_daemon::api::schema::{Body, Document, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, Tunnels};
-use fib_sync::{Difference, DifferenceKind, FibError, FibSync, Forwarding, Hop, Stats, Way};
+use bgp_daemon::api::schema::{
+    Body, Document, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, KernelRow, KernelState, Tunnels,
+};
+use fib_sync::{Desired, Difference, DifferenceKind, FibError, FibSync, Forwarding, Hop, Stats, Way};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::forwarding::Question;
@@ -97,6 +99,48 @@ pub(crate) fn row(difference: &Difference, fib: &FibSync) -> Option<FibDiffRow> 
         wanted_route,
         found_route,
     })
+}
+
+/// How the kernel's route to a prefix is, and why.
+pub(crate) fn kernel_row(
+    difference: Option<&Difference>,
+    desired: Option<&Desired>,
+    fib: &FibSync,
+) -> KernelRow {
+    let text =
+        |forwarding: &Forwarding| shown(forwarding, |index| fib.interface_name(index).map(str::to_owned));
+    let wanted = desired.and_then(|desired| desired.forwarding.as_ref()).map(text);
+    let refused = desired.is_some_and(|desired| desired.refused);
+    let row = |state, found: Option<&Forwarding>, why: Option<String>| KernelRow {
+        state,
+        wanted: wanted.clone(),
+        found: found.map(text),
+        why,
+    };
+    let unreachable = || Some("none of its next hops is reachable by the kernel's other routes".to_owned());
+    match difference.map(|difference| &difference.kind) {
+        None if desired.is_some() => row(KernelState::Installed, None, None),
+        None => row(KernelState::Absent, None, None),
+        Some(DifferenceKind::Missing { .. }) if refused => {
+            let why =
+                "the kernel refused it; it is tried again when links or addresses change (the log says why)";
+            row(KernelState::Refused, None, Some(why.to_owned()))
+        }
+        Some(DifferenceKind::Missing { .. }) => {
+            row(KernelState::Missing, None, Some("it is still to be written".to_owned()))
+        }
+        Some(DifferenceKind::Unresolved) => row(KernelState::Unresolved, None, unreachable()),
+        Some(DifferenceKind::Wrong { desired: None, kernel }) => {
+            row(KernelState::Extra, Some(kernel), unreachable())
+        }
+        Some(DifferenceKind::Wrong { kernel, .. }) => row(KernelState::Different, Some(kernel), None),
+        Some(DifferenceKind::Extra { kernel }) => row(KernelState::Extra, Some(kernel), None),
+        Some(DifferenceKind::Conflict { protocol, .. }) => {
+            let why =
+                format!("a route of protocol {protocol} has the same metric; ours comes once that is gone");
+            row(KernelState::Conflict, None, Some(why))
+        }
+    }
 }
 
 /// A route's target and options in `ip route`'s words.

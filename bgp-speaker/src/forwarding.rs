@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bgp_core::Prefix;
-use bgp_daemon::api::schema::{FibDiffRow, Tunnels};
+use bgp_daemon::api::schema::{FibDiffRow, KernelRow, Tunnels};
 use bgp_daemon::config::{Config, Fib, Sources};
-use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, NextHopWatch};
+use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, KernelQuestion, NextHopWatch};
 use bgp_rib::{FibChange, NextHopState};
 use fib_sync::{Event, FibConfig, FibError, FibSync, Resolution, Route, RouteOptions, Stats};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -52,6 +52,7 @@ struct Channels {
     announced: watch::Receiver<BTreeSet<Prefix>>,
     reloaded: watch::Receiver<Config>,
     questions: mpsc::Receiver<Question>,
+    kernel: mpsc::Receiver<KernelQuestion>,
 }
 
 /// Everybody else's ends.
@@ -65,6 +66,8 @@ pub(crate) struct Ends {
     pub(crate) reloaded: watch::Sender<Config>,
     /// For the control API.
     pub(crate) questions: mpsc::Sender<Question>,
+    /// For the daemon's explanations.
+    pub(crate) kernel: mpsc::Sender<KernelQuestion>,
     /// For readiness: what is missing, if anything.
     pub(crate) missing: watch::Receiver<Vec<String>>,
     /// Whether routes of an earlier run are in the kernel: packets went on while there was no daemon.
@@ -97,6 +100,7 @@ enum Wake {
     Reloaded(bool),
     Watch(Option<NextHopWatch>),
     Question(Option<Question>),
+    Asked(Option<KernelQuestion>),
     Kernel(Result<Event, FibError>),
     Tunnels(Change),
 }
@@ -126,8 +130,9 @@ impl Forwarding {
         let (next_hops, next_hop_receiver) = mpsc::channel(NEXT_HOPS);
         let (announced_sender, announced) = watch::channel(BTreeSet::new());
         let (question_sender, questions) = mpsc::channel(QUEUE);
+        let (kernel_sender, kernel) = mpsc::channel(QUEUE);
         let (reloaded_sender, reloaded) = watch::channel(config.clone());
-        let channels = Channels { routes, watches, next_hops, announced, reloaded, questions };
+        let channels = Channels { routes, watches, next_hops, announced, reloaded, questions, kernel };
         let core =
             ForwardingCore { routes: route_sender, watches: watch_sender, next_hops: next_hop_receiver };
         let (missing, missing_receiver) = watch::channel(vec![NOT_COMPLETE.to_owned()]);
@@ -136,6 +141,7 @@ impl Forwarding {
             announced: announced_sender,
             reloaded: reloaded_sender,
             questions: question_sender,
+            kernel: kernel_sender,
             missing: missing_receiver,
             adopted,
         };
@@ -167,6 +173,7 @@ impl Forwarding {
                 changed = self.channels.reloaded.changed() => Wake::Reloaded(changed.is_ok()),
                 watch = self.channels.watches.recv() => Wake::Watch(watch),
                 question = self.channels.questions.recv() => Wake::Question(question),
+                question = self.channels.kernel.recv() => Wake::Asked(question),
                 event = self.fib.next() => Wake::Kernel(event),
                 change = self.overlay.next() => Wake::Tunnels(change),
             };
@@ -190,6 +197,10 @@ impl Forwarding {
                     self.fib.unwatch(address);
                 }
                 Wake::Question(Some(question)) => self.answer(question),
+                Wake::Asked(Some(KernelQuestion { prefix, answer })) => {
+                    // Whoever asked may have gone.
+                    let _ = self.kernel_row(&prefix).map(|row| answer.send(row));
+                }
                 Wake::Kernel(Ok(event)) => self.event(event).await,
                 Wake::Kernel(Err(failure)) => {
                     error!("the kernel's routes can no longer be kept: {failure}");
@@ -201,7 +212,8 @@ impl Forwarding {
                 | Wake::Announced(false)
                 | Wake::Reloaded(false)
                 | Wake::Watch(None)
-                | Wake::Question(None) => {
+                | Wake::Question(None)
+                | Wake::Asked(None) => {
                     // What was told before the end still counts.
                     match self.fib.flush().await {
                         Ok(_) => {}
@@ -313,6 +325,14 @@ impl Forwarding {
             // The library has logged these.
             Event::Refused { .. } | Event::Conflict { .. } => {}
         }
+    }
+
+    /// How the kernel's route to a prefix is, read from the kernel.
+    fn kernel_row(&self, prefix: &Prefix) -> Option<KernelRow> {
+        let network = network(prefix)?;
+        let differences = self.fib.diff().ok()?;
+        let difference = differences.iter().find(|difference| difference.prefix == network);
+        Some(api::kernel_row(difference, self.fib.desired(network).as_ref(), &self.fib))
     }
 
     fn answer(&mut self, question: Question) {

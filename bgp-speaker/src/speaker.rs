@@ -107,6 +107,7 @@ impl Speaker {
             options.forwarding = Some(ends.core);
             options.announced = Some(ends.announced);
             options.reloaded = Some(ends.reloaded);
+            options.kernel = Some(ends.kernel);
             options.routes = Some(api::routes(ends.questions));
             forwarding = Some(running);
         }

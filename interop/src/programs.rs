@@ -2,7 +2,7 @@ use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// The programs that are not part of this project: name and Debian package.
-const PACKAGES: [(&str, &str); 12] = [
+const PACKAGES: [(&str, &str); 16] = [
     ("ip", "iproute2"),
     ("bird", "bird2"),
     ("birdc", "bird2"),
@@ -15,6 +15,10 @@ const PACKAGES: [(&str, &str); 12] = [
     ("gobgp", "gobgpd"),
     ("bgpctl", "openbgpd"),
     ("exabgp", "exabgp"),
+    ("pmbmpd", "pmacct"),
+    ("bgpdump", "bgpdump"),
+    ("tshark", "tshark"),
+    ("tcpdump", "tcpdump"),
 ];
 
 /// FRR's daemons come first: OpenBGPD has a `bgpd` too.

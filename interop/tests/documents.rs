@@ -58,6 +58,11 @@ fn the_reference_shows_good_configurations() -> Result<()> {
 }
 
 #[test]
+fn the_page_on_watching_shows_good_configurations() -> Result<()> {
+    check_blocks("docs/monitoring.md")
+}
+
+#[test]
 fn the_page_on_filters_shows_good_configurations() -> Result<()> {
     check_blocks("docs/filters.md")
 }

@@ -39,6 +39,20 @@ pub(crate) fn status(status: &Status) -> String {
         line("draining", format!("since {}{reason}", draining.since));
     }
     line("ready", if status.ready { "yes" } else { "no" }.to_owned());
+    for collector in &status.collectors {
+        let state = match (&collector.error, collector.up) {
+            (_, true) => format!("up, {} messages", collector.messages),
+            (Some(error), false) => format!("down: {error}"),
+            (None, false) => "connecting".to_owned(),
+        };
+        let slow = collector.overflows;
+        let slow = if slow == 0 { String::new() } else { format!(", {slow} times too slow") };
+        line("bmp", format!("{} {state}{slow}", collector.address));
+    }
+    if let Some(log) = &status.update_log {
+        let error = log.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        line("mrt", format!("{} records, {} lost, {} tables{error}", log.records, log.lost, log.tables));
+    }
     for alarm in &status.alarms {
         line("alarm", alarm.clone());
     }
@@ -81,6 +95,9 @@ pub(crate) fn event(event: &Event) -> String {
         EventKind::Peer { address, name, from, to, reason } => {
             let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
             format!("peer {address}{name} {from} -> {to}{}", because(reason))
+        }
+        EventKind::Malformed { address, faults } => {
+            format!("peer {address} malformed UPDATE: {}", faults.join("; "))
         }
         EventKind::PeerRemoved { address } => format!("peer {address} removed"),
         EventKind::Route { route } => {

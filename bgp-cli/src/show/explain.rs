@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use bgp_daemon::api::schema::{Explain, ExportPathRow, ExportRow, ImportRow, RouteRow, TermRow};
+use bgp_daemon::api::schema::{
+    Explain, ExportPathRow, ExportRow, ImportRow, KernelRow, KernelState, RouteRow, TermRow,
+};
 
 use super::routes::routes;
 
@@ -20,12 +22,31 @@ pub(crate) fn explain(explained: &Explain) -> String {
     if let Some(next_hops) = &explained.fib {
         let hops: Vec<String> = next_hops.iter().map(ToString::to_string).collect();
         let hops = if hops.is_empty() { "no route".to_owned() } else { format!("via {}", hops.join(", ")) };
-        let _ = writeln!(out, "\nkernel: {hops} (`bgp fib diff` compares)");
+        let _ = writeln!(out, "\nfor the kernel: {hops}");
+    }
+    if let Some(kernel) = &explained.kernel {
+        kernel_text(&mut out, kernel);
     }
     if let Some(export) = &explained.export {
         export_text(&mut out, export);
     }
     out
+}
+
+fn kernel_text(out: &mut String, kernel: &KernelRow) {
+    let state = match kernel.state {
+        KernelState::Installed => "installed",
+        KernelState::Missing => "not installed yet",
+        KernelState::Different => "installed otherwise",
+        KernelState::Unresolved | KernelState::Conflict => "not installed",
+        KernelState::Refused => "refused",
+        KernelState::Extra => "still there",
+        KernelState::Absent => "no route, and none is wanted",
+    };
+    let part = |name: &str, text: &Option<String>| text.as_ref().map(|text| format!("{name}{text}"));
+    let parts = [part(": ", &kernel.wanted), part("; there is: ", &kernel.found), part("; ", &kernel.why)];
+    let parts: String = parts.into_iter().flatten().collect();
+    let _ = writeln!(out, "in the kernel: {state}{parts}");
 }
 
 fn from(path: &RouteRow) -> String {
@@ -154,6 +175,12 @@ mod tests {
             candidates: vec![route(prefix), lost],
             import: vec![import],
             fib: Some(vec!["10.0.0.12".parse().unwrap()]),
+            kernel: Some(KernelRow {
+                state: KernelState::Installed,
+                wanted: Some("via 10.0.0.12 dev eth0".to_owned()),
+                found: None,
+                why: None,
+            }),
             export: Some(ExportRow {
                 to: "10.0.0.13".parse().unwrap(),
                 policy: "accept".to_owned(),
@@ -173,7 +200,8 @@ paths, best first:
 *   10.244.7.0/26  10.0.0.12  10.0.0.13  100  -    -        3h   reflected,fib
 from 10.0.0.13: lost by router id
 
-kernel: via 10.0.0.12 (`bgp fib diff` compares)
+for the kernel: via 10.0.0.12
+in the kernel: installed: via 10.0.0.12 dev eth0
 
 to 10.0.0.13 the route is sent (export accept)
 from local: goes out

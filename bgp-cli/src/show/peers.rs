@@ -123,6 +123,19 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
         .map(|m| format!("{} {}", m.treatment, m.count))
         .collect();
     line("malformed", malformed.join(", "));
+    for of in ["session", "down", "notification_received", "notification_sent", "routes", "rejected", "fault"]
+    {
+        let counts = peer.counters.iter().filter(|counter| counter.of == of);
+        let counts: Vec<String> =
+            counts.map(|counter| format!("{} {}", counter.name, counter.count)).collect();
+        let title = match of {
+            "notification_received" => "it notified",
+            "notification_sent" => "we notified",
+            "fault" => "faults",
+            other => other,
+        };
+        line(title, counts.join(", "));
+    }
     line("flaps", row.flaps.to_string());
     out
 }

@@ -13,6 +13,7 @@ use super::schema::{
     Readiness, RefreshDirection, ReloadReport, RouteQuery, Routes, Status,
 };
 use crate::metrics::MetricsSnapshot;
+use crate::monitor::TableDump;
 
 /// How many commands may wait for the daemon; further requests wait in the server.
 const PENDING: usize = 64;
@@ -148,6 +149,8 @@ pub enum Command {
     },
     /// The configuration in force.
     Config(Reply<EffectiveConfig>),
+    /// The whole table, to be asked for a part at a time.
+    Dump(Reply<TableDump>),
     /// What `/metrics` shows.
     Metrics(Reply<Box<MetricsSnapshot>>),
     /// Whether the daemon does its whole job.

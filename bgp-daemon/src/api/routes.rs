@@ -43,6 +43,7 @@ pub(super) fn router(shared: Shared, extra: Router) -> Router {
         .route("/v1/routes", get(routes))
         .route("/v1/explain", get(explain))
         .route("/v1/events", get(events))
+        .route("/v1/dump", get(dump))
         .route("/v1/announce", post(announce))
         .route("/v1/withdraw", post(withdraw))
         .route("/v1/drain", post(drain))
@@ -173,6 +174,20 @@ async fn events(State(shared): State<Shared>, query: Result<Query<EventQuery>, Q
         Some((Ok::<_, Infallible>(line(&event)), (watcher, shutdown)))
     });
     ([(header::CONTENT_TYPE, "application/x-ndjson")], HttpBody::from_stream(lines)).into_response()
+}
+
+/// The whole table as MRT. It is read from the RIB as fast as the client takes it.
+async fn dump(State(shared): State<Shared>) -> Result<Response, ControlError> {
+    let dump = shared.control.ask(Command::Dump).await?;
+    let parts = stream::unfold((dump, shared.shutdown), async |(mut dump, mut shutdown)| {
+        let part = tokio::select! {
+            part = dump.next() => part?,
+            _ = shutdown.wait_for(|stop| *stop) => Err(std::io::Error::other("the daemon is stopping")),
+        };
+        Some((part, (dump, shutdown)))
+    });
+    let body = HttpBody::from_stream(parts);
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response())
 }
 
 #[derive(Deserialize)]

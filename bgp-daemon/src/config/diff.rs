@@ -88,6 +88,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     }
     changes.global.retain(|c| (c.section, c.key) != ("announce", "prefixes"));
     aggregates(old, new, &mut changes);
+    collectors(old, new, &mut changes);
     pools(old, new, &mut changes);
     peers(old, new, &mut changes);
     let only_in = |a: &Config, b: &Config| {
@@ -108,6 +109,35 @@ fn aggregates(old: &Config, new: &Config, changes: &mut Changes) {
         let impact = impact("aggregates", "prefix");
         let (old, new) = (shown(old), shown(new));
         changes.global.push(Change { section: "aggregates", key: "prefix", old, new, impact });
+    }
+}
+
+/// Collectors by their address, which is told with each change.
+fn collectors(old: &Config, new: &Config, changes: &mut Changes) {
+    let mut before: BTreeMap<_, _> = old.bmp.iter().map(|bmp| (bmp.address, bmp)).collect();
+    let mut told = |old: String, new: String| {
+        changes.global.push(Change {
+            section: "bmp",
+            key: "address",
+            old,
+            new,
+            impact: impact("bmp", "address"),
+        });
+    };
+    let mut changed = Vec::new();
+    for bmp in &new.bmp {
+        match before.remove(&bmp.address) {
+            None => told("(none)".to_owned(), bmp.address.to_string()),
+            Some(previous) => changed.push((previous, bmp)),
+        }
+    }
+    before.into_keys().for_each(|address| told(address.to_string(), "(none)".to_owned()));
+    for (previous, bmp) in changed {
+        let changed = compare("bmp", previous.entries(), bmp.entries()).into_iter();
+        let address = bmp.address;
+        changes
+            .global
+            .extend(changed.map(|change| Change { old: format!("{address} {}", change.old), ..change }));
     }
 }
 

@@ -37,6 +37,10 @@ impl Config {
             let _ = writeln!(out, "\n[[pools]]");
             self.block(&mut out, &format!("pools {}", pool.cidr), of_pool(pool));
         }
+        for bmp in &self.bmp {
+            let _ = writeln!(out, "\n[[bmp]]");
+            self.block(&mut out, &format!("bmp {}", bmp.address), bmp.entries());
+        }
         for (name, entries) in of_sections(self) {
             let _ = writeln!(out, "\n[{name}]");
             self.block(&mut out, name, entries);

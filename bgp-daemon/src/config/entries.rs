@@ -112,6 +112,15 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("log", "level", Impact::Live),
     ("log", "format", Impact::Restart),
     ("metrics", "per-peer", Impact::Live),
+    ("bmp", "address", Impact::Live),
+    ("bmp", "monitor", Impact::Live),
+    ("bmp", "statistics-interval", Impact::Live),
+    ("mrt", "directory", Impact::Live),
+    ("mrt", "updates", Impact::Live),
+    ("mrt", "rotate-interval", Impact::Live),
+    ("mrt", "rotate-size", Impact::Live),
+    ("mrt", "max-total", Impact::Live),
+    ("mrt", "table-interval", Impact::Live),
     ("fib", "enabled", Impact::Restart),
     ("fib", "table", Impact::Restart),
     ("fib", "protocol", Impact::Restart),
@@ -197,7 +206,7 @@ pub(super) fn list<T: fmt::Display>(values: impl IntoIterator<Item = T>) -> Show
     Shown::Value(Value::Array(values.into_iter().map(|v| Value::String(v.to_string())).collect()))
 }
 
-fn path(path: &Path) -> Shown {
+pub(super) fn path(path: &Path) -> Shown {
     text(path.display())
 }
 
@@ -350,6 +359,7 @@ pub(super) fn of_sections(config: &Config) -> Vec<(&'static str, Vec<Entry>)> {
         ("log", vec![("level", text(&log.level)), ("format", text(word(LOG_FORMATS, &log.format)))]),
         ("metrics", vec![("per-peer", text(word(PER_PEER, &metrics.per_peer)))]),
     ];
+    sections.extend(config.mrt.iter().map(|mrt| ("mrt", mrt.entries())));
     if let Some(fib) = &config.fib {
         let entries = vec![
             ("enabled", boolean(fib.enabled)),

@@ -31,6 +31,7 @@ mod peers;
 mod pools;
 mod secret;
 mod section;
+mod telemetry;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -46,6 +47,7 @@ pub use nearest::nearest;
 pub use network::{Doubt, Network, Node, Pool, TunnelKind, TunnelMode, Tunnels};
 pub use options::{AddPath, PeerOptions};
 pub use secret::Secret;
+pub use telemetry::{Bmp, BmpView, Mrt};
 
 impl Config {
     /// Reads and checks a file.

@@ -15,6 +15,7 @@ use super::diagnostic::Diagnostic;
 use super::network::Network;
 use super::options::PeerOptions;
 use super::secret::Secret;
+use super::telemetry::{Bmp, Mrt};
 
 /// Which daemon a configuration is for: sections and defaults differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,10 @@ pub struct Config {
     pub log: Log,
     /// Metrics.
     pub metrics: Metrics,
+    /// Collectors that are told what happens.
+    pub bmp: Vec<Bmp>,
+    /// Files of what happens.
+    pub mrt: Option<Mrt>,
     /// The kernel's routes; `Some` exactly in a speaker.
     pub fib: Option<Fib>,
     /// How packets for pods get to other nodes; `Some` exactly in a speaker.

@@ -16,7 +16,7 @@ use super::model::{
 use super::network::Network;
 use super::options::PeerOptions;
 use super::section::Section;
-use super::{as_numbers, peers, pools, values};
+use super::{as_numbers, peers, pools, telemetry, values};
 
 /// What peers inherit from the top of the file.
 pub(super) struct Defaults {
@@ -64,7 +64,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
     let mut names = Names::read(&mut top, report, &mut origins);
     let (peers, groups) =
         peers::read(&mut top, report, &defaults, network.as_ref(), &mut names, daemon, &mut origins);
-    let config = Config {
+    let mut config = Config {
         daemon,
         asn: defaults.asn,
         router_id: router_id.or_else(|| router_id_of(&listen)),
@@ -86,6 +86,8 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         api: api(&mut top, report, &mut origins, daemon),
         log: log(&mut top, report, &mut origins),
         metrics: metrics(&mut top, report, &mut origins),
+        bmp: telemetry::bmp(&mut top, report, &mut origins),
+        mrt: telemetry::mrt(&mut top, report, &mut origins),
         fib: fib(&mut top, report, &mut origins, daemon, network.as_ref()),
         network,
         confederation: defaults.confederation,
@@ -97,6 +99,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         config.peers.iter().map(|peer| peer.options).chain([config.options]).collect();
     PeerOptions::contradictions(&top, report, &users);
     top.finish(report, "", &mut origins);
+    telemetry::keep_what_is_told(&mut config);
     Config { origins, ..config }
 }
 

@@ -74,6 +74,7 @@ fn number(count: u64) -> f64 {
 pub(super) fn families(snapshot: &MetricsSnapshot) -> Vec<MetricFamily> {
     let mut out = Families::default();
     daemon(&mut out, snapshot);
+    telemetry(&mut out, snapshot);
     let full = match snapshot.per_peer {
         PerPeer::Full => true,
         PerPeer::Basic => false,
@@ -110,6 +111,28 @@ fn daemon(out: &mut Families, snapshot: &MetricsSnapshot) {
     let time = number(snapshot.reload.time.0) / 1000.0;
     let help = "When the configuration in force was read";
     out.gauge("bgp_config_last_reload_success_timestamp_seconds", help, &[], time);
+}
+
+fn telemetry(out: &mut Families, snapshot: &MetricsSnapshot) {
+    for collector in &snapshot.collectors {
+        let address = collector.address().to_string();
+        let labels = [("collector", address.as_str())];
+        let up = f64::from(u8::from(collector.is_up()));
+        out.gauge("bgp_bmp_up", "1 if the collector is connected", &labels, up);
+        let help = "BMP messages sent";
+        out.counter("bgp_bmp_messages_total", help, &labels, number(collector.messages()));
+        let help = "Octets sent to the collector";
+        out.counter("bgp_bmp_bytes_total", help, &labels, number(collector.octets()));
+        let help = "How often the collector was too slow and was told everything again";
+        out.counter("bgp_bmp_overflows_total", help, &labels, number(collector.overflows()));
+    }
+    if let Some(log) = &snapshot.update_log {
+        let help = "Records in the update log, and those that could not be written";
+        for (result, count) in [("written", log.records()), ("lost", log.lost())] {
+            out.counter("bgp_mrt_records_total", help, &[("result", result)], number(count));
+        }
+        out.counter("bgp_mrt_tables_total", "Tables written", &[], number(log.tables()));
+    }
 }
 
 /// The eight series that every peer has.
@@ -166,10 +189,15 @@ fn detailed(out: &mut Families, peer: &PeerMetrics) {
         let labels = [("peer", address.as_str()), ("direction", direction), ("code", code)];
         out.counter("bgp_peer_notifications_total", "NOTIFICATIONs", &labels, number(*count));
     }
+    let help = "Connections asked for";
+    out.counter("bgp_peer_connects_total", help, &only_peer, number(peer.connects));
+    let help = "Sessions that came up";
+    out.counter("bgp_peer_established_total", help, &only_peer, number(peer.established));
     let by_reason = [
         ("bgp_peer_down_total", "Sessions that ended", "reason", &peer.down),
         ("bgp_peer_routes_rejected_total", "Routes refused at import", "reason", &peer.rejected),
         ("bgp_peer_malformed_total", "Malformed UPDATEs (RFC 7606)", "treatment", &peer.malformed),
+        ("bgp_peer_faults_total", "Faults in UPDATEs", "attribute", &peer.faults),
     ];
     for (name, help, label, counts) in by_reason {
         for (value, count) in counts {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::api::schema::{PeerType, SessionState, TableSize, Timestamp};
 use crate::config::PerPeer;
+use crate::monitor::{ArchiveStatus, CollectorStatus};
 
 /// Everything `/metrics` shows of a daemon.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct MetricsSnapshot {
     /// The daemon's name, for `bgp_build_info`.
     pub daemon: &'static str,
@@ -15,6 +16,10 @@ pub struct MetricsSnapshot {
     pub version: &'static str,
     /// How many series each peer gets, as configured.
     pub per_peer: PerPeer,
+    /// Collectors of `[[bmp]]`.
+    pub collectors: Vec<CollectorStatus>,
+    /// The files of `[mrt]`.
+    pub update_log: Option<ArchiveStatus>,
     /// All peers.
     pub peers: Vec<PeerMetrics>,
     /// The tables.
@@ -57,6 +62,12 @@ pub struct PeerMetrics {
     pub last_change: Option<Timestamp>,
     /// How often it left Established.
     pub flaps: u64,
+    /// Connections asked for.
+    pub connects: u64,
+    /// Sessions that came up.
+    pub established: u64,
+    /// Faults of UPDATEs by attribute.
+    pub faults: Vec<(&'static str, u64)>,
     /// Sessions that ended, by `DownReason`'s label.
     pub down: Vec<(&'static str, u64)>,
     /// Messages by direction (`received`, `sent`) and type.

@@ -45,7 +45,7 @@ mod listen;
 pub mod sockopt;
 mod sys;
 #[cfg(test)]
-mod test_support;
+pub(crate) mod test_support;
 
 pub use address::HostAddresses;
 pub use connect::{ConnectError, ConnectOptions, connect};

@@ -45,10 +45,10 @@ pub(super) fn tcp_counter(name: &str) -> u64 {
 }
 
 /// A folder of the test's own, removed with this value.
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> Folder {
+    pub(crate) fn new() -> Folder {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("bgp-daemon-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         // Without links on the way, so that tests can name what they expect.
@@ -57,7 +57,7 @@ impl Folder {
         Folder(path)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

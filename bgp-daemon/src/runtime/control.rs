@@ -10,7 +10,7 @@ use bgp_core::wire::notification::cease;
 use bgp_core::{Family, Prefix};
 use bgp_rib::table::DestId;
 use bgp_rib::{PeerCounts, PeerId, Rib};
-use bgp_router::{Core, Peer};
+use bgp_router::{Core, Peer, Refusal};
 use tokio::sync::oneshot;
 use tracing::info;
 
@@ -27,6 +27,7 @@ use crate::api::schema::{
 };
 use crate::api::{Command, ControlError, PeerAction};
 use crate::config::{Doubt, PeerConfig};
+use crate::monitor::{Ask, Numbers};
 
 const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 
@@ -56,6 +57,7 @@ impl Supervisor {
             Command::Withdraw { prefixes, reply } => {
                 answer!(reply, self.withdraw_by_command(&prefixes).await)
             }
+            Command::Dump(reply) => answer!(reply, Ok(self.monitoring.dump())),
             Command::Config(reply) => answer!(reply, Ok(self.effective())),
             Command::Metrics(reply) => answer!(reply, self.metrics().await.map(Box::new)),
             Command::Ready(reply) => answer!(reply, self.readiness().await),
@@ -72,6 +74,22 @@ impl Supervisor {
         let gone = ControlError::Unavailable("the RIB is stopping");
         self.core.send(request).await.map_err(|_| gone.clone())?;
         answer.await.map_err(|_| gone)
+    }
+
+    /// Answers a station.
+    pub(super) async fn answer(&self, ask: Ask) {
+        match ask {
+            Ask::Peers(reply) => answer!(reply, self.peers.commands()),
+            Ask::Numbers(reply) => {
+                let peers = self.peer_states().await.unwrap_or_default();
+                let peers = peers.iter().map(|(_, status, counts)| (status.id, numbers(status, counts)));
+                let sizes = FAMILIES.map(|family| {
+                    self.ask_core(move |core, _| (family, core.rib().route_count(family) as u64))
+                });
+                let sizes = futures::future::join_all(sizes).await;
+                answer!(reply, (peers.collect(), sizes.into_iter().flatten().collect()));
+            }
+        }
     }
 
     /// How much the RIB holds.
@@ -119,6 +137,8 @@ impl Supervisor {
             last_reload: self.last_reload.clone(),
             draining: self.draining.clone(),
             ready: readiness.ready,
+            collectors: self.monitoring.collectors().map(rows::collector).collect(),
+            update_log: self.monitoring.archive().map(rows::update_log),
             alarms: alarms.collect(),
         })
     }
@@ -291,6 +311,24 @@ impl Supervisor {
     pub(super) fn note_reload(&mut self, error: Option<String>) {
         let time = Timestamp::from(SystemTime::now());
         self.last_reload = Some(LastReload { time, success: error.is_none(), error });
+    }
+}
+
+/// A peer's counts for statistics.
+fn numbers(status: &PeerStatus, counts: &[(Family, PeerCounts)]) -> Numbers {
+    let refused = |refusal: Refusal| status.import.refused.get(refusal as usize).copied().unwrap_or_default();
+    let [_, treated_as_withdraw, ..] = status.import.malformed;
+    let routes = |(family, counts): &(Family, PeerCounts)| {
+        let received = rows::received(status, *family, counts);
+        (*family, [received, counts.accepted as u64, counts.advertised as u64])
+    };
+    Numbers {
+        rejected: refused(Refusal::Policy),
+        as_loops: refused(Refusal::AsLoop),
+        originator_loops: refused(Refusal::Originator),
+        cluster_loops: refused(Refusal::Cluster),
+        treated_as_withdraw,
+        routes: counts.iter().map(routes).collect(),
     }
 }
 

@@ -18,6 +18,7 @@ use super::give_back::GiveBack;
 use super::rows;
 use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind};
+use crate::monitor::{self, Feed, Topic};
 use crate::net::trim_memory;
 
 /// Messages that may wait for the core; a peer that finds it full stops reading its socket. What they hold of routes is
@@ -110,7 +111,7 @@ impl CoreThread {
         store: AttributeStore,
         clock: Clock,
         forwarding: Option<ForwardingCore>,
-        watchers: EventBus,
+        (watchers, feed): (EventBus, Feed),
         propagation: Histogram,
         restarted: oneshot::Sender<()>,
     ) -> std::io::Result<(CoreThread, mpsc::Sender<CoreRequest>)> {
@@ -124,6 +125,7 @@ impl CoreThread {
             forwarding,
             converged: false,
             watchers,
+            feed,
             propagation,
             restarted: Some(restarted),
             give_back: GiveBack::default(),
@@ -151,6 +153,8 @@ struct Run {
     converged: bool,
     /// Who is told of routes and alarms.
     watchers: EventBus,
+    /// Who else is told of routes.
+    feed: Feed,
     /// How long routes take from the read to the end of the write.
     propagation: Histogram,
     /// Who is told, once, that our restart is over.
@@ -174,7 +178,7 @@ impl Run {
         let mut requests = Vec::with_capacity(BURST);
         loop {
             let wake = self.wait(&mut requests).await;
-            self.core.follow_best(self.watchers.wants_routes());
+            self.core.follow_best(self.watchers.wants_routes() || self.feed.wants(Topic::CHOSEN));
             match wake {
                 Wake::Requests(0) => return,
                 // Routes take their time, and what is due meanwhile does not wait for the rest.
@@ -269,7 +273,12 @@ impl Run {
 
     fn handle(&mut self, request: CoreRequest) {
         match request {
-            CoreRequest::Peer(message, _charge) => self.core.handle(self.clock.now(), message),
+            CoreRequest::Peer(message, _charge) => {
+                if self.feed.wants(Topic::TAKEN) {
+                    monitor::publish_taken(&self.feed, self.core.rib(), &message);
+                }
+                self.core.handle(self.clock.now(), message);
+            }
             CoreRequest::Attach(slot, sender) => {
                 self.peers.insert(slot, sender);
             }
@@ -301,8 +310,19 @@ impl Run {
     }
 
     fn tell_watchers(&mut self) {
-        let Run { core, watchers, clock, .. } = self;
+        let Run { core, watchers, feed, clock, .. } = self;
+        if !core.rib().has_best_changes() {
+            return;
+        }
+        let (watched, followed) = (watchers.wants_routes(), feed.wants(Topic::CHOSEN));
+        let mut changes = Vec::new();
         core.take_best_changes(WATCH_BATCH, |change| {
+            if followed {
+                changes.push(monitor::chosen(&change));
+            }
+            if !watched {
+                return;
+            }
             let kind = match &change.best {
                 Some((route, best)) => {
                     EventKind::Route { route: Box::new(rows::route_row(route, best, clock, clock.now())) }
@@ -311,10 +331,16 @@ impl Run {
             };
             watchers.publish(Event::now(kind));
         });
+        if followed {
+            monitor::publish_chosen(feed, changes);
+        }
     }
 
     fn send(&mut self, message: ToPeer) {
         let slot = message.peer().slot;
+        if self.feed.wants(Topic::SENT) {
+            monitor::publish_sent(&self.feed, &message);
+        }
         let Some(peer) = self.peers.get(&slot) else { return };
         match peer.try_send(message) {
             Ok(()) => {}
@@ -359,7 +385,7 @@ mod tests {
             store,
             clock,
             Some(forwarding),
-            EventBus::default(),
+            (EventBus::default(), Feed::default()),
             propagation,
             oneshot::channel().0,
         )

@@ -8,13 +8,14 @@ use bgp_rib::filter::{Action, Route, TermOutcome};
 use bgp_rib::out::{PathExport, SentRoute};
 use bgp_rib::{ExportExplanation, Policy, Rib, SourceKind};
 use bgp_router::{Core, Peer, ReceivedRoute};
+use tokio::sync::oneshot;
 
 use super::clock::Clock;
 use super::rows;
-use super::supervisor::Supervisor;
+use super::supervisor::{KernelQuestion, Supervisor};
 use crate::api::ControlError;
 use crate::api::schema::{
-    CheckRow, Explain, ExplainQuery, ExportPathRow, ExportRow, ImportRow, RouteRow, TermRow,
+    CheckRow, Explain, ExplainQuery, ExportPathRow, ExportRow, ImportRow, KernelRow, RouteRow, TermRow,
 };
 
 impl Supervisor {
@@ -43,6 +44,7 @@ impl Supervisor {
             (candidates, fib, export)
         };
         let (candidates, fib, export) = self.ask_core(ask).await?;
+        let kernel = self.kernel_route(prefix).await;
         if candidates.is_empty() && import.is_empty() {
             return Err(ControlError::NotFound(format!("no route to {prefix} is known")));
         }
@@ -53,7 +55,14 @@ impl Supervisor {
                 hint: Some(format!("`bgp peer {address}` says why")),
             });
         }
-        Ok(Explain { prefix, candidates, import, fib, export: export.flatten() })
+        Ok(Explain { prefix, candidates, import, fib, kernel, export: export.flatten() })
+    }
+
+    /// How the kernel's route is, asked of whoever keeps it.
+    async fn kernel_route(&self, prefix: Prefix) -> Option<KernelRow> {
+        let (answer, told) = oneshot::channel();
+        self.kernel.as_ref()?.send(KernelQuestion { prefix, answer }).await.ok()?;
+        told.await.ok()
     }
 }
 

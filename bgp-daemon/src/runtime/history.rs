@@ -12,13 +12,16 @@ use tracing::{debug, info, warn};
 
 use super::rows::session_state;
 use crate::api::EventBus;
-use crate::api::schema::{Event, EventKind};
+use crate::api::schema::{Event, EventKind, Timestamp};
 
 /// Transitions kept per peer.
 const KEPT: usize = 64;
 
 /// Octets of a malformed UPDATE that are logged.
 const LOGGED: usize = 256;
+
+/// Malformed UPDATEs of a peer that watchers are told in a second.
+const MALFORMED_TOLD: u32 = 5;
 
 /// One change of a session's state.
 #[derive(Clone, Debug)]
@@ -48,6 +51,10 @@ pub(crate) struct History {
     pub(crate) flaps: u64,
     /// How often sessions ended, by reason.
     pub(crate) downs: BTreeMap<&'static str, u64>,
+    /// Faults of UPDATEs by the type of the attribute, 0 for the UPDATE itself (RFC 7606).
+    pub(crate) faults: BTreeMap<u8, u64>,
+    /// A second, and how many malformed UPDATEs were told in it.
+    malformed_told: (u64, u32),
     /// The attribute types whose fault has been logged in this session: each is logged once.
     logged: Vec<u8>,
 }
@@ -65,6 +72,8 @@ impl History {
             last_error: None,
             flaps: 0,
             downs: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            malformed_told: (0, 0),
             logged: Vec::new(),
         }
     }
@@ -103,6 +112,19 @@ impl History {
         }
     }
 
+    /// A flood of them must not push other events out of the stream.
+    fn tell_malformed(&mut self, faults: &[Fault]) {
+        let second = Timestamp::now().0 / 1000;
+        if self.malformed_told.0 != second {
+            self.malformed_told = (second, 0);
+        }
+        self.malformed_told.1 += 1;
+        if self.malformed_told.1 <= MALFORMED_TOLD {
+            let faults = faults.iter().map(ToString::to_string).collect();
+            self.watchers.publish(Event::now(EventKind::Malformed { address: self.peer, faults }));
+        }
+    }
+
     fn transition(&mut self, from: State, to: State) {
         debug!(peer = %self.peer, %from, %to, "state");
         self.since = SystemTime::now();
@@ -136,7 +158,9 @@ impl History {
     }
 
     fn malformed(&mut self, faults: &[Fault], body: &[u8]) {
+        self.tell_malformed(faults);
         for fault in faults {
+            *self.faults.entry(fault.code).or_default() += 1;
             if self.logged.contains(&fault.code) {
                 continue;
             }

@@ -38,8 +38,10 @@ mod supervisor;
 
 pub use announce::{Announcements, Delta, Source};
 pub use clock::Clock;
+pub(crate) use core_thread::CoreRequest;
 pub use core_thread::{ForwardingChange, ForwardingCore, NextHopWatch};
 pub use daemon::{Daemon, host_name};
 pub use history::Transition;
+pub(crate) use peer_task::{PeerCommand, TellReceived};
 pub use status::PeerStatus;
-pub use supervisor::{Options, StartError};
+pub use supervisor::{KernelQuestion, Options, StartError};

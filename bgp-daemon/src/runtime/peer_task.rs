@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bgp_core::fsm::{ConnectionId, Direction, State};
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
-use bgp_router::{LocalAddresses, Peer, PeerOutput, PeerSettings, ToCore, ToPeer};
+use bgp_core::{PathId, Prefix};
+use bgp_router::{LocalAddresses, Peer, PeerEvent, PeerOutput, PeerSettings, ToCore, ToPeer};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
@@ -23,6 +25,7 @@ use super::connection::{Connection, Ready};
 use super::core_thread::CoreRequest;
 use super::history::History;
 use super::status::{Octets, PeerStatus};
+use crate::monitor::{self, Feed, Item, Queue, Session, Topic};
 use crate::net::{ConnectError, ConnectOptions, HostAddresses, connect};
 
 /// How long a NOTIFICATION may take to leave, and the peer to close its end, before the connection is closed all the
@@ -49,10 +52,25 @@ pub(crate) enum PeerCommand {
     With(Act),
     /// Answer with how it is.
     Status(oneshot::Sender<PeerStatus>),
+    /// Tell a listener that has just come of the session and its routes.
+    Tell(Box<TellReceived>),
     /// Treat the peer like this from now on. What the session agreed on stays until it ends.
     Reconfigure(Box<Reconfigure>),
     /// End the session and the task.
     Remove(Farewell),
+}
+
+/// What a listener asks of a peer.
+#[derive(Debug)]
+pub(crate) struct TellReceived {
+    /// Where it waits.
+    pub(crate) queue: Arc<Queue>,
+    /// The routes as they came too.
+    pub(crate) routes: bool,
+    /// The routes behind this one; `None`: the session, and the routes from the first one on.
+    pub(crate) after: Option<(Prefix, PathId)>,
+    /// Answered with where to go on; `None`: that was all.
+    pub(crate) reply: oneshot::Sender<Option<(Prefix, PathId)>>,
 }
 
 /// What a peer is told at the end.
@@ -93,6 +111,8 @@ pub(crate) struct PeerTaskConfig {
     pub(crate) dynamic: bool,
     /// Its state changes.
     pub(crate) history: History,
+    /// Who else is told.
+    pub(crate) feed: Feed,
     pub(crate) clock: Clock,
 }
 
@@ -101,6 +121,9 @@ pub(crate) struct PeerTask {
     connect: ConnectOptions,
     dynamic: bool,
     history: History,
+    feed: Feed,
+    /// The session as listeners know it.
+    session: Option<Arc<Session>>,
     clock: Clock,
     commands: mpsc::Receiver<PeerCommand>,
     inbox: mpsc::Receiver<ToPeer>,
@@ -146,12 +169,14 @@ impl PeerTask {
         core: mpsc::Sender<CoreRequest>,
         budget: Budget,
     ) -> PeerTask {
-        let PeerTaskConfig { peer, connect, dynamic, history, clock } = config;
+        let PeerTaskConfig { peer, connect, dynamic, history, feed, clock } = config;
         PeerTask {
             peer,
             connect,
             dynamic,
             history,
+            feed,
+            session: None,
             clock,
             commands,
             inbox,
@@ -281,6 +306,7 @@ impl PeerTask {
                 let status = PeerStatus::of(&self.peer, &self.history, self.connection(), self.octets);
                 let _ = answer.send(status);
             }
+            PeerCommand::Tell(ask) => self.tell(*ask),
             PeerCommand::With(act) => act(&mut self.peer, self.clock),
             PeerCommand::Reconfigure(change) => self.reconfigure(*change),
             PeerCommand::Remove(farewell) => {
@@ -378,6 +404,7 @@ impl PeerTask {
     /// Reads once. What came takes `charge` along to the core, if it is routes.
     fn read(&mut self, id: ConnectionId, charge: Option<Charge>) {
         let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
+        self.peer.mirror(self.feed.wants(Topic::RECEIVED));
         match connection.read(self.clock.now(), &mut self.peer) {
             Ok(octets) => {
                 self.octets.read += octets as u64;
@@ -475,8 +502,58 @@ impl PeerTask {
                 let charge = if has_routes { self.charge.take() } else { None };
                 self.send_to_core(CoreRequest::Peer(message, charge));
             }
-            PeerOutput::Event(event) => self.history.record(event),
+            PeerOutput::Event(event) => {
+                self.publish(&event);
+                self.history.record(event);
+            }
+            PeerOutput::Received { peer, body, treatment } => {
+                let at = SystemTime::now();
+                self.feed.publish(Topic::RECEIVED, Item::Received { peer, body, treatment, at });
+            }
         }
+    }
+
+    /// Tells listeners what they want to know of an event.
+    fn publish(&mut self, event: &PeerEvent) {
+        let wanted = self.feed.wants(Topic::SESSIONS);
+        let item = match event {
+            PeerEvent::Established(negotiated) => {
+                let connection = self.connections.iter().find(|c| c.id == negotiated.connection);
+                let Some(ends) = connection.map(|c| [c.local, c.remote]) else { return };
+                let open = self.peer.session().our_open();
+                let session = Arc::new(Session::new(self.peer.id(), ends, &open, negotiated));
+                self.session = Some(Arc::clone(&session));
+                Item::Up(session)
+            }
+            PeerEvent::Down(reason) => match self.session.take() {
+                Some(session) if wanted => Item::Down(session.id, monitor::down(reason)),
+                _ => return,
+            },
+            PeerEvent::State { from, to } if wanted => Item::State {
+                peer: self.peer.settings().address,
+                peer_as: self.peer.settings().peer_as.unwrap_or_default(),
+                local: self.connection().map(|connection| connection.local.ip().to_canonical()),
+                from: *from,
+                to: *to,
+                at: SystemTime::now(),
+            },
+            _ => return,
+        };
+        if wanted {
+            self.feed.publish(Topic::SESSIONS, item);
+        }
+    }
+
+    fn tell(&mut self, ask: TellReceived) {
+        let TellReceived { queue, routes, after, reply } = ask;
+        let next = self.session.as_ref().and_then(|session| {
+            if after.is_none() {
+                queue.push(Item::Up(Arc::clone(session)));
+            }
+            if routes { monitor::received(&self.peer, session.id, after, &queue) } else { None }
+        });
+        // Who does not wait for the answer has gone.
+        let _ = reply.send(next);
     }
 
     fn send_to_core(&mut self, request: CoreRequest) {

@@ -23,6 +23,7 @@ use super::status::PeerStatus;
 use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind, PeerRef};
 use crate::config::{Config, PeerConfig, Selector};
+use crate::monitor::Feed;
 use crate::net::{Inbound, KeyError};
 
 /// Commands that may wait for a peer.
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     /// What they may have on the way to the core.
     pub(super) budget: Budget,
     pub(super) watchers: EventBus,
+    pub(super) feed: Feed,
     /// Seeds jitter; each peer draws its own from it.
     pub(super) seed: u64,
 }
@@ -141,6 +143,7 @@ impl PeerSet {
             connect: settings::connect(entry, address)?,
             dynamic,
             history: History::new(address, entry.name.clone(), shared.watchers.clone()),
+            feed: shared.feed.clone(),
             clock: shared.clock,
         };
         let (commands, command_inbox) = mpsc::channel(COMMANDS);
@@ -236,6 +239,11 @@ impl PeerSet {
             };
             let _ = running.commands.send(PeerCommand::With(Box::new(act))).await;
         }
+    }
+
+    /// How to reach each peer.
+    pub(super) fn commands(&self) -> Vec<mpsc::Sender<PeerCommand>> {
+        self.running.values().map(|running| running.commands.clone()).collect()
     }
 
     /// Asks a peer something; `None` if there is none with this address.

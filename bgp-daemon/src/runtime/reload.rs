@@ -108,6 +108,7 @@ impl Supervisor {
         for entry in &changes.peers_added {
             self.peers.add(&config, entry).await.map_err(|error| refused(error.to_string()))?;
         }
+        self.monitoring.apply(&self.config.bmp, self.config.mrt.as_ref());
         self.set_aggregates().await;
         let prefixes: BTreeSet<_> = self.config.announce.prefixes.iter().copied().collect();
         self.announce(Source::Config, |set| *set = prefixes).await;

@@ -7,15 +7,16 @@ use bgp_core::fsm::State;
 use bgp_core::wire::{Attributes, MessageType, Summary, attribute_name, code};
 use bgp_core::{Family, Instant, PeerKind, Prefix, RouterId};
 use bgp_rib::{Attrs, PathView, PeerCounts, PeerId, RouteView, SourceKind};
-use bgp_router::ReceivedRoute;
+use bgp_router::{ReceivedRoute, Refusal};
 
 use super::clock::Clock;
 use super::status::PeerStatus;
 use crate::api::schema::{
-    Capabilities, FamilyCounts, MessageCount, PeerDetail, PeerRow, PeerType, RouteRow, SessionState, Timers,
-    Timestamp, Transition, Treated,
+    Capabilities, CollectorRow, Counter, FamilyCounts, MessageCount, PeerDetail, PeerRow, PeerType, RouteRow,
+    SessionState, Timers, Timestamp, Transition, Treated, UpdateLog,
 };
 use crate::config::{PeerConfig, Selector};
+use crate::monitor::{ArchiveStatus, CollectorStatus};
 
 /// The API's word for a state.
 pub(super) fn session_state(state: State) -> SessionState {
@@ -99,6 +100,7 @@ pub(super) fn peer_detail(row: PeerRow, config: &PeerConfig, status: &PeerStatus
             .zip(status.import.malformed)
             .map(|(treatment, count)| Treated { treatment: treatment.to_owned(), count })
             .collect(),
+        counters: counters(status),
         bytes_received: status.octets_read,
         bytes_sent: status.octets_written,
         queue_bytes: status.queued as u64,
@@ -114,6 +116,57 @@ pub(super) fn peer_detail(row: PeerRow, config: &PeerConfig, status: &PeerStatus
             })
             .collect(),
     }
+}
+
+/// The error codes of NOTIFICATIONs, in the order of their numbers from 0, which stands for all that are undefined.
+pub(super) const NOTIFICATION_CODES: [&str; 9] = [
+    "undefined",
+    "header",
+    "open",
+    "update",
+    "hold_timer",
+    "fsm",
+    "cease",
+    "route_refresh",
+    "send_hold_timer",
+];
+
+/// The name of an attribute with a fault.
+fn fault_name(code: u8) -> String {
+    match (code, attribute_name(code)) {
+        (0, _) => "UPDATE".to_owned(),
+        (_, Some(name)) => name.to_owned(),
+        (code, None) => format!("attribute {code}"),
+    }
+}
+
+/// All counts but messages, octets and treatments. Those that are zero are left out, apart from the first two.
+fn counters(status: &PeerStatus) -> Vec<Counter> {
+    let counter =
+        |of: &str, name: &str, count: u64| Counter { of: of.to_owned(), name: name.to_owned(), count };
+    let mut counters = vec![
+        counter("session", "connects", status.counters.connects),
+        counter("session", "established", status.counters.established),
+    ];
+    let mut seen = |of: &str, name: &str, count: u64| {
+        counters.extend((count > 0).then(|| counter(of, name, count)));
+    };
+    status.downs.iter().for_each(|(reason, count)| seen("down", reason, *count));
+    let directions = [
+        ("notification_received", &status.counters.notifications_received),
+        ("notification_sent", &status.counters.notifications_sent),
+    ];
+    for (of, counts) in directions {
+        NOTIFICATION_CODES.iter().zip(counts.iter()).for_each(|(name, (_, count))| seen(of, name, count));
+    }
+    for (what, [v4, v6]) in [("announced", status.import.announced), ("withdrawn", status.import.withdrawn)] {
+        seen("routes", &format!("ipv4 {what}"), v4);
+        seen("routes", &format!("ipv6 {what}"), v6);
+    }
+    let refused = Refusal::ALL.into_iter().zip(status.import.refused);
+    refused.for_each(|(refusal, count)| seen("rejected", refusal.label(), count));
+    status.faults.iter().for_each(|(code, count)| seen("fault", &fault_name(*code), *count));
+    counters
 }
 
 /// The message types by the API's names.
@@ -148,6 +201,29 @@ pub(super) fn sent(status: &PeerStatus, kind: MessageType) -> u64 {
         MessageType::Update => status.updates_sent,
         MessageType::RouteRefresh => status.refreshes_sent,
         _ => status.counters.sent.get(kind),
+    }
+}
+
+/// A collector's row.
+pub(super) fn collector(status: &CollectorStatus) -> CollectorRow {
+    CollectorRow {
+        address: status.address().to_string(),
+        up: status.is_up(),
+        connects: status.connects(),
+        overflows: status.overflows(),
+        messages: status.messages(),
+        bytes: status.octets(),
+        error: status.last_error(),
+    }
+}
+
+/// How the files of what happens are.
+pub(super) fn update_log(status: &ArchiveStatus) -> UpdateLog {
+    UpdateLog {
+        records: status.records(),
+        lost: status.lost(),
+        tables: status.tables(),
+        error: status.last_error(),
     }
 }
 

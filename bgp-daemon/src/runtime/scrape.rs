@@ -1,8 +1,10 @@
 //! What `/metrics` shows, gathered for one scrape.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bgp_core::Family;
+use bgp_core::wire::attribute_name;
 use bgp_rib::PeerId;
 use bgp_router::Refusal;
 
@@ -27,6 +29,8 @@ impl Supervisor {
             daemon: self.config.daemon.name(),
             version: env!("CARGO_PKG_VERSION"),
             per_peer: self.config.metrics.per_peer,
+            collectors: self.monitoring.collectors().cloned().collect(),
+            update_log: self.monitoring.archive().cloned(),
             peers: peers.iter().zip(lags).map(|(peer, lag)| peer_metrics(peer, lag)).collect(),
             tables: sizes.tables,
             attribute_sets: self.store.len() as u64,
@@ -40,18 +44,15 @@ impl Supervisor {
     }
 }
 
-/// The error codes of NOTIFICATIONs, in the order of their numbers from 0, which stands for all that are undefined.
-const NOTIFICATION_CODES: [&str; 9] = [
-    "undefined",
-    "header",
-    "open",
-    "update",
-    "hold_timer",
-    "fsm",
-    "cease",
-    "route_refresh",
-    "send_hold_timer",
-];
+/// Faults by attribute; those of attributes without a name are one count: what a peer sends makes no series.
+fn faults(faults: &[(u8, u64)]) -> Vec<(&'static str, u64)> {
+    let mut sums: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for (code, count) in faults {
+        let name = if *code == 0 { "UPDATE" } else { attribute_name(*code).unwrap_or("unknown") };
+        *sums.entry(name).or_default() += count;
+    }
+    sums.into_iter().collect()
+}
 
 fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> PeerMetrics {
     let row = rows::peer_row(config, status, counts);
@@ -78,7 +79,8 @@ fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> Pee
         ("sent", &status.counters.notifications_sent),
     ];
     let notifications = directions.into_iter().flat_map(|(direction, counters)| {
-        let seen = NOTIFICATION_CODES.into_iter().zip(counters.iter()).filter(|(_, (_, count))| *count > 0);
+        let seen =
+            rows::NOTIFICATION_CODES.into_iter().zip(counters.iter()).filter(|(_, (_, count))| *count > 0);
         seen.map(move |(name, (_, count))| (direction, name, count))
     });
     let treatments = ["discard_attribute", "treat_as_withdraw", "disable_family", "reset_session"];
@@ -94,6 +96,9 @@ fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> Pee
         down: status.downs.clone(),
         messages: messages.collect(),
         notifications: notifications.collect(),
+        connects: status.counters.connects,
+        established: status.counters.established,
+        faults: faults(&status.faults),
         bytes_received: status.octets_read,
         bytes_sent: status.octets_written,
         families: families.collect(),

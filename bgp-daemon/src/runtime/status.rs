@@ -57,6 +57,8 @@ pub struct PeerStatus {
     pub flaps: u64,
     /// How often sessions ended, by reason.
     pub downs: Vec<(&'static str, u64)>,
+    /// Faults of UPDATEs by the type of the attribute, 0 for the UPDATE itself.
+    pub faults: Vec<(u8, u64)>,
     /// Why the last session ended or did not come up.
     pub last_error: Option<String>,
     /// The latest changes of state, oldest first.
@@ -89,6 +91,7 @@ impl PeerStatus {
             received: peer.adj_rib_in().map(bgp_router::AdjRibIn::len),
             flaps: history.flaps,
             downs: history.downs.iter().map(|(label, count)| (*label, *count)).collect(),
+            faults: history.faults.iter().map(|(code, count)| (*code, *count)).collect(),
             last_error: history.last_error.clone(),
             history: history.transitions().cloned().collect(),
         }

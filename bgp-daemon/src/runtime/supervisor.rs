@@ -20,10 +20,11 @@ use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
 use super::peer_task::Farewell;
 use super::peers::{PeerSet, Shared};
 use super::settings;
-use crate::api::schema::{Draining, LastReload};
+use crate::api::schema::{Draining, KernelRow, LastReload};
 use crate::api::{Command, ControlHandle};
 use crate::config::{Aggregate, Config, Doubt, Selector};
 use crate::log::LogHandle;
+use crate::monitor::{Ask, Feed, Monitoring, World};
 use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
 
 /// After the start, routes that an earlier run left, in the kernel and with peers, wait at most so long for peers that do
@@ -63,6 +64,15 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
+/// How is the kernel's route to this prefix?
+#[derive(Debug)]
+pub struct KernelQuestion {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// Where the answer goes; dropped: nobody knows.
+    pub answer: oneshot::Sender<KernelRow>,
+}
+
 /// What an embedder adds to the daemon.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -72,6 +82,8 @@ pub struct Options {
     pub forwarding: Option<ForwardingCore>,
     /// Told what we announce ourselves, whenever it changes.
     pub announced: Option<watch::Sender<BTreeSet<Prefix>>>,
+    /// Who can tell how the kernel's route to a prefix is.
+    pub kernel: Option<mpsc::Sender<KernelQuestion>>,
     /// More paths for the control API.
     pub routes: Option<axum::Router>,
     /// More metrics.
@@ -105,11 +117,14 @@ pub(super) struct Supervisor {
     pub(super) log: Option<LogHandle>,
     pub(super) last_reload: Option<LastReload>,
     pub(super) draining: Option<Draining>,
+    pub(super) kernel: Option<mpsc::Sender<KernelQuestion>>,
     pub(super) missing: Option<watch::Receiver<Vec<String>>>,
     pub(super) reloaded: Option<watch::Sender<Config>>,
     announced: Option<watch::Sender<BTreeSet<Prefix>>>,
     pub(super) file: Option<FileWatch>,
     limiter: Limiter,
+    pub(super) monitoring: Monitoring,
+    asked: mpsc::Receiver<Ask>,
     commands: mpsc::Receiver<Command>,
     /// Told that our own restart is over.
     restarted: oneshot::Receiver<()>,
@@ -131,6 +146,7 @@ impl Supervisor {
         let clock = Clock::start();
         let rib = settings::rib(&config, &identity, options.forwarding.is_some(), seed);
         let watchers = control.events().clone();
+        let feed = Feed::default();
         let propagation = crate::metrics::propagation(&options.metrics.unwrap_or_default())?;
         let (restarted_sender, restarted) = oneshot::channel();
         let (thread, core) = CoreThread::spawn(
@@ -138,14 +154,31 @@ impl Supervisor {
             store.clone(),
             clock,
             options.forwarding,
-            watchers.clone(),
+            (watchers.clone(), feed.clone()),
             propagation,
             restarted_sender,
         )
         .map_err(StartError::Thread)?;
         let budget = Budget::new();
-        let shared =
-            Shared { identity, store: store.clone(), clock, core: core.clone(), budget, watchers, seed };
+        let shared = Shared {
+            identity,
+            store: store.clone(),
+            clock,
+            core: core.clone(),
+            budget,
+            watchers,
+            feed: feed.clone(),
+            seed,
+        };
+        let world = World {
+            asn: config.asn,
+            router_id,
+            name: control.node().to_owned(),
+            description: format!("{} {}", config.daemon.name(), env!("CARGO_PKG_VERSION")),
+            feed,
+            core: core.clone(),
+        };
+        let (monitoring, asked) = Monitoring::new(world);
         let mut supervisor = Supervisor {
             peers: PeerSet::new(shared, !options.forwarding_lost),
             announcements: Announcements::default(),
@@ -153,6 +186,7 @@ impl Supervisor {
             limiter: Limiter::new(REFUSAL_BURST, REFUSAL_INTERVAL),
             config_path: options.config_path,
             announced: options.announced,
+            kernel: options.kernel,
             missing: options.missing,
             reloaded: options.reloaded,
             log: options.log,
@@ -165,6 +199,8 @@ impl Supervisor {
             clock,
             control,
             identity,
+            monitoring,
+            asked,
             commands,
             restarted,
             thread,
@@ -181,6 +217,7 @@ impl Supervisor {
         };
         let _ = self.core.send(CoreRequest::With(Box::new(restart))).await;
         self.bar_pools().await;
+        self.monitoring.apply(&self.config.bmp, self.config.mrt.as_ref());
         let prefixes = self.config.announce.prefixes.iter().copied().collect();
         self.announce(Source::Config, |set| *set = prefixes).await;
         self.set_aggregates().await;
@@ -276,6 +313,7 @@ impl Supervisor {
                 _ = beat.tick() => {}
                 () = told_to_stop(&mut stop) => break,
                 Some(command) = self.commands.recv() => self.command(command).await,
+                Some(ask) = self.asked.recv() => self.answer(ask).await,
                 inbound = accept(self.listener.as_ref()) => self.incoming(inbound).await,
                 ended = self.peers.ended() => self.peers.forget(ended).await,
                 _ = &mut self.restarted, if self.peers.is_restarting() => self.peers.restarted().await,
@@ -298,8 +336,10 @@ impl Supervisor {
         };
         self.peers.shutdown(farewell).await;
         // The core ends when nobody can reach it any more.
-        let Supervisor { thread, core, peers, .. } = self;
-        drop((core, peers));
+        let Supervisor { thread, core, peers, monitoring, asked, .. } = self;
+        drop((asked, peers));
+        monitoring.stop().await;
+        drop(core);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
 

@@ -60,6 +60,13 @@ pub enum EventKind {
         /// Why.
         reason: Option<String>,
     },
+    /// A peer sent a malformed UPDATE (RFC 7606). Of many in a second the first ones are told.
+    Malformed {
+        /// The peer.
+        address: IpAddr,
+        /// What is wrong, a few words each.
+        faults: Vec<String>,
+    },
     /// A peer is known no more: taken out of the configuration, or dynamic and gone.
     PeerRemoved {
         /// The peer.

@@ -110,6 +110,41 @@ pub struct ExportRow {
     pub paths: Vec<ExportPathRow>,
 }
 
+/// How the kernel's route stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelState {
+    /// It is there as it should be.
+    Installed,
+    /// It should be there, and is not.
+    Missing,
+    /// It is there and forwards otherwise.
+    Different,
+    /// No next hop can be reached, so it is not there.
+    Unresolved,
+    /// Another program's route with the same metric is in the way.
+    Conflict,
+    /// The kernel refused it.
+    Refused,
+    /// It is there and should not be.
+    Extra,
+    /// It is not there and should not be.
+    Absent,
+}
+
+/// What the kernel has, read from it when asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelRow {
+    /// How it stands.
+    pub state: KernelState,
+    /// What it should be, as `ip route` shows it.
+    pub wanted: Option<String>,
+    /// What it is instead.
+    pub found: Option<String>,
+    /// Why it is not installed.
+    pub why: Option<String>,
+}
+
 /// `bgp.explain/v1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explain {
@@ -122,6 +157,9 @@ pub struct Explain {
     pub import: Vec<ImportRow>,
     /// The next hops that the kernel's route should have; `null`: this daemon keeps no routes in the kernel.
     pub fib: Option<Vec<IpAddr>>,
+    /// The kernel's route as it is; `null`: this daemon keeps none, or cannot tell.
+    #[serde(default)]
+    pub kernel: Option<KernelRow>,
     /// The way out to the peer that was asked for.
     pub export: Option<ExportRow>,
 }

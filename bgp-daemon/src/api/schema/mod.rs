@@ -13,10 +13,12 @@ mod tunnels;
 use serde::{Deserialize, Serialize};
 
 pub use events::{EVENT_SCHEMA, Event, EventKind, Topic};
-pub use explain::{CheckRow, Explain, ExplainQuery, ExportPathRow, ExportRow, ImportRow, TermRow};
+pub use explain::{
+    CheckRow, Explain, ExplainQuery, ExportPathRow, ExportRow, ImportRow, KernelRow, KernelState, TermRow,
+};
 pub use peers::{
-    Capabilities, FamilyCounts, MessageCount, Peer, PeerActionDone, PeerActionRequest, PeerDetail, PeerRow,
-    PeerType, Peers, SessionState, Timers, Transition, Treated,
+    Capabilities, Counter, FamilyCounts, MessageCount, Peer, PeerActionDone, PeerActionRequest, PeerDetail,
+    PeerRow, PeerType, Peers, SessionState, Timers, Transition, Treated,
 };
 pub use query::{
     PeerRef, QueryError, RefreshDirection, RouteCollector, RouteQuery, RouteTarget, Scope, percent_encode,
@@ -25,8 +27,8 @@ pub use routes::{
     Announced, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, PrefixesRequest, RouteRow, Routes,
 };
 pub use status::{
-    ChangeRow, DrainRequest, Drained, Draining, EffectiveConfig, ErrorBody, ErrorDetail, LastReload,
-    Readiness, ReloadReport, Status, TableSize,
+    ChangeRow, CollectorRow, DrainRequest, Drained, Draining, EffectiveConfig, ErrorBody, ErrorDetail,
+    LastReload, Readiness, ReloadReport, Status, TableSize, UpdateLog,
 };
 pub use time::{ParseTimestampError, Timestamp};
 pub use tunnels::{PoolRow, TunnelRow, TunnelState, Tunnels};

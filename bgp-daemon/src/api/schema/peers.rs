@@ -215,6 +215,9 @@ pub struct PeerDetail {
     pub messages: Vec<MessageCount>,
     /// UPDATEs that were wrong, by how they were treated (RFC 7606).
     pub malformed: Vec<Treated>,
+    /// All other counts of the session and of what came over it, since the daemon's start.
+    #[serde(default)]
+    pub counters: Vec<Counter>,
     /// Octets read.
     pub bytes_received: u64,
     /// Octets written.
@@ -225,6 +228,17 @@ pub struct PeerDetail {
     pub last_error: Option<String>,
     /// The last 64 changes of state, oldest first.
     pub history: Vec<Transition>,
+}
+
+/// A count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// `session`, `down`, `notification_received`, `notification_sent`, `routes`, `rejected` or `fault`.
+    pub of: String,
+    /// Which of these: `connects`, `hold_timer`, `cease`, `ipv4 announced`, `as_loop`, an attribute.
+    pub name: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// Malformed UPDATEs of one treatment.

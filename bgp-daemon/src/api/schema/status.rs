@@ -57,12 +57,50 @@ pub struct Status {
     pub draining: Option<Draining>,
     /// Whether `/readyz` says yes.
     pub ready: bool,
+    /// The collectors of `[[bmp]]`.
+    #[serde(default)]
+    pub collectors: Vec<CollectorRow>,
+    /// The files of `[mrt]`; `null`: none.
+    #[serde(default)]
+    pub update_log: Option<UpdateLog>,
     /// What an operator should look at, a sentence each.
     pub alarms: Vec<String>,
 }
 
 impl Body for Status {
     const SCHEMA: &'static str = "bgp.status/v1";
+}
+
+/// One collector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectorRow {
+    /// Where it listens.
+    pub address: String,
+    /// Whether it is connected.
+    pub up: bool,
+    /// How often it was connected.
+    pub connects: u64,
+    /// How often it was too slow, and told everything again.
+    pub overflows: u64,
+    /// BMP messages sent.
+    pub messages: u64,
+    /// Octets sent.
+    pub bytes: u64,
+    /// Why it was disconnected last, until it is connected again.
+    pub error: Option<String>,
+}
+
+/// The files of what happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateLog {
+    /// Records written.
+    pub records: u64,
+    /// Records that could not be written.
+    pub lost: u64,
+    /// Tables written.
+    pub tables: u64,
+    /// What is wrong with the disk.
+    pub error: Option<String>,
 }
 
 /// How the last reload went.

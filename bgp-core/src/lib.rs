@@ -161,6 +161,7 @@ pub mod describe;
 pub mod family;
 pub mod fsm;
 mod instant;
+pub mod link_local;
 pub mod prefix;
 mod types;
 pub mod wire;

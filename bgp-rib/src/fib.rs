@@ -1,9 +1,9 @@
 //! What the kernel's FIB is to be told.
 
 use std::net::IpAddr;
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU32};
 
-use bgp_core::{AddressFamily, Prefix};
+use bgp_core::{AddressFamily, Prefix, link_local};
 
 use crate::decision::Decision;
 use crate::dirty::DirtySet;
@@ -33,10 +33,11 @@ pub struct FibNextHop {
 }
 
 impl FibNextHop {
-    /// A next hop of weight 1 that need not be on a link of ours.
+    /// The next hop of a route, with the link that goes along with it ([`link_local`]); its weight is 1.
     #[must_use]
-    pub fn new(gateway: IpAddr) -> FibNextHop {
-        FibNextHop { gateway, link: None, weight: NonZeroU8::MIN }
+    pub fn new(next_hop: IpAddr) -> FibNextHop {
+        let (gateway, link) = link_local::split(next_hop);
+        FibNextHop { gateway, link: link.map(NonZeroU32::get), weight: NonZeroU8::MIN }
     }
 }
 

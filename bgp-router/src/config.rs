@@ -1,13 +1,14 @@
 //! What a router is told about itself and its peers; already checked and resolved by the caller.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bgp_core::fsm::{Negotiated, PeerRestart, SessionConfig};
 use bgp_core::wire::capability::{GracefulRestart, LongLived, RestartFamily};
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{Capability, Notification};
-use bgp_core::{Asn, ClusterId, Family, FamilySet, PeerKind, Prefix, RouterId};
+use bgp_core::{Asn, ClusterId, Family, FamilySet, PeerKind, Prefix, RouterId, link_local};
 use bgp_rib::{Advertise, ExportContext, GroupKey, NextHopRule, Policy, SourceKind, TargetKind};
 
 use crate::as_numbers::AsNumbers;
@@ -35,7 +36,10 @@ impl Identity {
     }
 }
 
-/// Our addresses on one connection.
+/// IPv4 unicast alone.
+const IPV4: FamilySet = FamilySet::EMPTY.with(Family::IPV4_UNICAST);
+
+/// Our addresses on one connection. Link-local ones come with their link ([`link_local`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalAddresses {
     /// Our end of the connection.
@@ -58,6 +62,18 @@ impl LocalAddresses {
             }
         }
         addresses
+    }
+
+    /// The link, if the connection is one of link-local addresses.
+    #[must_use]
+    pub fn link(&self) -> Option<NonZeroU32> {
+        link_local::link(self.session)
+    }
+
+    /// Whether the connection is one of link-local addresses. Then an IPv4 address of ours may be unknown to the peer,
+    /// even if the interface has one.
+    fn is_on_link(&self) -> bool {
+        self.link().is_some()
     }
 }
 
@@ -191,6 +207,8 @@ pub struct PeerSettings {
     pub passive: bool,
     /// Offer messages of up to 65,535 octets (RFC 8654).
     pub extended_message: bool,
+    /// Offer IPv6 next hops for IPv4 routes (RFC 8950).
+    pub extended_next_hop: bool,
     /// Which routes to take from the peer.
     pub import: Policy,
     /// Which routes to give to the peer.
@@ -234,6 +252,7 @@ impl PeerSettings {
             send_hold_time: None,
             passive: false,
             extended_message: true,
+            extended_next_hop: false,
             import: Policy::Accept,
             export: Policy::Accept,
             next_hop: NextHopRule::Auto,
@@ -262,6 +281,7 @@ impl PeerSettings {
             passive: self.passive,
             families: self.families,
             extended_message: self.extended_message,
+            extended_next_hop: if self.extended_next_hop { IPV4 } else { FamilySet::EMPTY },
             add_path_receive: self.add_path.receive,
             add_path_send: self.add_path.send,
             enhanced_refresh: true,
@@ -303,14 +323,16 @@ impl PeerSettings {
         local: &LocalAddresses,
         draining: bool,
     ) -> GroupKey {
+        let extended_next_hop = negotiated.extended_next_hop.contains(Family::IPV4_UNICAST);
         GroupKey {
             kind: self.target_kind(negotiated.kind),
             families: negotiated.families,
             four_octet_as: negotiated.four_octet_as,
             max_message_len: u32::try_from(negotiated.max_message_len()).unwrap_or(4096),
             next_hop: self.next_hop,
-            local_v4: self.local_v4.or(local.v4),
-            local_v6: self.local_v6.or(local.v6),
+            local_v4: self.local_v4.or(local.v4.filter(|_| !(extended_next_hop && local.is_on_link()))),
+            local_v6: self.local_v6.or(local.v6).map(|v6| link_local::on(v6, None)),
+            extended_next_hop,
             export: self.export.clone(),
             advertise: self.advertise,
             add_path: negotiated.add_path_send,

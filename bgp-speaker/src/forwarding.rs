@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use bgp_core::Prefix;
+use bgp_core::{Prefix, link_local};
 use bgp_daemon::api::schema::{FibDiffRow, KernelRow, Tunnels};
 use bgp_daemon::config::{Config, Fib, Sources};
 use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, KernelQuestion, NextHopWatch};
 use bgp_rib::{FibChange, NextHopState};
-use fib_sync::{Event, FibConfig, FibError, FibSync, Resolution, Route, RouteOptions, Stats};
+use fib_sync::{Event, FibConfig, FibError, FibSync, Gateway, Resolution, Route, RouteOptions, Stats};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
 
@@ -188,14 +188,7 @@ impl Forwarding {
                 Wake::Announced(true) => self.own_prefixes(),
                 Wake::Reloaded(true) => self.overlay.reload(&self.channels.reloaded.borrow_and_update()),
                 Wake::Tunnels(change) => self.tunnels_changed(change),
-                Wake::Watch(Some(NextHopWatch::Start(address))) => {
-                    self.overlay.watch(address);
-                    self.fib.watch(address);
-                }
-                Wake::Watch(Some(NextHopWatch::Stop(address))) => {
-                    self.overlay.unwatch(address);
-                    self.fib.unwatch(address);
-                }
+                Wake::Watch(Some(watch)) => self.watch(watch),
                 Wake::Question(Some(question)) => self.answer(question),
                 Wake::Asked(Some(KernelQuestion { prefix, answer })) => {
                     // Whoever asked may have gone.
@@ -221,6 +214,24 @@ impl Forwarding {
                     }
                     return;
                 }
+            }
+        }
+    }
+
+    /// A neighbour on a link is no node with the other end of a tunnel.
+    fn watch(&mut self, watch: NextHopWatch) {
+        match watch {
+            NextHopWatch::Start(next_hop) => {
+                if link_local::link(next_hop).is_none() {
+                    self.overlay.watch(next_hop);
+                }
+                self.fib.watch(gateway(next_hop));
+            }
+            NextHopWatch::Stop(next_hop) => {
+                if link_local::link(next_hop).is_none() {
+                    self.overlay.unwatch(next_hop);
+                }
+                self.fib.unwatch(gateway(next_hop));
             }
         }
     }
@@ -307,12 +318,13 @@ impl Forwarding {
 
     async fn event(&mut self, event: Event) {
         match event {
-            Event::NextHop { address, resolution } => {
+            Event::NextHop { gateway, resolution } => {
+                let address = next_hop(gateway);
                 let state = match resolution {
                     Resolution::Unreachable => NextHopState::Unreachable,
                     Resolution::Reachable { metric, .. } => NextHopState::Reachable { metric },
                 };
-                debug!(%address, ?state, "next hop");
+                debug!(?gateway, ?state, "next hop");
                 // The core takes these without waiting for us.
                 let _ = self.channels.next_hops.send((address, state)).await;
             }
@@ -347,5 +359,19 @@ impl Forwarding {
             Question::Stats(answer) => drop(answer.send(self.fib.stats())),
             Question::Tunnels(answer) => drop(answer.send(self.overlay.status())),
         }
+    }
+}
+
+/// A next hop of the RIB as the kernel knows it.
+fn gateway(next_hop: IpAddr) -> Gateway {
+    let (address, interface) = link_local::split(next_hop);
+    Gateway { address, interface }
+}
+
+/// The next hop of the RIB that a gateway is.
+fn next_hop(gateway: Gateway) -> IpAddr {
+    match gateway.address {
+        IpAddr::V6(address) => link_local::on(address, gateway.interface).into(),
+        v4 => v4,
     }
 }

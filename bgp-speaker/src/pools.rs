@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use bgp_daemon::config::{Network, TunnelKind, TunnelMode, Tunnels};
 use bgp_rib::FibNextHop;
@@ -165,8 +166,10 @@ impl Steering {
         next_hops: impl IntoIterator<Item = FibNextHop>,
     ) -> Target {
         let tunnel = self.tunnel(prefix);
-        let steer =
-            |hop: FibNextHop| self.steer(tunnel, NextHop { weight: hop.weight, ..NextHop::new(hop.gateway) });
+        let steer = |hop: FibNextHop| {
+            let interface = hop.link.and_then(NonZeroU32::new);
+            self.steer(tunnel, NextHop { interface, weight: hop.weight, ..NextHop::new(hop.gateway) })
+        };
         Target::Via(next_hops.into_iter().map(steer).collect())
     }
 
@@ -183,6 +186,10 @@ impl Steering {
     }
 
     fn steer(&self, tunnel: Option<(TunnelKind, TunnelMode)>, hop: NextHop) -> NextHop {
+        // A neighbour on a link is no node with a tunnel's other end: it is the way there.
+        if hop.interface.is_some() {
+            return hop;
+        }
         let node = match self.nodes.get(&hop.gateway) {
             Some(node) if hop.link.is_some() => *node,
             _ => hop.gateway,

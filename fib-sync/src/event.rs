@@ -1,12 +1,12 @@
 //! What a synchroniser tells its caller.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
 use crate::error::KernelError;
 use crate::resolve::Resolution;
+use crate::route::Gateway;
 
 /// Something the caller may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub enum Event {
     },
     /// A watched address resolves, first or differently.
     NextHop {
-        /// The address given to [`FibSync::watch`](crate::FibSync::watch).
-        address: IpAddr,
+        /// What was given to [`FibSync::watch`](crate::FibSync::watch).
+        gateway: Gateway,
         /// How the kernel reaches it.
         resolution: Resolution,
     },

@@ -37,7 +37,8 @@
 //!   that are gone vanish without an event, and events can be lost (`ENOBUFS`): then all is read again, in slices
 //!   between which the caller runs, and only what differs is sent.
 //! - Next hops need not be connected. Each is resolved by the longest matching route that is not ours,
-//!   over links that run; routes follow when that changes. A next hop with a link of its own, and a route to
+//!   over links that run; routes follow when that changes. A link-local one is on the interface that it names, and
+//!   reachable while that runs. A next hop with a link of its own, and a route to
 //!   a link, follow the link by its name: a device that is made again has another index.
 //! - Stopping leaves the routes in place. The next start adopts them, with their nexthop groups: they stay until
 //!   [`FibSync::finish_adoption`], which removes those that were not desired again by then.
@@ -64,13 +65,13 @@
 //! let mut fib = FibSync::open(FibConfig::default())?;
 //! fib.set(Route::via("10.244.7.0/26".parse()?, ["192.0.2.7".parse()?, "192.0.2.8".parse()?]));
 //! fib.set(Route::blackhole("10.244.1.0/26".parse()?));
-//! fib.watch("192.0.2.7".parse()?);
+//! fib.watch("192.0.2.7".parse::<std::net::IpAddr>()?);
 //! fib.finish_adoption();
 //! loop {
 //!     // Cancel safe: belongs into a `select!` beside the source of routes.
 //!     match fib.next().await? {
 //!         Event::InSync { took } => println!("{} routes in the kernel after {took:?}", fib.stats().routes),
-//!         Event::NextHop { address, resolution } => println!("{address} is {resolution:?}"),
+//!         Event::NextHop { gateway, resolution } => println!("{gateway:?} is {resolution:?}"),
 //!         Event::Refused { prefix, error } => eprintln!("{prefix}: {error}"),
 //!         Event::Conflict { prefix, protocol, .. } => eprintln!("{prefix} is taken by protocol {protocol}"),
 //!         Event::Repaired { routes } => eprintln!("someone changed {routes} of our routes"),
@@ -115,7 +116,7 @@ pub use forwarding::{Forwarding, Hop, Way};
 pub use interface::{InterfaceName, InterfaceNameError};
 pub use ipnetwork::IpNetwork;
 pub use resolve::Resolution;
-pub use route::{NextHop, Route, RouteOptions, Target};
+pub use route::{Gateway, NextHop, Route, RouteOptions, Target};
 pub use route_table::RouteTable;
 pub use rules::{Rule, RuleEvent, RuleFamily, RuleSync};
 pub use stats::{Results, Stats};

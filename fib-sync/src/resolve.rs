@@ -11,13 +11,14 @@ use crate::interface::InterfaceName;
 use crate::links::KernelLink;
 use crate::message::{KernelRoute, Nexthops};
 use crate::mirror::Told;
+use crate::route::Gateway;
 use crate::view::{LinkChange, View};
 
 /// Whether, and how, the kernel reaches an address by routes that are not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
-    /// No route, a route that delivers to this host or refuses, or only links that are down. IPv6
-    /// link-local addresses are always unreachable: they name no interface.
+    /// No route, a route that delivers to this host or refuses, or only links that are down. An IPv6
+    /// link-local address without its interface is always unreachable.
     Unreachable,
     /// Through this gateway.
     Reachable {
@@ -49,7 +50,7 @@ pub(crate) struct Resolver {
     pub(crate) view: View,
     /// What is being read.
     incoming: Option<View>,
-    watched: HashMap<IpAddr, Watched>,
+    watched: HashMap<Gateway, Watched>,
     followed: HashMap<InterfaceName, Followed>,
     changed: bool,
 }
@@ -127,49 +128,49 @@ impl Resolver {
     }
 
     /// How the kernel reaches an address now.
-    pub(crate) fn resolve(&self, address: IpAddr) -> Resolution {
-        self.view.resolve(address)
+    pub(crate) fn resolve(&self, gateway: Gateway) -> Resolution {
+        self.view.resolve(gateway)
     }
 
     /// Counts one user more of a next hop, and returns how it resolves.
-    pub(crate) fn acquire(&mut self, address: IpAddr) -> Resolution {
-        let last = self.resolve(address);
-        let watched = self.watched.entry(address).or_insert(Watched { users: 0, reported: false, last });
+    pub(crate) fn acquire(&mut self, gateway: Gateway) -> Resolution {
+        let last = self.resolve(gateway);
+        let watched = self.watched.entry(gateway).or_insert(Watched { users: 0, reported: false, last });
         watched.users += 1;
         watched.last
     }
 
     /// Counts one user less.
-    pub(crate) fn release(&mut self, address: IpAddr) {
-        if let Some(watched) = self.watched.get_mut(&address) {
+    pub(crate) fn release(&mut self, gateway: Gateway) {
+        if let Some(watched) = self.watched.get_mut(&gateway) {
             watched.users = watched.users.saturating_sub(1);
             if watched.users == 0 && !watched.reported {
-                self.watched.remove(&address);
+                self.watched.remove(&gateway);
             }
         }
     }
 
     /// The caller wants to be told of this address.
-    pub(crate) fn watch(&mut self, address: IpAddr) -> Resolution {
-        let last = self.resolve(address);
-        let watched = self.watched.entry(address).or_insert(Watched { users: 0, reported: true, last });
+    pub(crate) fn watch(&mut self, gateway: Gateway) -> Resolution {
+        let last = self.resolve(gateway);
+        let watched = self.watched.entry(gateway).or_insert(Watched { users: 0, reported: true, last });
         watched.reported = true;
         watched.last
     }
 
     /// The caller does not want to be told any more.
-    pub(crate) fn unwatch(&mut self, address: IpAddr) {
-        if let Some(watched) = self.watched.get_mut(&address) {
+    pub(crate) fn unwatch(&mut self, gateway: Gateway) {
+        if let Some(watched) = self.watched.get_mut(&gateway) {
             watched.reported = false;
             if watched.users == 0 {
-                self.watched.remove(&address);
+                self.watched.remove(&gateway);
             }
         }
     }
 
     /// What the users of a next hop were last told.
-    pub(crate) fn known(&self, address: IpAddr) -> Resolution {
-        self.watched.get(&address).map_or(Resolution::Unreachable, |watched| watched.last)
+    pub(crate) fn known(&self, gateway: Gateway) -> Resolution {
+        self.watched.get(&gateway).map_or(Resolution::Unreachable, |watched| watched.last)
     }
 
     /// Counts one user more of a link.
@@ -218,18 +219,18 @@ impl Resolver {
         let mut changes: Vec<NextHopChange> = self
             .watched
             .iter()
-            .map(|(&address, watched)| {
-                let resolution = self.resolve(address);
+            .map(|(&gateway, watched)| {
+                let resolution = self.resolve(gateway);
                 (
                     watched.last != resolution,
-                    NextHopChange { address, resolution, reported: watched.reported },
+                    NextHopChange { gateway, resolution, reported: watched.reported },
                 )
             })
             .filter_map(|(differs, change)| differs.then_some(change))
             .collect();
-        changes.sort_unstable_by_key(|change| change.address);
+        changes.sort_unstable_by_key(|change| change.gateway);
         for change in &changes {
-            if let Some(watched) = self.watched.get_mut(&change.address) {
+            if let Some(watched) = self.watched.get_mut(&change.gateway) {
                 watched.last = change.resolution;
             }
         }
@@ -252,7 +253,7 @@ impl Changes {
 
 /// A watched address that resolves differently than before.
 pub(crate) struct NextHopChange {
-    pub(crate) address: IpAddr,
+    pub(crate) gateway: Gateway,
     pub(crate) resolution: Resolution,
     pub(crate) reported: bool,
 }
@@ -294,7 +295,7 @@ mod tests {
     }
 
     fn gateway(resolver: &Resolver, address: &str) -> Option<(String, u32, u32)> {
-        match resolver.resolve(address.parse().unwrap()) {
+        match resolver.resolve(address.parse::<IpAddr>().unwrap().into()) {
             Resolution::Unreachable => None,
             Resolution::Reachable { metric, interface, gateway, .. } => {
                 Some((gateway.to_string(), interface, metric))
@@ -347,6 +348,28 @@ mod tests {
     }
 
     #[test]
+    fn a_link_local_address_is_reached_while_its_link_runs() {
+        let mut resolver = resolver();
+        let address: IpAddr = "fe80::1".parse().unwrap();
+        let on = |index: u32| Gateway::on(address, index.try_into().unwrap());
+        let over =
+            |interface| Resolution::Reachable { metric: 0, interface, gateway: address, onlink: false };
+        assert_eq!(resolver.resolve(address.into()), Resolution::Unreachable);
+        assert_eq!(
+            [1, 2, 3].map(|index| resolver.resolve(on(index))),
+            [over(1), over(2), Resolution::Unreachable]
+        );
+        resolver.link_changed(link(1, true, false));
+        assert_eq!([1, 2].map(|index| resolver.resolve(on(index))), [Resolution::Unreachable, over(2)]);
+        let elsewhere = Gateway { address: "fd00::1".parse().unwrap(), ..on(2) };
+        assert_eq!(
+            resolver.resolve(elsewhere),
+            Resolution::Unreachable,
+            "other addresses are found by routes"
+        );
+    }
+
+    #[test]
     fn a_link_that_goes_down_takes_its_routes_along() {
         let mut resolver = resolver();
         let _ = resolver.route_added(route("10.0.0.0/24", None, 1, 0), false);
@@ -378,13 +401,14 @@ mod tests {
     #[test]
     fn changes_are_told_once_and_only_of_watched_addresses() {
         let mut resolver = resolver();
-        let address = "10.0.0.7".parse().unwrap();
+        let address = Gateway::from("10.0.0.7".parse::<IpAddr>().unwrap());
         assert_eq!(resolver.watch(address), Resolution::Unreachable);
-        resolver.acquire("10.0.0.8".parse().unwrap());
+        let other = Gateway::from("10.0.0.8".parse::<IpAddr>().unwrap());
+        resolver.acquire(other);
         let _ = resolver.route_added(route("10.0.0.0/24", None, 1, 0), false);
         let told: Vec<_> =
-            resolver.take_changes().addresses.iter().map(|c| (c.address, c.reported)).collect();
-        assert_eq!(told, [(address, true), ("10.0.0.8".parse().unwrap(), false)]);
+            resolver.take_changes().addresses.iter().map(|c| (c.gateway, c.reported)).collect();
+        assert_eq!(told, [(address, true), (other, false)]);
         assert!(resolver.take_changes().is_empty());
         resolver.unwatch(address);
         assert_eq!(resolver.route_removed(&route("10.0.0.0/24", None, 1, 0)), Told::Exact);

@@ -73,11 +73,35 @@ impl Target {
     }
 }
 
+/// An address to reach. A link-local one means something on an interface only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Gateway {
+    /// The address; it need not be on a connected network, and IPv4 routes may have one of IPv6.
+    pub address: IpAddr,
+    /// The index of the interface that a link-local address is on (`sin6_scope_id`).
+    pub interface: Option<NonZeroU32>,
+}
+
+impl Gateway {
+    /// A link-local address on an interface.
+    pub fn on(address: IpAddr, interface: NonZeroU32) -> Self {
+        Self { address, interface: Some(interface) }
+    }
+}
+
+impl From<IpAddr> for Gateway {
+    fn from(address: IpAddr) -> Self {
+        Self { address, interface: None }
+    }
+}
+
 /// One next hop of a [`Target::Via`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NextHop {
     /// The address to reach; it need not be on a connected network.
     pub gateway: IpAddr,
+    /// The index of the interface that a link-local gateway is on. Reachable while that can carry packets.
+    pub interface: Option<NonZeroU32>,
     /// Its share of the traffic relative to the others.
     pub weight: NonZeroU8,
     /// Out of this interface, whatever other routes say, and whether or not the gateway is on a connected
@@ -88,7 +112,12 @@ pub struct NextHop {
 impl NextHop {
     /// A next hop of weight 1 that is resolved through the kernel's own routes.
     pub fn new(gateway: IpAddr) -> Self {
-        Self { gateway, weight: NonZeroU8::MIN, link: None }
+        Self { gateway, interface: None, weight: NonZeroU8::MIN, link: None }
+    }
+
+    /// What is to be reached.
+    pub(crate) fn destination(&self) -> Gateway {
+        Gateway { address: self.gateway, interface: self.interface }
     }
 
     /// The same next hop out of this interface.

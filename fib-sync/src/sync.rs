@@ -1,7 +1,6 @@
 //! The synchroniser: desired routes and the kernel's events in, messages to the kernel out.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use ipnetwork::IpNetwork;
@@ -19,7 +18,7 @@ use crate::message::RouteKey;
 use crate::objects::Request;
 use crate::reading::{DUMP_TRIES, Reading};
 use crate::resolve::Resolver;
-use crate::route::{Route, RouteOptions, Target};
+use crate::route::{Gateway, Route, RouteOptions, Target};
 use crate::route_table::RouteTable;
 use crate::stats::{Results, Stats};
 use crate::table::{Action, Change, Ended, Finding, Table};
@@ -190,14 +189,15 @@ impl<D: DesiredRoutes> FibSync<D> {
 
     /// Reports how the kernel reaches an address, now and whenever that changes, as [`Event::NextHop`].
     /// Routes of our own protocol do not count.
-    pub fn watch(&mut self, address: IpAddr) {
-        let resolution = self.resolver.watch(address);
-        self.events.push_back(Event::NextHop { address, resolution });
+    pub fn watch(&mut self, gateway: impl Into<Gateway>) {
+        let gateway = gateway.into();
+        let resolution = self.resolver.watch(gateway);
+        self.events.push_back(Event::NextHop { gateway, resolution });
     }
 
     /// Ends [`watch`](Self::watch).
-    pub fn unwatch(&mut self, address: IpAddr) {
-        self.resolver.unwatch(address);
+    pub fn unwatch(&mut self, gateway: impl Into<Gateway>) {
+        self.resolver.unwatch(gateway.into());
     }
 
     /// Carries out pending changes, follows the kernel's events, and returns what is worth telling.
@@ -322,7 +322,7 @@ impl<D: DesiredRoutes> FibSync<D> {
         self.table.next_hops_changed(&changes, &self.resolver);
         let reported = changes.addresses.into_iter().filter(|change| change.reported);
         self.events.extend(
-            reported.map(|change| Event::NextHop { address: change.address, resolution: change.resolution }),
+            reported.map(|change| Event::NextHop { gateway: change.gateway, resolution: change.resolution }),
         );
     }
 

@@ -1,7 +1,6 @@
 //! Targets and forwardings, each stored once, and which follows from which.
 
 use std::collections::{BTreeSet, HashSet};
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use crate::config::FibConfig;
@@ -9,7 +8,7 @@ use crate::forwarding::{Forwarding, Hop, Way};
 use crate::intern::{Id, Interner};
 use crate::objects::{Content, Objects, Request};
 use crate::resolve::{Changes, Resolver};
-use crate::route::{NextHop, RouteOptions, Target};
+use crate::route::{Gateway, NextHop, RouteOptions, Target};
 
 /// The targets of desired routes, and how each is forwarded now.
 pub(crate) struct Targets {
@@ -116,12 +115,12 @@ impl Targets {
 
     /// Follows next hops that resolve differently now, and returns the targets whose routes differ for it.
     pub(crate) fn next_hops_changed(&mut self, changes: &Changes, resolver: &Resolver) -> Vec<Id> {
-        let addresses: HashSet<IpAddr> = changes.addresses.iter().map(|change| change.address).collect();
+        let gateways: HashSet<Gateway> = changes.addresses.iter().map(|change| change.gateway).collect();
         let is_affected = |target: &Target| match target {
             Target::Link(name) => changes.links.contains(name),
             target => target.next_hops().iter().any(|hop| match &hop.link {
                 Some(name) => changes.links.contains(name),
-                None => addresses.contains(&hop.gateway),
+                None => gateways.contains(&hop.destination()),
             }),
         };
         let affected = self.targets.iter().filter(|(_, (target, _))| is_affected(target));
@@ -242,7 +241,7 @@ fn follow(target: &Target, resolver: &mut Resolver) {
     for next_hop in target.next_hops() {
         match next_hop.link {
             Some(name) => resolver.acquire_link(name),
-            None => drop(resolver.acquire(next_hop.gateway)),
+            None => drop(resolver.acquire(next_hop.destination())),
         }
     }
 }
@@ -254,7 +253,7 @@ fn unfollow(target: &Target, resolver: &mut Resolver) {
     for next_hop in target.next_hops() {
         match next_hop.link {
             Some(name) => resolver.release_link(name),
-            None => resolver.release(next_hop.gateway),
+            None => resolver.release(next_hop.destination()),
         }
     }
 }
@@ -284,7 +283,7 @@ fn way(target: &Target, resolver: &Resolver) -> Option<Way> {
 fn hop(next_hop: &NextHop, resolver: &Resolver) -> Option<Hop> {
     let weight = u16::from(next_hop.weight.get());
     match next_hop.link {
-        None => resolver.known(next_hop.gateway).hop(weight),
+        None => resolver.known(next_hop.destination()).hop(weight),
         Some(name) => {
             let interface = resolver.known_link(name)?.index;
             Some(Hop { gateway: Some(next_hop.gateway), interface, weight, onlink: true })

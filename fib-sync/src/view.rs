@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::forwarding::{Hop, Way};
 use crate::interface::InterfaceName;
@@ -10,6 +11,7 @@ use crate::message::{KernelNexthop, KernelRoute, Nexthop, Nexthops};
 use crate::mirror::{MirrorRoute, Told, Tries};
 use crate::objects::way_of;
 use crate::resolve::{LinkState, Resolution};
+use crate::route::Gateway;
 
 /// The kernel's state at one time, kept true by events.
 #[derive(Default)]
@@ -146,9 +148,12 @@ impl View {
     }
 
     /// How the kernel reaches an address now.
-    pub(crate) fn resolve(&self, address: IpAddr) -> Resolution {
-        let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-        if link_local || self.local.longest_match(address).is_some() {
+    pub(crate) fn resolve(&self, gateway: Gateway) -> Resolution {
+        let address = gateway.address;
+        if matches!(address, IpAddr::V6(address) if address.is_unicast_link_local()) {
+            return self.resolve_on_link(gateway);
+        }
+        if self.local.longest_match(address).is_some() {
             return Resolution::Unreachable;
         }
         let best =
@@ -162,6 +167,16 @@ impl View {
                 gateway: hop.gateway.unwrap_or(address),
                 onlink: hop.onlink,
             },
+        }
+    }
+
+    /// A link-local address is on its link, whatever the routes say.
+    fn resolve_on_link(&self, gateway: Gateway) -> Resolution {
+        match gateway.interface.map(NonZeroU32::get).filter(|interface| self.is_running(*interface)) {
+            None => Resolution::Unreachable,
+            Some(interface) => {
+                Resolution::Reachable { metric: 0, interface, gateway: gateway.address, onlink: false }
+            }
         }
     }
 

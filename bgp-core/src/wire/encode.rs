@@ -176,8 +176,10 @@ fn family_octets(family: Family) -> [u8; 3] {
 
 /// Appends the UPDATEs that announce `prefixes`, all with the same attributes, to `out`; returns how many.
 ///
-/// `attributes` is the block as it shall go out: for IPv4 with NEXT_HOP in it, for other families without, since
-/// `next_hop` goes into MP_REACH_NLRI (for IPv4 it is not looked at). No message is over `max_len` octets, 4096 or
+/// `attributes` is the block as it shall go out. IPv4 prefixes with an IPv4 next hop go into the UPDATE's own field, and
+/// NEXT_HOP is in the block; of `next_hop` only that it is IPv4 counts. All others go into MP_REACH_NLRI with
+/// `next_hop`, IPv4 prefixes with one of IPv6 too: whether the peer takes that (RFC 8950) is the caller's to know. Then
+/// there is no NEXT_HOP in the block. No message is over `max_len` octets, 4096 or
 /// 65535, and none could take the first prefix of the next.
 ///
 /// # Errors
@@ -202,7 +204,7 @@ pub fn announce<F: AddressFamily>(
     next_hop: IpAddr,
     prefixes: impl IntoIterator<Item = (Option<PathId>, F::Prefix)>,
 ) -> Result<usize, EncodeError> {
-    if F::FAMILY == V4::FAMILY {
+    if F::FAMILY == V4::FAMILY && next_hop.is_ipv4() {
         let envelope = Envelope { before: attributes, place: Place::Announced };
         return envelope.pack::<F>(out, max_len, prefixes.into_iter());
     }

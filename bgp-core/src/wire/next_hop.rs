@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
 
 use super::cursor::Cursor;
-use crate::Family;
+use crate::{Family, link_local};
 
 /// Octets of a route distinguisher, which stands before each address of a VPN's next hop and is zero there (RFC 4364
 /// section 4.3.2, RFC 4659 section 3.2.1).
@@ -116,10 +117,26 @@ impl NextHop {
         true
     }
 
-    /// Where to send packets; of two IPv6 addresses the global one. `None` for flow specifications.
+    /// Where to send packets; of two IPv6 addresses the global one, unless that is `::`, which some send beside a
+    /// link-local address for want of a global one. `None` for flow specifications.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
-        self.address
+        match (self.address, self.link_local) {
+            (Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), Some(link_local)) => Some(link_local.into()),
+            (address, _) => address,
+        }
+    }
+
+    /// Where to send packets over the link that the session runs over: to the link-local address if there is one
+    /// (RFC 2545 section 3), else to the other. `link` goes along with a link-local address ([`link_local`]); without,
+    /// the session does not run over link-local addresses, and the global one counts.
+    #[must_use]
+    pub fn gateway(&self, link: Option<NonZeroU32>) -> Option<IpAddr> {
+        let near = self.link_local.filter(|near| link.is_some() && near.is_unicast_link_local());
+        match near.map(IpAddr::V6).or(self.address()) {
+            Some(IpAddr::V6(v6)) => Some(link_local::on(v6, link).into()),
+            address => address,
+        }
     }
 
     /// The second of two IPv6 addresses (RFC 2545 section 3).
@@ -207,6 +224,34 @@ mod tests {
         assert_eq!(octets(Family::IPV6_VPN, both), twice);
         assert_eq!(octets(Family::IPV4_FLOWSPEC, v4), []);
         assert!(!NextHop::NONE.encode(&mut Vec::new(), Family::EVPN));
+    }
+
+    #[test]
+    fn the_unspecified_address_stands_for_the_link_local_one_behind_it() {
+        let read = |first: Ipv6Addr, second: Ipv6Addr| {
+            NextHop::read(Family::IPV4_UNICAST, true, &[first.octets(), second.octets()].concat()).unwrap()
+        };
+        let without_global = read(Ipv6Addr::UNSPECIFIED, LINK_LOCAL);
+        assert_eq!(without_global.address(), Some(LINK_LOCAL.into()));
+        assert_eq!(
+            read(Ipv6Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED).address(),
+            Some(Ipv6Addr::UNSPECIFIED.into())
+        );
+        assert_eq!(read(GLOBAL, LINK_LOCAL).address(), Some(GLOBAL.into()));
+    }
+
+    #[test]
+    fn packets_go_to_the_link_local_address_where_the_session_does() {
+        let link = NonZeroU32::new(3);
+        let there = Some(IpAddr::V6(link_local::on(LINK_LOCAL, link)));
+        let both = NextHop::with_link_local(GLOBAL, LINK_LOCAL);
+        assert_eq!((both.gateway(link), both.gateway(None)), (there, Some(GLOBAL.into())));
+        assert_eq!(NextHop::with_link_local(LINK_LOCAL, LINK_LOCAL).gateway(link), there);
+        assert_eq!(NextHop::from(IpAddr::from(LINK_LOCAL)).gateway(link), there);
+        let forged = link_local::on(LINK_LOCAL, NonZeroU32::new(9));
+        assert_eq!(NextHop::from(IpAddr::from(forged)).gateway(None), Some(LINK_LOCAL.into()));
+        assert_eq!(NextHop::with_link_local(GLOBAL, GLOBAL).gateway(link), Some(GLOBAL.into()));
+        assert_eq!(NextHop::from(IpAddr::from(V4)).gateway(link), Some(V4.into()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
 use bgp_core::wire::{Attributes, code};
-use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
+use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId, link_local};
 
 use crate::attributes::{AttributeSet, NextHopMark};
 use crate::decision::DecisionConfig;
@@ -81,6 +81,8 @@ pub struct GroupKey {
     pub local_v4: Option<Ipv4Addr>,
     /// Our own address for IPv6 next hops.
     pub local_v6: Option<Ipv6Addr>,
+    /// IPv4 routes may have IPv6 next hops (RFC 8950): our own for want of an IPv4 address, and others' as received.
+    pub extended_next_hop: bool,
     /// What may be sent, and how it is changed: an eBGP peer needs an explicit policy for that (RFC 8212).
     pub export: Policy,
     /// Which paths go out.
@@ -212,6 +214,7 @@ impl GroupKey {
             next_hop: NextHopRule::Auto,
             local_v4: None,
             local_v6: None,
+            extended_next_hop: false,
             export: Policy::Accept,
             advertise: Advertise::Best,
             add_path: FamilySet::EMPTY,
@@ -224,9 +227,10 @@ impl GroupKey {
     /// Whether a live session may go from this group to the one with the other key: what it has negotiated is the same.
     #[must_use]
     pub fn is_same_session(&self, other: &GroupKey) -> bool {
-        (self.families, self.four_octet_as, self.max_message_len, self.add_path)
-            == (other.families, other.four_octet_as, other.max_message_len, other.add_path)
-            && self.border() == other.border()
+        let agreed = |key: &GroupKey| {
+            (key.families, key.four_octet_as, key.max_message_len, key.add_path, key.extended_next_hop)
+        };
+        agreed(self) == agreed(other) && self.border() == other.border()
     }
 
     fn border(&self) -> Border {
@@ -267,10 +271,11 @@ impl GroupKey {
     }
 
     /// The next hop that goes out with a route that came with `received`; `None` if our own address is needed and
-    /// not known, or if `received` is of the other family.
+    /// not known, or if `received` is of the other family and the peers do not take that.
     ///
     /// A reflector leaves the next hop alone (RFC 4456 section 10); our own address goes to eBGP peers and with our
-    /// own routes (RFC 4271 section 5.1.3).
+    /// own routes (RFC 4271 section 5.1.3), and with those whose next hop is a neighbour on a link of ours, which means
+    /// nothing elsewhere.
     #[must_use]
     pub fn next_hop(&self, family: Family, source: SourceKind, received: IpAddr) -> Option<IpAddr> {
         let set = match (self.next_hop, family) {
@@ -283,35 +288,43 @@ impl GroupKey {
         }
         let own = match (source, self.next_hop) {
             (SourceKind::Local, _) | (_, NextHopRule::Own) => true,
+            _ if link_local::link(received).is_some() => true,
             (_, NextHopRule::Unchanged) => false,
             (SourceKind::External, NextHopRule::OwnForExternal) => true,
             _ => self.kind == TargetKind::External && !planted(Fault::NextHopNotOurs),
         };
-        if own { self.own_address(family) } else { of_family(family, received) }
+        if own { self.own_address(family) } else { self.passed_on(family, received) }
     }
 
     /// The next hop that goes out with these attributes: as a filter has decided, else as [`GroupKey::next_hop`] says.
     #[must_use]
     pub fn next_hop_of(&self, family: Family, source: SourceKind, attrs: &AttributeSet) -> Option<IpAddr> {
+        let is_on_link = link_local::link(attrs.next_hop()).is_some();
         match attrs.marks().next_hop() {
             NextHopMark::ByRule => self.next_hop(family, source, attrs.next_hop()),
-            NextHopMark::Unchanged if source != SourceKind::Local => of_family(family, attrs.next_hop()),
+            NextHopMark::Unchanged if source != SourceKind::Local && !is_on_link => {
+                self.passed_on(family, attrs.next_hop())
+            }
             NextHopMark::Own | NextHopMark::Unchanged => self.own_address(family),
-            NextHopMark::Set => of_family(family, attrs.next_hop()),
+            NextHopMark::Set => self.passed_on(family, attrs.next_hop()),
         }
     }
 
     fn own_address(&self, family: Family) -> Option<IpAddr> {
+        let v6 = self.local_v6.map(IpAddr::V6);
         match family {
-            Family::IPV4_UNICAST => self.local_v4.map(IpAddr::V4),
-            _ => self.local_v6.map(IpAddr::V6),
+            Family::IPV4_UNICAST => {
+                self.local_v4.map(IpAddr::V4).or_else(|| v6.filter(|_| self.extended_next_hop))
+            }
+            _ => v6,
         }
     }
-}
 
-/// The address, if it is of the family's version of IP.
-fn of_family(family: Family, address: IpAddr) -> Option<IpAddr> {
-    Some(address).filter(|address| address.is_ipv4() == (family == Family::IPV4_UNICAST))
+    /// Another's address as a next hop, if routes of the family may have it.
+    fn passed_on(&self, family: Family, address: IpAddr) -> Option<IpAddr> {
+        let is_v4 = family == Family::IPV4_UNICAST;
+        (address.is_ipv4() == is_v4 || is_v4 && self.extended_next_hop).then_some(address)
+    }
 }
 
 #[cfg(test)]
@@ -376,6 +389,39 @@ mod tests {
         let other = Ipv4Addr::new(10, 9, 9, 9);
         let set = NextHopRule::Set { v4: Some(other), v6: None };
         assert_eq!(next_hops(TargetKind::External, set), [IpAddr::V4(other); 4]);
+    }
+
+    #[test]
+    fn an_ipv4_route_has_an_ipv6_next_hop_only_where_that_was_agreed() {
+        let (own, other): (Ipv6Addr, IpAddr) = ("fe80::5".parse().unwrap(), "2001:db8::9".parse().unwrap());
+        let plain = GroupKey { local_v6: Some(own), ..GroupKey::new(TargetKind::Internal, FamilySet::EMPTY) };
+        let agreed = GroupKey { extended_next_hop: true, ..plain.clone() };
+        let next_hop = |key: &GroupKey, source| key.next_hop(Family::IPV4_UNICAST, source, other);
+        for source in [SourceKind::Local, SourceKind::External] {
+            assert_eq!(next_hop(&plain, source), None);
+        }
+        assert_eq!(next_hop(&agreed, SourceKind::Local), Some(own.into()));
+        assert_eq!(next_hop(&agreed, SourceKind::External), Some(other));
+        let v4 = Ipv4Addr::new(10, 0, 0, 1);
+        let both = GroupKey { local_v4: Some(v4), ..agreed };
+        assert_eq!(next_hop(&both, SourceKind::Local), Some(v4.into()));
+        assert!(!both.is_same_session(&plain));
+    }
+
+    #[test]
+    fn a_neighbor_on_a_link_is_nobodys_next_hop_beyond_it() {
+        let near: Ipv6Addr = "fe80::9".parse().unwrap();
+        let on_link: IpAddr = link_local::on(near, 3.try_into().ok()).into();
+        let own: Ipv6Addr = "2001:db8::1".parse().unwrap();
+        for rule in [NextHopRule::Auto, NextHopRule::Unchanged] {
+            let key = GroupKey { local_v6: Some(own), ..key(TargetKind::Client, rule) };
+            let v6 = key.next_hop(Family::IPV6_UNICAST, SourceKind::External, on_link);
+            assert_eq!(v6, Some(own.into()));
+            let v4 = key.next_hop(Family::IPV4_UNICAST, SourceKind::External, on_link);
+            assert_eq!(v4, key.local_v4.map(IpAddr::V4));
+            let unknown = key.next_hop(Family::IPV6_UNICAST, SourceKind::External, near.into());
+            assert_eq!(unknown, Some(near.into()), "off the data path nobody knows better");
+        }
     }
 
     #[test]

@@ -44,9 +44,9 @@ const UPDATE_OVERHEAD: usize = 19 + 2 + 2;
 /// The longest MP_REACH_NLRI without destinations: header, family, one next hop, reserved (RFC 4760 section 3).
 const MP_OVERHEAD: usize = 4 + 3 + 1 + 16 + 1;
 
-/// The octets of a message that attributes and destinations cannot have.
-fn overhead<F: AddressFamily>() -> usize {
-    if F::FAMILY == Family::IPV4_UNICAST { UPDATE_OVERHEAD } else { UPDATE_OVERHEAD + MP_OVERHEAD }
+/// The octets of a message that attributes and destinations cannot have, in a family that may have MP_REACH_NLRI.
+fn overhead(has_mp: bool) -> usize {
+    if has_mp { UPDATE_OVERHEAD + MP_OVERHEAD } else { UPDATE_OVERHEAD }
 }
 
 /// What we change of routes whatever the filter says, each under a bit of [`Edits::own`].
@@ -247,7 +247,8 @@ impl Exporter {
 
     /// The octets of a message for attributes and destinations.
     fn room<F: AddressFamily>(&self) -> usize {
-        (self.key.max_message_len as usize).saturating_sub(overhead::<F>())
+        let has_mp = F::FAMILY != Family::IPV4_UNICAST || self.key.extended_next_hop;
+        (self.key.max_message_len as usize).saturating_sub(overhead(has_mp))
     }
 
     /// Rewrites the attributes of the announcements that follow; `false` if the source is gone: then the change that

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bgp_core::{Instant, Prefix, V4, V6};
+use bgp_core::{Instant, Prefix, V4, V6, link_local};
 
 use super::Rib;
 use crate::dirty::DirtySet;
@@ -58,6 +58,8 @@ impl Rib {
     /// Looks for a route to a next hop that the tracker cannot reach; whether it is another one than before.
     pub(super) fn find_route_to(&mut self, address: IpAddr, id: NextHopId) -> bool {
         let via = match address {
+            // It is on its link or nowhere, however a default route covers it.
+            _ if link_local::link(address).is_some() => None,
             IpAddr::V4(_) => self.route_to::<V4>(address),
             IpAddr::V6(_) => self.route_to::<V6>(address),
         };

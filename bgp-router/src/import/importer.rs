@@ -220,7 +220,8 @@ impl Importer {
             self.announce::<V4>(attrs.as_ref(), view.announced(), batch);
         }
         if let Some(reach) = view.mp_reach().filter(|reach| !reach.nlri.is_empty()) {
-            let attrs = self.attributes(&view, BlockUse::MpReach, reach.next_hop.address(), &mut outcome);
+            let gateway = reach.next_hop.gateway(self.judge.link());
+            let attrs = self.attributes(&view, BlockUse::MpReach, gateway, &mut outcome);
             match reach.family {
                 Family::IPV4_UNICAST => self.announce::<V4>(attrs.as_ref(), reach.nlri_of(), batch),
                 Family::IPV6_UNICAST => self.announce::<V6>(attrs.as_ref(), reach.nlri_of(), batch),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use bgp_core::wire::Attributes;
 use bgp_core::{PeerKind, Prefix};
@@ -88,6 +89,11 @@ impl Judge {
             Common::Taken(attrs) => Ok(Cow::Borrowed(attrs)),
             Common::ByPrefix => self.policy.one(prefix, attrs).map(Cow::Owned).ok_or(Refusal::Policy),
         }
+    }
+
+    /// The link that the session runs over, if it is one of link-local addresses.
+    pub(super) fn link(&self) -> Option<NonZeroU32> {
+        self.local.link()
     }
 
     pub(super) fn settings(&self) -> &PeerSettings {

@@ -3,6 +3,7 @@
 mod as_numbers;
 mod convergence;
 mod import_policy;
+mod link_local;
 mod policy;
 mod pressure;
 mod refresh;

@@ -72,6 +72,8 @@ pub(crate) struct Side {
     pub(crate) peer: Peer,
     pub(crate) connection: ConnectionId,
     pub(crate) router_id: RouterId,
+    /// Our end of its connections.
+    pub(crate) local: LocalAddresses,
     /// What the far end's OPEN has besides, and
     pub(crate) offers: Vec<Capability>,
     /// what it lacks.
@@ -141,6 +143,7 @@ impl Rig {
             peer,
             connection: ConnectionId(0),
             router_id,
+            local: LocalAddresses::new(OUR_ADDRESS.into(), Some("fd00::fe".parse().unwrap())),
             offers: Vec::new(),
             forgets: None,
             restart: Some(GracefulRestart::default()),
@@ -183,7 +186,7 @@ impl Rig {
         open.capabilities.retain(|capability| Some(capability) != side.forgets.as_ref());
         open.encode(&mut hello);
         write_keepalive(&mut hello);
-        let local = LocalAddresses::new(OUR_ADDRESS.into(), Some("fd00::fe".parse().unwrap()));
+        let local = side.local;
         side.connection = id;
         side.read.clear();
         side.closed = false;
@@ -308,7 +311,7 @@ impl Side {
         moved
     }
 
-    fn messages(&self) -> Vec<(MessageType, Vec<u8>)> {
+    pub(crate) fn messages(&self) -> Vec<(MessageType, Vec<u8>)> {
         let mut rest = &self.read[..];
         let mut messages = Vec::new();
         while let Some(message) = frame(rest, 65535).unwrap() {

@@ -1,6 +1,7 @@
 //! Routes come, change and go.
 
-use std::num::NonZeroU8;
+use std::net::IpAddr;
+use std::num::{NonZeroU8, NonZeroU32};
 
 use fib_sync::{Event, FibConfig, FibError, FibSync, NextHop, Route, Target};
 
@@ -44,9 +45,8 @@ fn equal_paths_share_the_traffic_by_weight() {
     in_namespace(|| async {
         let mut fib = open().await;
         let weighted = |gateway: &str, weight| NextHop {
-            gateway: gateway.parse().unwrap(),
             weight: NonZeroU8::new(weight).unwrap(),
-            link: None,
+            ..NextHop::new(gateway.parse().unwrap())
         };
         let target = |hops: [NextHop; 3]| Target::Via(hops.to_vec());
         let v4 = target([weighted("10.0.1.2", 1), weighted("10.0.1.3", 2), weighted("10.0.2.2", 255)]);
@@ -123,6 +123,29 @@ fn ipv4_goes_through_ipv6_next_hops() {
         in_sync(&mut fib).await;
         assert_eq!(ours(), ["10.1.0.0/16 fd00:1::2@a", "10.2.0.0/16 10.0.2.2@b fd00:1::2@a"]);
         assert_eq!(fib.diff().unwrap(), []);
+    });
+}
+
+#[test]
+fn both_families_go_through_a_neighbor_on_a_link_while_that_runs() {
+    in_namespace(|| async {
+        let mut fib = open().await;
+        let address: IpAddr = "fe80::99".parse().unwrap();
+        let on = |link: &str| {
+            let shown = ip(&format!("-o link show dev {link}"));
+            NonZeroU32::new(shown.split(':').next().unwrap().parse().unwrap())
+        };
+        let hop = |link: &str| NextHop { interface: on(link), ..NextHop::new(address) };
+        for prefix in ["10.1.0.0/16", "fd01::/64"] {
+            fib.set(Route::new(net(prefix), Target::Via(vec![hop("a"), hop("b")])));
+        }
+        in_sync(&mut fib).await;
+        assert_eq!(ours(), ["10.1.0.0/16 fe80::99@a fe80::99@b", "fd01::/64 fe80::99@a fe80::99@b"]);
+        assert_eq!(fib.diff().unwrap(), []);
+        ip("link set b2 down");
+        while ours() != ["10.1.0.0/16 fe80::99@a", "fd01::/64 fe80::99@a"] {
+            in_sync(&mut fib).await;
+        }
     });
 }
 

@@ -197,10 +197,10 @@ pub(crate) async fn open() -> FibSync {
 pub(crate) async fn open_with(config: FibConfig) -> FibSync {
     let mut fib = FibSync::open(config).unwrap();
     for address in ["10.0.1.2", "10.0.2.2", "fd00:1::2", "fd00:2::2"] {
-        let address = address.parse().unwrap();
+        let address = address.parse::<std::net::IpAddr>().unwrap();
         fib.watch(address);
         until(&mut fib, |event| {
-            matches!(event, Event::NextHop { address: of, resolution: fib_sync::Resolution::Reachable { .. } } if *of == address)
+            matches!(event, Event::NextHop { gateway, resolution: fib_sync::Resolution::Reachable { .. } } if gateway.address == address)
         })
         .await;
         fib.unwatch(address);

@@ -9,7 +9,8 @@ use crate::namespace::{in_namespace, in_sync, ip, open, ours, until, via};
 /// The next resolution of an address: metric, interface, gateway; `None` when unreachable.
 async fn resolution(fib: &mut FibSync, address: IpAddr) -> Option<(u32, String, String)> {
     let events =
-        until(fib, |event| matches!(event, Event::NextHop { address: of, .. } if *of == address)).await;
+        until(fib, |event| matches!(event, Event::NextHop { gateway, .. } if gateway.address == address))
+            .await;
     match events.last() {
         Some(Event::NextHop {
             resolution: Resolution::Reachable { metric, interface, gateway, .. }, ..

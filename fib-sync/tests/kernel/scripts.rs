@@ -25,11 +25,12 @@ async fn step(fib: &mut FibSync, step: &Step) {
 
 /// Waits until an address is reached as expected: at first it may be told as before the last command.
 async fn reach(fib: &mut FibSync, address: &str, expected: Option<(u32, &str, &str)>) {
-    let address = address.parse().unwrap();
+    let address = address.parse::<std::net::IpAddr>().unwrap();
     fib.watch(address);
     loop {
         let events =
-            until(fib, |event| matches!(event, Event::NextHop { address: of, .. } if *of == address)).await;
+            until(fib, |event| matches!(event, Event::NextHop { gateway, .. } if gateway.address == address))
+                .await;
         let Some(Event::NextHop { resolution, .. }) = events.last() else { continue };
         let found = match resolution {
             Resolution::Reachable { metric, interface, gateway, .. } => {

@@ -38,6 +38,7 @@ fn document<T: Body + Serialize + DeserializeOwned + PartialEq + Debug>(name: &s
 
 fn peer() -> PeerRow {
     PeerRow {
+        interface: None,
         address: "10.0.0.12".parse().unwrap(),
         name: Some("node-7".to_owned()),
         group: Some("rack-a".to_owned()),
@@ -93,6 +94,7 @@ fn peer_detail() -> PeerDetail {
 
 fn route() -> RouteRow {
     RouteRow {
+        interface: None,
         prefix: "10.244.7.0/26".parse().unwrap(),
         next_hop: "10.0.0.12".parse().unwrap(),
         from: Some("10.0.0.12".parse().unwrap()),

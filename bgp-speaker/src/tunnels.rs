@@ -379,7 +379,7 @@ impl Overlay {
 fn peers(config: &Config) -> BTreeSet<IpAddr> {
     let address = |selector: &Selector| match selector {
         Selector::Address(address) => Some(*address),
-        Selector::Range(_) => None,
+        Selector::OnLink(..) | Selector::Interface(_) | Selector::Range(_) => None,
     };
     config.peers.iter().filter_map(|peer| address(&peer.selector)).collect()
 }

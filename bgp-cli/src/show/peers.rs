@@ -38,6 +38,11 @@ pub(crate) fn peers(peers: &[PeerRow], wide: bool) -> Table {
     table
 }
 
+/// An address, if it is link-local with its interface.
+pub(super) fn on_link(address: std::net::IpAddr, interface: Option<&str>) -> String {
+    interface.map_or_else(|| address.to_string(), |interface| format!("{address}%{interface}"))
+}
+
 fn state(peer: &PeerRow) -> Cell {
     let shown = if peer.enabled { peer.state.name() } else { "disabled" };
     Cell::from(shown).coloured(if peer.state == SessionState::Established { GREEN } else { RED })
@@ -45,7 +50,7 @@ fn state(peer: &PeerRow) -> Cell {
 
 fn cells(peer: &PeerRow, family: Option<&FamilyCounts>, wide: bool) -> Vec<Cell> {
     let mut cells = vec![
-        peer.address.into(),
+        on_link(peer.address, peer.interface.as_deref()).into(),
         or_dash(peer.name.as_ref()),
         peer.asn.into(),
         peer.kind.name().into(),
@@ -84,7 +89,8 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
         (Some(address), None) => address.to_string(),
         (None, _) => String::new(),
     };
-    line("peer", endpoint(Some(row.address), peer.remote_port));
+    let link = row.interface.as_ref().map(|link| format!(" on {link}")).unwrap_or_default();
+    line("peer", endpoint(Some(row.address), peer.remote_port) + &link);
     line("name", row.name.clone().unwrap_or_default());
     line("as", format!("{} ({})", row.asn, row.kind.name()));
     let admin = if row.enabled { "" } else { ", disabled" };
@@ -158,6 +164,7 @@ mod tests {
 
     fn row(address: &str, name: &str, state: SessionState) -> PeerRow {
         PeerRow {
+            interface: None,
             address: address.parse().unwrap(),
             name: Some(name.to_owned()),
             asn: 64512,

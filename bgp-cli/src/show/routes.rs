@@ -47,7 +47,7 @@ fn cells(route: &RouteRow, wide: bool) -> Vec<Cell> {
     let mut cells = vec![
         format!("{}{}", mark(route.valid, '*'), mark(route.best, '>')).into(),
         route.prefix.into(),
-        route.next_hop.into(),
+        super::peers::on_link(route.next_hop, route.interface.as_deref()).into(),
         route.from.map_or_else(|| "local".into(), Cell::from),
         or_dash(route.local_pref),
         or_dash(route.med),
@@ -119,6 +119,7 @@ pub(super) mod tests {
 
     pub(in crate::show) fn route(prefix: &str) -> RouteRow {
         RouteRow {
+            interface: None,
             prefix: prefix.parse().unwrap(),
             next_hop: "10.0.0.12".parse().unwrap(),
             from: Some("10.0.0.12".parse().unwrap()),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::entries::{Entry, Shown, of_aggregate, of_group, of_peer, of_pool, of_sections, of_top};
 use super::filters::of_filter;
-use super::model::{Config, Selector};
+use super::model::Config;
 
 impl Config {
     /// The configuration as TOML: every key, each with its origin as a comment (`line 3` of the file, or
@@ -24,10 +24,9 @@ impl Config {
         }
         for peer in &self.peers {
             let section = format!("peers {}", peer.selector);
-            let key = if matches!(peer.selector, Selector::Address(_)) { "address" } else { "range" };
             let selector = Shown::Value(toml::Value::String(peer.selector.to_string()));
             let _ = writeln!(out, "\n[[{}]]", if peer.client { "clients" } else { "peers" });
-            self.block(&mut out, &section, [vec![(key, selector)], of_peer(peer)].concat());
+            self.block(&mut out, &section, [vec![(peer.selector.key(), selector)], of_peer(peer)].concat());
         }
         for aggregate in &self.aggregates {
             let _ = writeln!(out, "\n[[aggregates]]");

@@ -97,6 +97,7 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "max-bytes", Impact::Live),
     ("peers", "keep-received", Impact::Refresh),
     ("peers", "extended-message", Impact::SessionReset),
+    ("peers", "extended-next-hop", Impact::SessionReset),
     ("peers", "max-sessions", Impact::Live),
     ("peers", "allowed-prefixes", Impact::Refresh),
     ("aggregates", "prefix", Impact::Live),
@@ -274,6 +275,7 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
         ("import", Shown::Policy(peer.import.clone())),
         ("export", Shown::Policy(peer.export.clone())),
         ("extended-message", boolean(peer.extended_message)),
+        ("extended-next-hop", boolean(peer.extended_next_hop)),
         ("allowed-prefixes", list(&peer.allowed_prefixes)),
     ];
     entries.extend(as_numbers::entries(&peer.as_numbers));

@@ -22,6 +22,7 @@ mod effective;
 mod entries;
 mod filters;
 mod groups;
+mod interface;
 mod model;
 mod nearest;
 mod network;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 pub use diagnostic::{Code, Diagnostic, Location, Severity};
 pub use diff::{Change, Changes, PeerChange, diff};
 pub use entries::{Impact, reload_table};
+pub use interface::Interface;
 pub use model::{
     Aggregate, Announce, Api, Confederation, Config, DaemonKind, Decision, Fib, Group, Log, LogFormat,
     Metrics, NextHops, PeerConfig, PerPeer, Policy, Selector, Sources,

@@ -12,6 +12,7 @@ use bgp_router::AsNumbers;
 use ipnetwork::IpNetwork;
 
 use super::diagnostic::Diagnostic;
+use super::interface::Interface;
 use super::network::Network;
 use super::options::PeerOptions;
 use super::secret::Secret;
@@ -115,14 +116,57 @@ pub(super) type Origins = BTreeMap<(String, &'static str), usize>;
 pub enum Selector {
     /// One neighbour.
     Address(IpAddr),
+    /// One neighbour on a link, by its link-local address.
+    OnLink(Ipv6Addr, Interface),
+    /// Whoever is the neighbour on this link: it sends router advertisements, or connects from a link-local address.
+    Interface(Interface),
     /// Whoever connects from this network; the longest match counts.
     Range(IpNetwork),
+}
+
+impl Selector {
+    /// The key in the configuration.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Selector::Address(_) | Selector::OnLink(..) => "address",
+            Selector::Interface(_) => "interface",
+            Selector::Range(_) => "range",
+        }
+    }
+
+    /// Whether it is for one neighbour, not for many.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        !matches!(self, Selector::Range(_))
+    }
+
+    /// The link that its neighbour is on, if that is known by the link only.
+    #[must_use]
+    pub fn interface(&self) -> Option<Interface> {
+        match self {
+            Selector::OnLink(_, interface) | Selector::Interface(interface) => Some(*interface),
+            Selector::Address(_) | Selector::Range(_) => None,
+        }
+    }
+
+    /// Whether it is for the neighbour `address` on the link `interface`.
+    #[must_use]
+    pub fn takes(&self, address: Ipv6Addr, interface: Interface) -> bool {
+        match self {
+            Selector::OnLink(neighbor, link) => (*neighbor, *link) == (address, interface),
+            Selector::Interface(link) => *link == interface,
+            Selector::Address(_) | Selector::Range(_) => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Selector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Selector::Address(address) => address.fmt(f),
+            Selector::OnLink(address, interface) => write!(f, "{address}%{interface}"),
+            Selector::Interface(interface) => interface.fmt(f),
             Selector::Range(network) => network.fmt(f),
         }
     }
@@ -193,6 +237,8 @@ pub struct PeerConfig {
     pub options: PeerOptions,
     /// Whether messages over 4096 octets are offered (RFC 8654).
     pub extended_message: bool,
+    /// Whether IPv6 next hops are offered for IPv4 routes (RFC 8950).
+    pub extended_next_hop: bool,
     /// For a range: how many sessions it may have at once.
     pub max_sessions: u32,
     /// If not empty: only routes within one of these are taken from it.
@@ -323,6 +369,13 @@ impl Config {
     #[must_use]
     pub fn cluster_id(&self, router_id: RouterId) -> ClusterId {
         self.cluster_id.unwrap_or(ClusterId(router_id.0))
+    }
+
+    /// The entry for the neighbour `address` on the link `interface`: the one that names it, else that of the link.
+    #[must_use]
+    pub fn neighbor(&self, address: Ipv6Addr, interface: Interface) -> Option<&PeerConfig> {
+        let of_link = self.peers.iter().filter(|peer| peer.selector.takes(address, interface));
+        of_link.min_by_key(|peer| matches!(peer.selector, Selector::Interface(_)))
     }
 
     /// The entry that a connection from `address` belongs to: its own, else that of the longest range.

@@ -122,6 +122,9 @@ fn keys(
         export: policy_of(section, report, names, "export").unwrap_or(policy),
         options: PeerOptions::read(section, report, defaults.options),
         extended_message: section.get(report, "extended-message", values::boolean).unwrap_or(true),
+        extended_next_hop: section
+            .get(report, "extended-next-hop", values::boolean)
+            .unwrap_or_else(|| selector.is_some_and(is_ipv6)),
         max_sessions: section.get(report, "max-sessions", values::count).unwrap_or(1024),
         allowed_prefixes: section.get(report, "allowed-prefixes", values::prefixes).unwrap_or_default(),
     }
@@ -150,6 +153,15 @@ fn is_passive_by_address(
     theirs.to_string() > ours.to_string()
 }
 
+/// Whether its sessions are over IPv6.
+fn is_ipv6(selector: Selector) -> bool {
+    match selector {
+        Selector::Address(address) => address.is_ipv6(),
+        Selector::Range(network) => network.is_ipv6(),
+        Selector::OnLink(..) | Selector::Interface(_) => true,
+    }
+}
+
 fn policy_of(
     section: &mut Section<'_>,
     report: &mut Report<'_>,
@@ -160,20 +172,22 @@ fn policy_of(
 }
 
 fn selector(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Selector> {
-    let address = section.get(report, "address", values::address);
+    let address = section.get(report, "address", values::neighbor);
     let range = section.get(report, "range", values::network);
-    match (section.key_span("address"), section.key_span("range")) {
+    let interface = section.get(report, "interface", values::interface);
+    let mut keys = ["address", "range", "interface"].into_iter().filter_map(|key| section.key_span(key));
+    match (keys.next(), keys.next()) {
         (Some(_), Some(at)) => {
-            let message = "an entry has either `address` or `range`";
+            let message = "an entry has either `address` or `range` or `interface`";
             report.error(Code::Conflict, at, message, "make it two entries");
             None
         }
-        (None, None) => {
-            let message = format!("an entry of {} needs `address` or `range`", section.title);
+        (None, _) => {
+            let message = format!("an entry of {} needs `address`, `range` or `interface`", section.title);
             report.error(Code::Missing, section.span.clone(), message, "add `address = \"10.0.0.2\"`");
             None
         }
-        _ => address.map(Selector::Address).or(range.map(Selector::Range)),
+        _ => address.or(range.map(Selector::Range)).or(interface.map(Selector::Interface)),
     }
 }
 
@@ -257,6 +271,11 @@ fn misplaced(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerConfig) 
     for key in ["port", "source-address"] {
         refuse(key, range, format!("`{key}` is for connecting, a range only accepts"), "take it out");
     }
+    let message = "keys of TCP MD5 are for addresses, and the neighbour's is not known before it is there";
+    let by_link = matches!(peer.selector, Selector::Interface(_));
+    for key in ["password", "password-file"] {
+        refuse(key, by_link, message.to_owned(), "`ttl-security = 1` keeps out who is not on the link");
+    }
     let message = "`max-sessions` is for a range; an address has one session".to_owned();
     refuse("max-sessions", !range, message, "take it out");
 }
@@ -268,8 +287,7 @@ fn repeated(
     peer: &PeerConfig,
     seen: &mut BTreeMap<Selector, usize>,
 ) {
-    let key = if matches!(peer.selector, Selector::Address(_)) { "address" } else { "range" };
-    let at = section.span_of(key);
+    let at = section.span_of(peer.selector.key());
     let line = report.source.line(at.start);
     match seen.get(&peer.selector) {
         Some(first) => {

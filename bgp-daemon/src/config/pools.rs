@@ -212,7 +212,7 @@ fn tunnels(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins
     let default = Tunnels::default();
     let Some(mut section) = top.section(report, "tunnels", "[tunnels]") else { return default };
     let boolean = values::boolean;
-    let device = values::interface;
+    let device = values::device;
     let tunnels = Tunnels {
         ipip_device: section.get(report, "ipip-device", device).unwrap_or(default.ipip_device),
         vxlan_device: section.get(report, "vxlan-device", device).unwrap_or(default.vxlan_device),

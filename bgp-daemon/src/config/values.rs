@@ -16,7 +16,8 @@ use ipnetwork::IpNetwork;
 use toml::de::DeValue;
 
 use super::diagnostic::{Code, Report};
-use super::model::{LogFormat, NextHops, PerPeer, Sources};
+use super::interface::Interface;
+use super::model::{LogFormat, NextHops, PerPeer, Selector, Sources};
 use super::nearest::nearest;
 use super::options::AddPath;
 use super::section::{Node, Parser, article};
@@ -149,16 +150,40 @@ pub(super) fn seconds(node: &Node<'_>, report: &mut Report<'_>) -> Option<Durati
     integer(node, report, 1..=65535).map(|v| Duration::from_secs(v.into()))
 }
 
-/// The name of a network interface: what the kernel takes, and no pattern of it.
-pub(super) fn interface(node: &Node<'_>, report: &mut Report<'_>) -> Option<String> {
+/// The name of a network interface.
+pub(super) fn interface(node: &Node<'_>, report: &mut Report<'_>) -> Option<Interface> {
     let name = text(node, report, "the name of an interface, as in \"tunl0\"")?;
-    let wrong = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '%');
-    let possible = (1..=15).contains(&name.len()) && !name.contains(wrong) && name != "." && name != "..";
-    if !possible {
+    let interface = Interface::new(name);
+    if interface.is_none() {
         let message = format!("`{name}` cannot be the name of an interface");
         report.error(Code::Value, node.span(), message, "1 to 15 octets without spaces and / : %");
     }
-    possible.then(|| name.to_owned())
+    interface
+}
+
+/// The name of a device that we may make.
+pub(super) fn device(node: &Node<'_>, report: &mut Report<'_>) -> Option<String> {
+    interface(node, report).map(|interface| interface.to_string())
+}
+
+/// A neighbour: its address, if that is link-local with `%` and the name of the interface.
+pub(super) fn neighbor(node: &Node<'_>, report: &mut Report<'_>) -> Option<Selector> {
+    let written = node.get_ref().as_str().unwrap_or_default();
+    if written.parse().is_ok_and(|host: Ipv6Addr| host.is_unicast_link_local()) {
+        let message = format!("`{written}` is link-local: no interface tells which link is meant");
+        report.error(Code::Address, node.span(), message, "write it as in \"fe80::1%eth0\"");
+        return None;
+    }
+    let Some((host, link)) = written.split_once('%') else {
+        return address(node, report).map(Selector::Address);
+    };
+    let host = host.parse().ok().filter(Ipv6Addr::is_unicast_link_local);
+    let selector = host.zip(Interface::new(link)).map(|(host, link)| Selector::OnLink(host, link));
+    if selector.is_none() {
+        let message = "before `%` is a link-local address, behind it the name of an interface";
+        report.error(Code::Address, node.span(), message, "as in \"fe80::1%eth0\"");
+    }
+    selector
 }
 
 /// A VXLAN network identifier: 24 bits (RFC 7348 section 5).

@@ -8,7 +8,8 @@
 //!                   │
 //!                  sys: the system calls (the only unsafe code)
 //!                   │
-//!  HostAddresses ───┘                    FileWatch ──► the prefixes to announce
+//!  HostAddresses ───┤                    FileWatch ──► the prefixes to announce
+//!  LinkWatch, Discovery ──► neighbours on links
 //! ```
 //!
 //! Two ends of a signed connection between neighbours:
@@ -39,8 +40,10 @@
 
 mod address;
 mod connect;
+mod discovery;
 mod file_watch;
 mod limit;
+mod links;
 mod listen;
 pub mod sockopt;
 mod sys;
@@ -49,8 +52,10 @@ pub(crate) mod test_support;
 
 pub use address::HostAddresses;
 pub use connect::{ConnectError, ConnectOptions, connect};
+pub use discovery::{Discovery, DiscoveryError, Heard};
 pub use file_watch::{AnnounceFileError, Announced, FileWatch};
 pub use limit::Limiter;
+pub use links::{LinkWatch, address_of, endpoint, link_name, running_links, shown};
 pub use listen::{Inbound, ListenError, Listener, TtlSecurityError};
 pub use sockopt::{Key, KeyError, OptionError, unread};
 pub(crate) use sys::trim_memory;

@@ -5,14 +5,20 @@
 //! [`super::address`].
 #![allow(unsafe_code, reason = "setsockopt, getsockopt, ioctl and getifaddrs take raw pointers; malloc_trim")]
 
-use std::ffi::CStr;
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::size_of;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use std::num::NonZeroU32;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr;
 
+use bgp_core::link_local;
 use libc::{c_int, c_void, socklen_t};
+use socket2::Socket;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// An option of a socket: its level and its number there.
 #[derive(Clone, Copy)]
@@ -121,35 +127,161 @@ pub(super) fn readable_octets(fd: BorrowedFd<'_>) -> io::Result<usize> {
     check(rc).map(|()| usize::try_from(octets).unwrap_or(0))
 }
 
+/// ICMPv6 that a raw socket does not get: a bit for each type that is dropped.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Icmp6Filter([u32; 8]);
+
+// SAFETY: `repr(C)`, octets without padding.
+unsafe impl OptionValue for Icmp6Filter {}
+
+/// `ICMP6_FILTER`: only messages of these types reach the socket.
+pub(super) fn pass_icmp6_only(socket: &impl AsFd, types: &[u8]) -> io::Result<()> {
+    const ICMP6_FILTER: c_int = 1;
+    let mut filter = Icmp6Filter([u32::MAX; 8]);
+    for kind in types {
+        if let Some(word) = filter.0.get_mut(usize::from(kind >> 5)) {
+            *word &= !(1 << (kind & 31));
+        }
+    }
+    set_option(socket.as_fd(), OptionName { level: libc::IPPROTO_ICMPV6, number: ICMP6_FILTER }, &filter)
+}
+
+/// `IPV6_RECVHOPLIMIT`: packets come with their hop limit.
+pub(super) fn tell_hop_limit(socket: &impl AsFd) -> io::Result<()> {
+    let name = OptionName { level: libc::IPPROTO_IPV6, number: libc::IPV6_RECVHOPLIMIT };
+    set_option(socket.as_fd(), name, &1)
+}
+
+/// Has the runtime say when a socket can be read. It must be one that never blocks.
+pub(super) fn readable(socket: Socket) -> io::Result<AsyncFd<Socket>> {
+    // SAFETY: the socket owns its descriptor, and stays in the AsyncFd, so that the descriptor stays the same and open.
+    unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }.map_err(io::Error::from)
+}
+
+/// A packet that was received.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    /// Who sent it; the scope id is the link that it came over.
+    pub(super) from: SocketAddrV6,
+    /// How many octets of it are in the buffer.
+    pub(super) len: usize,
+    /// The hop limit that it arrived with.
+    pub(super) hop_limit: Option<u8>,
+}
+
+/// `recvmsg(2)` on a raw ICMPv6 socket, after [`tell_hop_limit`].
+pub(super) fn receive_icmp6(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
+    // Room for one control message with an int, aligned as its head must be.
+    let mut control = [0_u64; 8];
+    // SAFETY: all zero is a value of these plain C structures.
+    let (mut from, mut message): (libc::sockaddr_in6, libc::msghdr) =
+        unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast::<c_void>(), iov_len: buffer.len() };
+    message.msg_name = (&raw mut from).cast::<c_void>();
+    message.msg_namelen = size_of::<libc::sockaddr_in6>() as socklen_t;
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast::<c_void>();
+    message.msg_controllen = size_of_val(&control) as _;
+    // SAFETY: every pointer in `message` is to a live value of the length that stands beside it, and ours alone.
+    let len = unsafe { libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut message, 0) };
+    let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
+    // SAFETY: `message` is as the kernel left it, and its control messages lie in `control`.
+    let hop_limit = unsafe { hop_limit(&message) };
+    let address = Ipv6Addr::from(from.sin6_addr.s6_addr);
+    Ok(Received { from: SocketAddrV6::new(address, 0, 0, from.sin6_scope_id), len, hop_limit })
+}
+
+/// The hop limit among the control messages.
+///
+/// # Safety
+/// `message` must be as `recvmsg` left it, its control buffer still there.
+unsafe fn hop_limit(message: &libc::msghdr) -> Option<u8> {
+    // SAFETY: the macros walk the control buffer within its length; a control message of this kind holds an int.
+    unsafe {
+        let mut head = libc::CMSG_FIRSTHDR(message);
+        while let Some(control) = head.as_ref() {
+            if (control.cmsg_level, control.cmsg_type) == (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) {
+                let value = libc::CMSG_DATA(control).cast::<c_int>().read_unaligned();
+                return u8::try_from(value).ok();
+            }
+            head = libc::CMSG_NXTHDR(message, control);
+        }
+    }
+    None
+}
+
+/// `if_nametoindex(3)`; `None` if there is no interface of that name.
+pub(super) fn interface_index(name: &str) -> Option<NonZeroU32> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: a C string that outlives the call.
+    NonZeroU32::new(unsafe { libc::if_nametoindex(name.as_ptr()) })
+}
+
+/// `if_indextoname(3)`; `None` if there is no such interface.
+pub(super) fn interface_name(index: NonZeroU32) -> Option<String> {
+    let mut space = [0 as libc::c_char; libc::IF_NAMESIZE];
+    // SAFETY: the call writes a C string of at most IF_NAMESIZE octets into the buffer of that length, or returns null.
+    let name = unsafe {
+        let name = libc::if_indextoname(index.get(), space.as_mut_ptr());
+        (!name.is_null()).then(|| CStr::from_ptr(space.as_ptr()))
+    };
+    name.map(|name| name.to_string_lossy().into_owned())
+}
+
 /// One address of an interface that is up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct InterfaceAddress {
     /// The interface's name.
     pub(super) interface: String,
-    /// The address.
+    /// The address; a link-local one with its link.
     pub(super) address: IpAddr,
 }
 
-/// `getifaddrs(3)`: the IP addresses of all interfaces that are up, in the kernel's order.
+/// The IP addresses of all interfaces that are up, in the kernel's order.
 pub(super) fn interface_addresses() -> io::Result<Vec<InterfaceAddress>> {
+    let mut found = Vec::new();
+    each_interface_address(|name, node| {
+        if let (true, Some(address)) = (has_flags(node, libc::IFF_UP), ip_address(node.ifa_addr)) {
+            found.push(InterfaceAddress { interface: name.to_owned(), address });
+        }
+    })?;
+    Ok(found)
+}
+
+/// The names of the interfaces that are up and can carry packets.
+pub(super) fn running_interfaces() -> io::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    each_interface_address(|name, node| {
+        if has_flags(node, libc::IFF_UP | libc::IFF_RUNNING) {
+            found.insert(name.to_owned());
+        }
+    })?;
+    Ok(found)
+}
+
+fn has_flags(node: &libc::ifaddrs, flags: c_int) -> bool {
+    let flags = flags as libc::c_uint;
+    node.ifa_flags & flags == flags
+}
+
+/// `getifaddrs(3)`: every address of every interface, each interface at least once, with its name.
+fn each_interface_address(mut each: impl FnMut(&str, &libc::ifaddrs)) -> io::Result<()> {
     let mut head: *mut libc::ifaddrs = ptr::null_mut();
     // SAFETY: on success the call stores a list into `head`, freed below; on failure nothing is stored.
     check(unsafe { libc::getifaddrs(&raw mut head) })?;
-    let mut found = Vec::new();
     let mut next = head;
     // SAFETY: each node is null or valid until freeifaddrs, and nothing else changes the list.
     while let Some(node) = unsafe { next.as_ref() } {
         next = node.ifa_next;
-        let up = node.ifa_flags & libc::IFF_UP as libc::c_uint != 0;
-        if let (true, Some(address)) = (up, ip_address(node.ifa_addr)) {
-            // SAFETY: `ifa_name` is a C string that lives as long as its node.
-            let name = unsafe { CStr::from_ptr(node.ifa_name) };
-            found.push(InterfaceAddress { interface: name.to_string_lossy().into_owned(), address });
-        }
+        // SAFETY: `ifa_name` is a C string that lives as long as its node.
+        let name = unsafe { CStr::from_ptr(node.ifa_name) };
+        each(&name.to_string_lossy(), node);
     }
     // SAFETY: `head` came from getifaddrs, and no reference into the list is left.
     unsafe { libc::freeifaddrs(head) };
-    Ok(found)
+    Ok(())
 }
 
 /// The IP address at `address`, which is null or points to a `sockaddr` of the size that its family has.
@@ -164,7 +296,8 @@ fn ip_address(address: *const libc::sockaddr) -> Option<IpAddr> {
             }
             libc::AF_INET6 => {
                 let v6 = address.cast::<libc::sockaddr_in6>().read_unaligned();
-                Some(Ipv6Addr::from(v6.sin6_addr.s6_addr).into())
+                let address = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+                Some(link_local::on(address, NonZeroU32::new(v6.sin6_scope_id)).into())
             }
             _ => None,
         }

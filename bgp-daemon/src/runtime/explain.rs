@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use bgp_core::Prefix;
 use bgp_core::wire::{Attributes, Summary};
+use bgp_core::{Prefix, link_local};
 use bgp_rib::filter::{Action, Route, TermOutcome};
 use bgp_rib::out::{PathExport, SentRoute};
 use bgp_rib::{ExportExplanation, Policy, Rib, SourceKind};
@@ -17,6 +17,7 @@ use crate::api::ControlError;
 use crate::api::schema::{
     CheckRow, Explain, ExplainQuery, ExportPathRow, ExportRow, ImportRow, KernelRow, RouteRow, TermRow,
 };
+use crate::net::shown;
 
 impl Supervisor {
     pub(super) async fn explain(&self, query: ExplainQuery) -> Result<Explain, ControlError> {
@@ -67,7 +68,7 @@ impl Supervisor {
 }
 
 fn gone(address: IpAddr) -> ControlError {
-    ControlError::NotFound(format!("peer {address} has just gone"))
+    ControlError::NotFound(format!("peer {} has just gone", shown(address)))
 }
 
 fn candidates(rib: &Rib, prefix: Prefix, clock: Clock) -> Vec<RouteRow> {
@@ -80,7 +81,7 @@ fn candidates(rib: &Rib, prefix: Prefix, clock: Clock) -> Vec<RouteRow> {
 fn in_use(rib: &Rib, prefix: Prefix) -> Vec<IpAddr> {
     let Some(route) = rib.route(prefix) else { return Vec::new() };
     let learned = route.candidates().filter(|path| path.in_use && path.source.kind != SourceKind::Local);
-    learned.map(|path| path.path.attrs.next_hop()).collect()
+    learned.map(|path| link_local::bare(path.path.attrs.next_hop())).collect()
 }
 
 /// What import made of the paths to a destination that a peer sent; none if they are not kept.
@@ -91,7 +92,7 @@ fn import_rows(peer: &Peer, prefix: Prefix) -> Vec<ImportRow> {
     let settings = peer.settings();
     let source = settings.source_kind(negotiated.kind);
     let row = |route: ReceivedRoute<'_>| ImportRow {
-        from: settings.address,
+        from: link_local::bare(settings.address),
         path_id: route.path_id.0,
         policy: settings.import.to_string(),
         terms: terms(&settings.import, &Route { prefix, attrs: route.received, source }),
@@ -115,7 +116,7 @@ fn term_row(outcome: TermOutcome) -> TermRow {
 
 fn export_row(rib: &Rib, to: IpAddr, explained: &ExportExplanation) -> ExportRow {
     ExportRow {
-        to,
+        to: link_local::bare(to),
         policy: explained.policy.clone(),
         advertised: explained.advertised,
         paths: explained.paths.iter().map(|path| export_path_row(rib, explained.prefix, path)).collect(),
@@ -127,7 +128,7 @@ fn export_path_row(rib: &Rib, prefix: Prefix, path: &PathExport) -> ExportPathRo
     let check =
         |(check, passed): (bgp_rib::out::ExportCheck, bool)| CheckRow { check: check.to_string(), passed };
     ExportPathRow {
-        from: source.map(|source| source.address),
+        from: source.map(|source| link_local::bare(source.address)),
         path_id: path.path_id.0,
         checks: path.checks().map(check).collect(),
         blocked_by: path.blocker.map(|check| check.to_string()),

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 use super::rows::session_state;
 use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind, Timestamp};
+use crate::net::shown;
 
 /// Transitions kept per peer.
 const KEPT: usize = 64;
@@ -91,7 +92,7 @@ impl History {
     /// A TCP connection could not be opened.
     pub(crate) fn connect_failed(&mut self, text: String) {
         if self.last_error.as_deref() != Some(&text) {
-            info!(peer = %self.peer, "{text}");
+            info!(peer = shown(self.peer), "{text}");
         }
         self.last_error = Some(text);
     }
@@ -104,7 +105,7 @@ impl History {
                 self.last_error = None;
                 self.logged.clear();
                 let families: Vec<String> = negotiated.families.iter().map(|f| f.to_string()).collect();
-                info!(peer = %self.peer, asn = %negotiated.peer_as, router_id = %negotiated.peer_router_id,
+                info!(peer = shown(self.peer), asn = %negotiated.peer_as, router_id = %negotiated.peer_router_id,
                     hold_time = negotiated.hold_time, families = families.join(","), "session established");
             }
             PeerEvent::Down(reason) | PeerEvent::Failed(reason) => self.down(&reason),
@@ -126,7 +127,7 @@ impl History {
     }
 
     fn transition(&mut self, from: State, to: State) {
-        debug!(peer = %self.peer, %from, %to, "state");
+        debug!(peer = shown(self.peer), %from, %to, "state");
         self.since = SystemTime::now();
         if from == State::Established {
             self.flaps += 1;
@@ -152,7 +153,7 @@ impl History {
         let text = reason.to_string();
         // A peer that cannot be reached fails alike again and again.
         if self.last_error.as_deref() != Some(&text) {
-            info!(peer = %self.peer, reason = %text, "session down");
+            info!(peer = shown(self.peer), reason = %text, "session down");
         }
         self.last_error = Some(text);
     }
@@ -169,7 +170,7 @@ impl History {
             for octet in body.iter().take(LOGGED) {
                 let _ = write!(hex, "{octet:02x}");
             }
-            warn!(peer = %self.peer, fault = %fault, update = hex, octets = body.len(), "malformed UPDATE");
+            warn!(peer = shown(self.peer), fault = %fault, update = hex, octets = body.len(), "malformed UPDATE");
         }
     }
 }

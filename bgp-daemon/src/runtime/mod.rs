@@ -25,6 +25,7 @@ mod daemon;
 mod explain;
 mod give_back;
 mod history;
+mod neighbors;
 mod peer_task;
 mod peers;
 mod readiness;

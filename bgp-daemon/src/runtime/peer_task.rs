@@ -26,7 +26,7 @@ use super::core_thread::CoreRequest;
 use super::history::History;
 use super::status::{Octets, PeerStatus};
 use crate::monitor::{self, Feed, Item, Queue, Session, Topic};
-use crate::net::{ConnectError, ConnectOptions, HostAddresses, connect};
+use crate::net::{ConnectError, ConnectOptions, HostAddresses, address_of, connect};
 
 /// How long a NOTIFICATION may take to leave, and the peer to close its end, before the connection is closed all the
 /// same.
@@ -371,7 +371,7 @@ impl PeerTask {
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
         self.connections.push(Connection::new(id, local, remote, stream));
-        let session = local.ip().to_canonical();
+        let session = address_of(local);
         // Without the list of our addresses the other family just has no next hop of ours.
         let other = HostAddresses::read().ok().and_then(|host| host.other_family(session));
         let local = LocalAddresses::new(session, other);

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU32};
 
 use bgp_core::fsm::State;
+use bgp_core::link_local;
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
 use bgp_rib::{AttributeStore, PeerId};
 use bgp_router::{Admission, Identity, Peer, PeerTable, Stranger, ToPeer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use super::budget::Budget;
 use super::clock::Clock;
@@ -24,7 +25,7 @@ use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind, PeerRef};
 use crate::config::{Config, PeerConfig, Selector};
 use crate::monitor::Feed;
-use crate::net::{Inbound, KeyError};
+use crate::net::{Inbound, KeyError, address_of, link_name, shown};
 
 /// Commands that may wait for a peer.
 const COMMANDS: usize = 16;
@@ -112,16 +113,59 @@ impl PeerSet {
                     self.table.set_range(range);
                 }
             }
-            Selector::Address(address) => {
-                if let Some(id) = self.table.add(address) {
-                    self.spawn(config, entry, address, id, false).await?;
-                    if entry.enabled {
-                        self.command(address, PeerCommand::Start).await;
-                    }
-                }
+            Selector::Address(address) => self.add_one(config, entry, address).await?,
+            // They come with their link.
+            Selector::OnLink(..) | Selector::Interface(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn add_one(
+        &mut self,
+        config: &Config,
+        entry: &PeerConfig,
+        address: IpAddr,
+    ) -> Result<(), KeyError> {
+        if let Some(id) = self.table.add(address) {
+            self.spawn(config, entry, address, id, false).await?;
+            if entry.enabled {
+                self.command(address, PeerCommand::Start).await;
             }
         }
         Ok(())
+    }
+
+    /// Makes the neighbour on a link the peer of its entry. Another one that was there before stays while it has a
+    /// session: two routers on one link do not take turns.
+    pub(super) async fn meet(
+        &mut self,
+        config: &Config,
+        entry: &PeerConfig,
+        address: IpAddr,
+    ) -> Result<(), KeyError> {
+        let before = self.running.iter().find(|(_, running)| running.config.selector == entry.selector);
+        match before.map(|(address, _)| *address) {
+            Some(known) if known == address => return Ok(()),
+            Some(other) => {
+                let state = self.status(other).await.map(|(_, status)| status.state);
+                if state == Some(State::Established) {
+                    debug!(peer = shown(other), "keeps its session though {} is on the link", shown(address));
+                    return Ok(());
+                }
+                let gone = Notification::cease(cease::PEER_DECONFIGURED, "another neighbor is on the link");
+                self.end(vec![other], &gone).await;
+            }
+            None => {}
+        }
+        info!(peer = shown(address), "the neighbor on {}", entry.selector);
+        self.add_one(config, entry, address).await
+    }
+
+    /// Ends the peers on a link that carries no packets any more.
+    pub(super) async fn lose(&mut self, link: NonZeroU32) {
+        let gone = Notification::cease(cease::PEER_DECONFIGURED, "the link is down");
+        let lost = self.running.keys().filter(|address| link_local::link(**address) == Some(link));
+        self.end(lost.copied().collect(), &gone).await;
     }
 
     async fn spawn(
@@ -183,8 +227,8 @@ impl PeerSet {
 
     /// Gives an incoming connection to its peer, which a range may make on the spot.
     pub(super) async fn incoming(&mut self, config: &Config, inbound: Inbound) -> Result<(), Refused> {
-        let address = inbound.peer.ip().to_canonical();
-        let entry = config.peer_for(address).ok_or(Stranger::Unknown)?;
+        let address = address_of(inbound.peer);
+        let entry = entry_of(config, address).ok_or(Stranger::Unknown)?;
         if !entry.enabled {
             return Err(Refused::Disabled);
         }
@@ -193,6 +237,9 @@ impl PeerSet {
         }
         if let Some(hops) = entry.ttl_security.and_then(NonZeroU8::new) {
             inbound.require_ttl(hops)?;
+        }
+        if matches!(entry.selector, Selector::Interface(_)) {
+            self.meet(config, entry, address).await?;
         }
         if let Admission::New { id, .. } = self.table.admit(address)? {
             self.spawn(config, entry, address, id, true).await?;
@@ -263,6 +310,11 @@ impl PeerSet {
         self.running.keys().copied().collect()
     }
 
+    /// Whether there is a peer with this address.
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        self.running.contains_key(&address)
+    }
+
     /// Tells a peer; `false` if there is none with this address.
     pub(super) async fn command(&self, address: IpAddr, command: PeerCommand) -> bool {
         match self.running.get(&address) {
@@ -273,7 +325,14 @@ impl PeerSet {
 
     /// The address of the peer that is meant.
     pub(super) fn find(&self, peer: &PeerRef) -> Option<IpAddr> {
-        let meant = self.running.iter().find(|(address, r)| peer.is(**address, r.config.name.as_deref()));
+        let is_shown = |address: IpAddr, running: &Running| {
+            let PeerRef::Name(name) = peer else { return false };
+            let selector = running.config.selector;
+            selector.interface().is_some() && (shown(address) == *name || selector.to_string() == *name)
+        };
+        let meant = self.running.iter().find(|(address, running)| {
+            peer.is(**address, running.config.name.as_deref()) || is_shown(**address, running)
+        });
         meant.map(|(address, _)| *address)
     }
 
@@ -286,7 +345,7 @@ impl PeerSet {
     /// The slots of the peers that are configured by address and enabled.
     pub(super) fn configured_slots(&self) -> Vec<u32> {
         let configured = |(address, running): (&IpAddr, &Running)| {
-            let wanted = running.config.enabled && matches!(running.config.selector, Selector::Address(_));
+            let wanted = running.config.enabled && running.config.selector.is_one();
             wanted.then(|| self.table.slot(*address)).flatten()
         };
         self.running.iter().filter_map(configured).collect()
@@ -394,6 +453,15 @@ impl PeerSet {
         let status = ask(&running.commands).await.await.ok()?;
         Some((running.config.clone(), status))
     }
+}
+
+/// The entry that a peer with this address belongs to.
+fn entry_of(config: &Config, address: IpAddr) -> Option<&PeerConfig> {
+    let on_link = match link_local::split(address) {
+        (IpAddr::V6(bare), Some(link)) => link_name(link).and_then(|name| config.neighbor(bare, name)),
+        _ => None,
+    };
+    on_link.or_else(|| config.peer_for(address))
 }
 
 async fn ask(commands: &mpsc::Sender<PeerCommand>) -> oneshot::Receiver<PeerStatus> {

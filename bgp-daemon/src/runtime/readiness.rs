@@ -14,7 +14,6 @@ use bgp_rib::PeerId;
 use super::supervisor::Supervisor;
 use crate::api::ControlError;
 use crate::api::schema::Readiness;
-use crate::config::Selector;
 
 /// So long after the start a daemon is ready only with all its peers; afterwards one is enough.
 const STARTING: Duration = Duration::from_secs(90);
@@ -47,7 +46,7 @@ impl Supervisor {
 
     async fn progress(&self) -> Result<Vec<Progress>, ControlError> {
         let mut statuses = self.peers.statuses().await;
-        statuses.retain(|(config, _)| matches!(config.selector, Selector::Address(_)) && config.enabled);
+        statuses.retain(|(config, _)| config.selector.is_one() && config.enabled);
         let ids: Vec<PeerId> = statuses.iter().map(|(_, status)| status.id).collect();
         let sending: Vec<bool> = self
             .ask_core(move |core, _| {

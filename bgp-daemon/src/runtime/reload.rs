@@ -109,6 +109,7 @@ impl Supervisor {
             self.peers.add(&config, entry).await.map_err(|error| refused(error.to_string()))?;
         }
         self.monitoring.apply(&self.config.bmp, self.config.mrt.as_ref());
+        self.neighbors.follow(&config.peers).map_err(|error| refused(error.to_string()))?;
         self.set_aggregates().await;
         let prefixes: BTreeSet<_> = self.config.announce.prefixes.iter().copied().collect();
         self.announce(Source::Config, |set| *set = prefixes).await;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use bgp_core::fsm::State;
 use bgp_core::wire::{Attributes, MessageType, Summary, attribute_name, code};
-use bgp_core::{Family, Instant, PeerKind, Prefix, RouterId};
+use bgp_core::{Family, Instant, PeerKind, Prefix, RouterId, link_local};
 use bgp_rib::{Attrs, PathView, PeerCounts, PeerId, RouteView, SourceKind};
 use bgp_router::{ReceivedRoute, Refusal};
 
@@ -17,6 +17,7 @@ use crate::api::schema::{
 };
 use crate::config::{PeerConfig, Selector};
 use crate::monitor::{ArchiveStatus, CollectorStatus};
+use crate::net::link_name;
 
 /// The API's word for a state.
 pub(super) fn session_state(state: State) -> SessionState {
@@ -39,6 +40,11 @@ fn peer_type(config: &PeerConfig) -> PeerType {
     }
 }
 
+/// The name of the link that an address is on, if it is a link-local one.
+fn interface_of(address: IpAddr) -> Option<String> {
+    link_local::link(address).and_then(link_name).map(|name| name.to_string())
+}
+
 /// A peer's row; `counts` are the RIB's for each family.
 pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Family, PeerCounts)]) -> PeerRow {
     let families = counts.iter().map(|(family, counts)| FamilyCounts {
@@ -50,7 +56,8 @@ pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Fami
     });
     let negotiated = status.negotiated.as_ref();
     PeerRow {
-        address: status.address,
+        address: link_local::bare(status.address),
+        interface: interface_of(status.address),
         name: config.name.clone(),
         group: config.group.clone(),
         asn: negotiated.map_or(config.asn.0, |n| n.peer_as.0),
@@ -257,7 +264,7 @@ pub(super) fn route_row(route: &RouteView<'_>, path: &PathView<'_>, clock: &Cloc
     }
     let received = path.path.received();
     RouteRow {
-        from: (!local).then_some(path.source.address),
+        from: (!local).then_some(link_local::bare(path.source.address)),
         path_id: path.path.path_id.0,
         since: Some(Timestamp::from(clock.wall(received))),
         age_seconds: now.saturating_since(received).as_secs(),
@@ -272,7 +279,7 @@ pub(super) fn route_row(route: &RouteView<'_>, path: &PathView<'_>, clock: &Cloc
 /// The row of a route as it came.
 pub(super) fn received_row(from: IpAddr, route: &ReceivedRoute<'_>) -> RouteRow {
     RouteRow {
-        from: Some(from),
+        from: Some(link_local::bare(from)),
         path_id: route.path_id.0,
         valid: route.taken.is_ok(),
         rejected: route.taken.err().map(|refusal| refusal.label().to_owned()),
@@ -293,7 +300,8 @@ pub(super) fn attributes_row(
 ) -> RouteRow {
     RouteRow {
         prefix,
-        next_hop,
+        next_hop: link_local::bare(next_hop),
+        interface: interface_of(next_hop),
         from: None,
         path_id: 0,
         origin: summary.origin.to_string(),

@@ -1,6 +1,6 @@
 //! From the configuration of a peer to what its parts take.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU8;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
 use bgp_router::{AddPath, Identity, Limits, PeerSettings, RangeSettings, RestartSettings};
 
 use crate::config::{Config, DaemonKind, NextHops, PeerConfig, Selector};
-use crate::net::{ConnectOptions, Key, KeyError};
+use crate::net::{ConnectOptions, Key, KeyError, endpoint};
 
 /// How long a TCP connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,6 +56,7 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr, forwardi
         send_hold_time: peer.send_hold_time,
         passive: peer.passive,
         extended_message: peer.extended_message,
+        extended_next_hop: peer.extended_next_hop,
         import: peer.import.clone(),
         export: peer.export.clone(),
         next_hop: options.next_hop,
@@ -97,7 +98,7 @@ pub(super) fn key(peer: &PeerConfig) -> Result<Option<Key>, KeyError> {
 /// How to connect to a peer.
 pub(super) fn connect(peer: &PeerConfig, address: IpAddr) -> Result<ConnectOptions, KeyError> {
     Ok(ConnectOptions {
-        remote: SocketAddr::new(address, peer.port),
+        remote: endpoint(address, peer.port),
         local: peer.source_address,
         md5: key(peer)?,
         ttl_security: peer.ttl_security.and_then(NonZeroU8::new),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
-use bgp_core::{Prefix, RouterId};
+use bgp_core::{Prefix, RouterId, link_local};
 use bgp_rib::AttributeStore;
 use bgp_router::{AggregateSettings, Identity};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,19 +17,24 @@ use super::announce::{Announcements, Delta, Source};
 use super::budget::Budget;
 use super::clock::Clock;
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
+use super::neighbors::{Event, Neighbors};
 use super::peer_task::Farewell;
 use super::peers::{PeerSet, Shared};
 use super::settings;
 use crate::api::schema::{Draining, KernelRow, LastReload};
 use crate::api::{Command, ControlHandle};
-use crate::config::{Aggregate, Config, Doubt, Selector};
+use crate::config::{Aggregate, Config, Doubt, PeerConfig, Selector};
 use crate::log::LogHandle;
 use crate::monitor::{Ask, Feed, Monitoring, World};
-use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener};
+use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener, address_of, shown};
 
 /// After the start, routes that an earlier run left, in the kernel and with peers, wait at most so long for peers that do
 /// not come (the Selection_Deferral_Timer of RFC 4724 section 4.1).
 const DEFERRAL: Duration = Duration::from_secs(90);
+
+/// After the start, neighbours that are known by their link only are to be heard within this time, to be among those
+/// whose routes are waited for. Routers hold back their answers for up to three seconds (RFC 4861 section 6.2.6).
+const MEETING: Duration = Duration::from_secs(10);
 
 /// Refusals of one source that are logged at once, and the time after which one more is.
 const REFUSAL_BURST: u32 = 10;
@@ -53,6 +58,9 @@ pub enum StartError {
     /// The control API cannot be served.
     #[error(transparent)]
     Api(#[from] crate::api::ServeError),
+    /// The neighbours on links cannot be found.
+    #[error(transparent)]
+    Discovery(#[from] crate::net::DiscoveryError),
     /// The announce file cannot be watched.
     #[error(transparent)]
     AnnounceFile(#[from] crate::net::AnnounceFileError),
@@ -122,6 +130,9 @@ pub(super) struct Supervisor {
     pub(super) reloaded: Option<watch::Sender<Config>>,
     announced: Option<watch::Sender<BTreeSet<Prefix>>>,
     pub(super) file: Option<FileWatch>,
+    pub(super) neighbors: Neighbors,
+    /// How long we wait for neighbours on links before we know of whom routes are to be waited for.
+    meeting: Option<tokio::time::Instant>,
     limiter: Limiter,
     pub(super) monitoring: Monitoring,
     asked: mpsc::Receiver<Ask>,
@@ -183,6 +194,8 @@ impl Supervisor {
             peers: PeerSet::new(shared, !options.forwarding_lost),
             announcements: Announcements::default(),
             file: config.announce.file.as_ref().map(FileWatch::new).transpose()?,
+            neighbors: Neighbors::default(),
+            meeting: None,
             limiter: Limiter::new(REFUSAL_BURST, REFUSAL_INTERVAL),
             config_path: options.config_path,
             announced: options.announced,
@@ -225,12 +238,61 @@ impl Supervisor {
         for entry in &config.peers {
             self.peers.add(&config, entry).await.map_err(|e| StartError::Key(entry.selector, e))?;
         }
+        self.neighbors.follow(&config.peers)?;
+        self.meeting = Some(tokio::time::Instant::now() + MEETING);
+        while let Some(event) = self.neighbors.take() {
+            self.neighbor(event).await;
+        }
+        self.await_routes(self.neighbors.are_sought()).await;
+        Ok(())
+    }
+
+    /// Has the core wait for the routes of all peers that are configured one by one. As long as some of them are `sought`
+    /// nobody knows their slots: then this comes later.
+    async fn await_routes(&mut self, sought: bool) {
+        if self.meeting.is_none() || sought {
+            return;
+        }
+        self.meeting = None;
         let awaited = self.peers.configured_slots();
         let wait = move |core: &mut bgp_router::Core, clock: Clock| {
             core.await_end_of_rib(clock.now(), awaited, clock.now() + DEFERRAL);
         };
         let _ = self.core.send(CoreRequest::With(Box::new(wait))).await;
-        Ok(())
+    }
+
+    /// Makes and ends peers as their links and neighbours come and go.
+    pub(super) async fn neighbor(&mut self, event: Event) {
+        let config = self.config.clone();
+        let on_link =
+            |interface| config.peers.iter().filter(move |p| p.selector.interface() == Some(interface));
+        let result = match event {
+            Event::Down(link) => {
+                self.peers.lose(link).await;
+                Ok(())
+            }
+            Event::Up(interface, link) => {
+                let mut result = Ok(());
+                for entry in on_link(interface) {
+                    if let Selector::OnLink(address, _) = entry.selector {
+                        let address = link_local::on(address, Some(link)).into();
+                        result = result.and(self.peers.meet(&config, entry, address).await);
+                    }
+                }
+                result
+            }
+            Event::Met(interface, address) => {
+                let is_open = |entry: &&PeerConfig| matches!(entry.selector, Selector::Interface(_));
+                match on_link(interface).find(is_open) {
+                    Some(entry) if !self.peers.has(address) => self.peers.meet(&config, entry, address).await,
+                    _ => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = result {
+            warn!("the neighbor on a link has no session: {error}");
+        }
+        self.await_routes(self.neighbors.are_sought()).await;
     }
 
     /// Tells the RIB which aggregates there are.
@@ -315,6 +377,8 @@ impl Supervisor {
                 Some(command) = self.commands.recv() => self.command(command).await,
                 Some(ask) = self.asked.recv() => self.answer(ask).await,
                 inbound = accept(self.listener.as_ref()) => self.incoming(inbound).await,
+                event = self.neighbors.next() => self.neighbor(event).await,
+                () = until(self.meeting) => self.await_routes(false).await,
                 ended = self.peers.ended() => self.peers.forget(ended).await,
                 _ = &mut self.restarted, if self.peers.is_restarting() => self.peers.restarted().await,
                 told = next_announced(&mut self.file) => match told {
@@ -344,13 +408,13 @@ impl Supervisor {
     }
 
     async fn incoming(&mut self, inbound: Inbound) {
-        let address = inbound.peer.ip().to_canonical();
+        let address = address_of(inbound.peer);
         let now = self.clock.now();
         let Err(refused) = self.peers.incoming(&self.config, inbound).await else { return };
         if self.limiter.allow(now, address) {
-            info!(%address, "connection refused: {refused}");
+            info!(address = shown(address), "connection refused: {refused}");
         } else {
-            debug!(%address, "connection refused, not for the first time: {refused}");
+            debug!(address = shown(address), "connection refused, not for the first time: {refused}");
         }
     }
 }
@@ -367,6 +431,13 @@ async fn accept(listener: Option<&Listener>) -> Inbound {
     }
 }
 
+async fn until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn next_announced(file: &mut Option<FileWatch>) -> crate::net::Announced {
     match file {
         Some(file) => file.next().await,
@@ -379,6 +450,8 @@ pub(super) fn selected(selector: Selector) -> Option<Prefix> {
     match selector {
         Selector::Address(address @ IpAddr::V4(_)) => Prefix::new(address, 32),
         Selector::Address(address) => Prefix::new(address, 128),
+        Selector::OnLink(address, _) => Prefix::new(address.into(), 128),
+        Selector::Interface(_) => None,
         Selector::Range(network) => Prefix::new(network.network(), network.prefix()),
     }
 }

@@ -103,6 +103,9 @@ pub struct FamilyCounts {
 pub struct PeerRow {
     /// Its address.
     pub address: IpAddr,
+    /// The interface that a link-local address is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
     /// Its name in the configuration.
     pub name: Option<String>,
     /// The configured group that it has keys from.

@@ -15,6 +15,9 @@ pub struct RouteRow {
     pub prefix: Prefix,
     /// NEXT_HOP, or that of MP_REACH_NLRI.
     pub next_hop: IpAddr,
+    /// The interface that a link-local next hop is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
     /// The peer it came from; `null`: announced by this daemon.
     pub from: Option<IpAddr>,
     /// The path identifier (RFC 7911), 0 without ADD-PATH.

@@ -286,7 +286,7 @@ fn a_changed_password_is_noticed_and_not_shown() {
     };
     let changes = changes(&with("one"), &with("two"));
     let change = &changes.peers_changed[0].changes[0];
-    assert_eq!(change.to_string(), "peers.password: (hidden) -> (hidden) (session-reset)");
+    assert_eq!(change.to_string(), "peers.password: (hidden) -> (hidden) (live)");
 }
 
 #[test]
@@ -406,7 +406,7 @@ fn a_collector_changes_alone_and_before_the_policy_needs_routes_that_are_kept() 
 #[test]
 fn every_key_has_a_row_in_the_reload_table() {
     for daemon in [DaemonKind::Reflector, DaemonKind::Speaker] {
-        let text = "asn = 1\n[[peers]]\naddress = \"10.0.0.1\"\n[[peers]]\nrange = \"10.0.0.0/8\"\n\
+        let text = "asn = 1\n[[peers]]\naddress = \"10.0.0.1\"\nasn = 2\n[[peers]]\nrange = \"10.0.0.0/8\"\n\
                     [[bmp]]\naddress = \"192.0.2.9:11019\"\n[mrt]\ndirectory = \"/mrt\"\n";
         let text = if daemon == DaemonKind::Speaker {
             format!("{text}[[pools]]\ncidr = \"10.244.0.0/16\"\n")

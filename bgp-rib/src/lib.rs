@@ -92,6 +92,7 @@ pub mod out;
 mod path;
 mod peer;
 mod rib;
+pub mod roles;
 pub mod table;
 #[cfg(test)]
 mod testing;

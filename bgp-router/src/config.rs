@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bgp_core::fsm::{Negotiated, PeerRestart, SessionConfig};
-use bgp_core::wire::capability::{GracefulRestart, LongLived, RestartFamily};
+use bgp_core::wire::capability::{GracefulRestart, LongLived, RestartFamily, Role};
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{Capability, Notification};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, PeerKind, Prefix, RouterId, link_local};
@@ -85,6 +85,10 @@ pub struct Limits {
     pub prefixes: Option<u32>,
     /// Octets of the attributes of all its routes, shared or not.
     pub bytes: Option<u64>,
+    /// From how many routes of a family on the operator is told, once in a session.
+    pub warn_at: Option<u32>,
+    /// How long a peer with too many routes stays down; `None`: its session begins anew after the usual back-off.
+    pub pause: Option<Duration>,
 }
 
 impl Limits {
@@ -197,6 +201,8 @@ pub struct PeerSettings {
     pub families: FamilySet,
     /// Proposed hold time in seconds; 0 for none.
     pub hold_time: u16,
+    /// Seconds between two KEEPALIVEs; `None`, or more than that: a third of the hold time.
+    pub keepalive: Option<u16>,
     /// Pause before another try to connect; grows with back-off.
     pub connect_retry: Duration,
     /// Wait this long for the peer's OPEN before sending ours (RFC 4271 section 8.1.1).
@@ -209,6 +215,13 @@ pub struct PeerSettings {
     pub extended_message: bool,
     /// Offer IPv6 next hops for IPv4 routes (RFC 8950).
     pub extended_next_hop: bool,
+    /// What we are to an eBGP peer (RFC 9234): told to it, and asked of routes both ways.
+    pub role: Option<Role>,
+    /// Refuse an eBGP peer that does not tell its role.
+    pub strict_role: bool,
+    /// Refuse routes of an eBGP peer whose AS_PATH does not begin with its AS (RFC 4271 section 6.3). A route server's
+    /// do not.
+    pub enforce_first_as: bool,
     /// Which routes to take from the peer.
     pub import: Policy,
     /// Which routes to give to the peer.
@@ -247,12 +260,16 @@ impl PeerSettings {
             as_numbers: AsNumbers::default(),
             families: FamilySet::UNICAST,
             hold_time: 90,
+            keepalive: None,
             connect_retry: Duration::from_secs(5),
             delay_open: None,
             send_hold_time: None,
             passive: false,
             extended_message: true,
             extended_next_hop: false,
+            role: None,
+            strict_role: false,
+            enforce_first_as: false,
             import: Policy::Accept,
             export: Policy::Accept,
             next_hop: NextHopRule::Auto,
@@ -275,6 +292,7 @@ impl PeerSettings {
         SessionConfig {
             confederation: self.confederation,
             hold_time: self.hold_time,
+            keepalive: self.keepalive,
             connect_retry: self.connect_retry,
             delay_open: self.delay_open,
             send_hold_time: self.send_hold_time,
@@ -285,6 +303,8 @@ impl PeerSettings {
             add_path_receive: self.add_path.receive,
             add_path_send: self.add_path.send,
             enhanced_refresh: true,
+            role: self.role,
+            strict_role: self.strict_role,
             graceful_restart: restart.map(|r| r.graceful(self.families)).or(config.graceful_restart),
             long_lived: restart.and_then(|r| r.long_lived(self.families)),
             ..config
@@ -337,6 +357,7 @@ impl PeerSettings {
             advertise: self.advertise,
             add_path: negotiated.add_path_send,
             long_lived: knows_long_lived(negotiated),
+            role: self.role.filter(|_| negotiated.kind == PeerKind::External),
             draining,
             as_rules: self.as_rules(identity, negotiated),
         }

@@ -33,9 +33,9 @@ pub const WINDOW: usize = 256 * 1024;
 /// Sends that may be on their way to one peer.
 pub const SENDS: usize = 8;
 
-/// Messages that may wait for one peer: those of a session, with a reset for the limit and one for falling behind,
-/// and as many of the session before it, if the peer has not looked since that ended.
-pub const CHANNEL: usize = 2 * (SENDS + 2);
+/// Messages that may wait for one peer: those of a session, with a reset for the limit, one for falling behind and a
+/// warning for each family, and as many of the session before it, if the peer has not looked since that ended.
+pub const CHANNEL: usize = 2 * (SENDS + 4);
 
 #[derive(Debug)]
 struct Established {
@@ -45,6 +45,8 @@ struct Established {
     asn: Asn,
     families: FamilySet,
     limits: Limits,
+    /// The families of which it has been said that their routes are many.
+    many: FamilySet,
     /// Whether the peer marks the end of its routes.
     sends_end_of_rib: bool,
     /// Whether our restart is not over without its End-of-RIB.
@@ -157,6 +159,7 @@ impl Core {
             asn: info.asn,
             families: info.families,
             limits: up.limits,
+            many: FamilySet::EMPTY,
             sends_end_of_rib: up.sends_end_of_rib,
             is_awaited: up.sends_end_of_rib && !up.restarted,
             enhanced_refresh: up.enhanced_refresh,

@@ -157,6 +157,8 @@ pub enum ToPeer {
         /// How many they are.
         counts: Transmit,
     },
+    /// It holds so many routes of this family, as many as [`Limits::warn_at`]. Said once for each family.
+    Many(PeerId, Family, usize),
     /// End the session with this NOTIFICATION.
     Reset(PeerId, Notification),
 }
@@ -166,7 +168,7 @@ impl ToPeer {
     #[must_use]
     pub fn peer(&self) -> PeerId {
         match self {
-            ToPeer::Send { peer, .. } | ToPeer::Reset(peer, _) => *peer,
+            ToPeer::Send { peer, .. } | ToPeer::Reset(peer, _) | ToPeer::Many(peer, ..) => *peer,
         }
     }
 }

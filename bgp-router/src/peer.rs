@@ -1,5 +1,6 @@
 //! One peer: its session, the import of its UPDATEs, and what waits to be written to it.
 
+mod pause;
 mod reconfigure;
 mod refresh;
 
@@ -61,6 +62,8 @@ pub enum PeerEvent {
     Down(DownReason),
     /// The session did not come up.
     Failed(DownReason),
+    /// The peer has announced so many routes of a family that the operator wanted to be told.
+    Many(Family, usize),
     /// An UPDATE had faults (RFC 7606). If the session could not go on, that is told next.
     Malformed {
         /// The faults.
@@ -121,6 +124,8 @@ pub struct Peer {
     restarting: bool,
     /// Until when the core may keep routes of a session that ended.
     kept_until: Option<Instant>,
+    /// Until when it stays down for having announced too much.
+    paused_until: Option<Instant>,
     counters: ImportCounters,
     updates_sent: u64,
     refreshes_sent: u64,
@@ -155,6 +160,7 @@ impl Peer {
             id,
             restarting: false,
             kept_until: None,
+            paused_until: None,
             counters: ImportCounters::default(),
             updates_sent: 0,
             refreshes_sent: 0,
@@ -190,6 +196,7 @@ impl Peer {
         self.connections.is_empty()
             && matches!(self.session.state(), State::Idle | State::Active)
             && !self.may_have_left_routes()
+            && !self.is_paused()
     }
 
     /// Whether the core may keep routes of a session that ended (RFC 4724 section 4.2). It ends by time alone, with
@@ -228,12 +235,14 @@ impl Peer {
 
     /// Starts the session (ManualStart).
     pub fn start(&mut self, now: Instant) {
+        self.paused_until = None;
         self.session.start(now);
         self.drain(now);
     }
 
     /// Ends the session with `cease` and stays down (ManualStop).
     pub fn stop(&mut self, now: Instant, cease: Notification) {
+        self.paused_until = None;
         self.session.stop(now, cease);
         self.drain(now);
     }
@@ -382,7 +391,10 @@ impl Peer {
                 }
                 self.session.queued(now);
             }
-            ToPeer::Reset(_, notification) => self.session.reset(now, notification),
+            ToPeer::Many(_, family, count) => {
+                self.outputs.push_back(PeerOutput::Event(PeerEvent::Many(family, count)));
+            }
+            ToPeer::Reset(_, notification) => self.reset_or_pause(now, notification),
         }
         self.drain(now);
     }
@@ -427,7 +439,7 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        let due = [self.session.next_timeout(), self.answer_due(), self.kept_until];
+        let due = [self.session.next_timeout(), self.answer_due(), self.kept_until, self.paused_until];
         due.into_iter().flatten().min()
     }
 
@@ -441,6 +453,7 @@ impl Peer {
     pub fn handle_timeout(&mut self, now: Instant, unread: bool) {
         self.end_answers_due(now);
         self.kept_until.take_if(|until| *until <= now);
+        self.end_pause_due(now);
         self.session.handle_timeout(now, unread);
         self.drain(now);
     }
@@ -525,8 +538,13 @@ impl Peer {
             ..SessionUp::new(PeerUp { info, group: group.clone() })
         };
         let context = negotiated.decode_context();
-        let importer =
-            Importer::new(self.identity, self.settings.clone(), context, local, self.store.clone());
+        let importer = Importer::new(
+            self.identity,
+            self.settings.clone(),
+            context,
+            (local, negotiated.peer_as),
+            self.store.clone(),
+        );
         self.established = Some(Established {
             id: self.id,
             connection,

@@ -21,6 +21,8 @@ pub struct SessionConfig {
     pub confederation: bool,
     /// The hold time that we propose, in seconds: 0 for none, else at least 3 (RFC 4271 section 4.2).
     pub hold_time: u16,
+    /// Seconds between two KEEPALIVEs of ours, if that is less than a third of the hold time agreed on; `None`: a third.
+    pub keepalive: Option<u16>,
     /// The wait after the first failure, from a second to two minutes. It doubles with every failure in a row up to two
     /// minutes, and a jitter of 0.75 to 1 goes on top.
     pub connect_retry: Duration,
@@ -66,6 +68,7 @@ impl SessionConfig {
             peer_as,
             confederation: false,
             hold_time: 90,
+            keepalive: None,
             connect_retry: Duration::from_secs(5),
             delay_open: None,
             passive: false,

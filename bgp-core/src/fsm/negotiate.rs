@@ -75,7 +75,7 @@ pub struct Negotiated {
     pub peer_hold_time: u16,
     /// The smaller of the two hold times, in seconds, 0 or 3 to 65535; 0 is none (RFC 4271 section 4.2).
     pub hold_time: u16,
-    /// The longest time between two KEEPALIVEs of ours, a third of the hold time; zero if there is none (RFC 4271
+    /// The longest time between two KEEPALIVEs of ours, at most a third of the hold time; zero if there is none (RFC 4271
     /// section 4.4).
     pub keepalive: Duration,
     /// The families of both (RFC 4760 section 8), at least one.
@@ -227,7 +227,7 @@ pub(super) fn negotiate(
         kind,
         peer_hold_time: open.hold_time,
         hold_time,
-        keepalive: Duration::from_secs(u64::from(hold_time)) / 3,
+        keepalive: keepalive(config, hold_time),
         families,
         four_octet_as: offered.four_octet_as().is_some(),
         extended_message: config.extended_message && theirs(Capability::ExtendedMessage),
@@ -241,6 +241,12 @@ pub(super) fn negotiate(
         restart: PeerRestart::negotiate(config, families, offered),
         peer_capabilities: open.capabilities,
     })
+}
+
+/// A third of the hold time (RFC 4271 section 4.4), or less if less is asked for.
+fn keepalive(config: &SessionConfig, hold_time: u16) -> Duration {
+    let third = Duration::from_secs(hold_time.into()) / 3;
+    config.keepalive.map_or(third, |seconds| third.min(Duration::from_secs(seconds.into())))
 }
 
 /// Those of `families` for which the peer uses path identifiers in the direction that `wanted` asks about.

@@ -184,6 +184,12 @@ impl<'a> Attributes<'a> {
         self.u32(code::MULTI_EXIT_DISC)
     }
 
+    /// ONLY_TO_CUSTOMER (RFC 9234 section 5): the AS that set it.
+    #[must_use]
+    pub fn only_to_customer(&self) -> Option<Asn> {
+        self.u32(code::ONLY_TO_CUSTOMER).map(Asn)
+    }
+
     /// LOCAL_PREF.
     #[must_use]
     pub fn local_pref(&self) -> Option<u32> {

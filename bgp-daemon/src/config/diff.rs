@@ -198,7 +198,10 @@ fn compare(section: &'static str, old: Vec<Entry>, new: Vec<Entry>) -> Vec<Chang
             if old == new && matches!(after, Shown::Policy(_)) {
                 new.push_str(" with other terms");
             }
-            changes.push(Change { section, key, old, new, impact: impact(section, key) });
+            // A session goes on with another key, but not with one instead of none.
+            let other_key = matches!((&before, &after), (Shown::Hidden(_), Shown::Hidden(_)));
+            let impact = if other_key { Impact::Live } else { impact(section, key) };
+            changes.push(Change { section, key, old, new, impact });
         }
     }
     changes

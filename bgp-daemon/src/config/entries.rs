@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
+use bgp_core::PeerKind;
 use toml::Value;
 
 use super::as_numbers;
@@ -12,7 +13,7 @@ use super::model::{Aggregate, Config, Group, PeerConfig, Policy, Selector, Sourc
 use super::network::{Network, Pool};
 use super::pools::TUNNEL_MODES;
 use super::secret::Secret;
-use super::values::{BY_ADDRESS, LOG_FORMATS, NEXT_HOPS, PER_PEER, word};
+use super::values::{BY_ADDRESS, LOG_FORMATS, NEXT_HOPS, PER_PEER, ROLES, word};
 
 /// What it takes to bring a changed key into effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,9 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("", "long-lived-time", Impact::Live),
     ("", "next-hop", Impact::Live),
     ("", "max-prefix", Impact::Live),
+    ("", "max-prefix-action", Impact::Live),
+    ("", "max-prefix-warning", Impact::Live),
+    ("", "max-prefix-restart", Impact::Live),
     ("", "max-bytes", Impact::Live),
     ("", "keep-received", Impact::Live),
     ("peers", "client", Impact::SessionReset),
@@ -76,6 +80,7 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "enabled", Impact::Live),
     ("peers", "families", Impact::SessionReset),
     ("peers", "hold-time", Impact::SessionReset),
+    ("peers", "keepalive-time", Impact::Live),
     ("peers", "connect-retry", Impact::Live),
     ("peers", "delay-open", Impact::Live),
     ("peers", "send-hold-time", Impact::Live),
@@ -83,6 +88,9 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "password", Impact::SessionReset),
     ("peers", "password-file", Impact::Live),
     ("peers", "ttl-security", Impact::SessionReset),
+    ("peers", "role", Impact::SessionReset),
+    ("peers", "strict-role", Impact::SessionReset),
+    ("peers", "enforce-first-as", Impact::Refresh),
     ("peers", "import", Impact::Refresh),
     ("peers", "export", Impact::Refresh),
     ("peers", "add-path", Impact::SessionReset),
@@ -94,11 +102,15 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "long-lived-time", Impact::SessionReset),
     ("peers", "next-hop", Impact::Refresh),
     ("peers", "max-prefix", Impact::Live),
+    ("peers", "max-prefix-action", Impact::Live),
+    ("peers", "max-prefix-warning", Impact::Live),
+    ("peers", "max-prefix-restart", Impact::Live),
     ("peers", "max-bytes", Impact::Live),
     ("peers", "keep-received", Impact::Refresh),
     ("peers", "extended-message", Impact::SessionReset),
     ("peers", "extended-next-hop", Impact::SessionReset),
     ("peers", "max-sessions", Impact::Live),
+    ("peers", "max-connects", Impact::Live),
     ("peers", "allowed-prefixes", Impact::Refresh),
     ("aggregates", "prefix", Impact::Live),
     ("aggregates", "summary-only", Impact::Live),
@@ -266,6 +278,7 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
         ("enabled", boolean(peer.enabled)),
         ("families", list(peer.families.iter())),
         ("hold-time", number(peer.hold_time)),
+        ("keepalive-time", or_unset(peer.keepalive_time, "a third of the hold time", number)),
         ("connect-retry", seconds(peer.connect_retry)),
         ("delay-open", or_unset(peer.delay_open, "our OPEN goes at once", seconds)),
         ("send-hold-time", or_unset(peer.send_hold_time, "480, or twice the hold time", number)),
@@ -280,8 +293,16 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
     ];
     entries.extend(as_numbers::entries(&peer.as_numbers));
     entries.extend(peer.options.entries());
+    if peer.kind == PeerKind::External {
+        entries.extend([
+            ("role", or_unset(peer.role, "none", |role| text(word(ROLES, &role)))),
+            ("strict-role", boolean(peer.strict_role)),
+            ("enforce-first-as", boolean(peer.enforce_first_as)),
+        ]);
+    }
     if range {
         entries.push(("max-sessions", number(peer.max_sessions)));
+        entries.push(("max-connects", number(peer.max_connects.unwrap_or(0))));
     } else {
         entries.push(("port", number(peer.port)));
         entries.push(("source-address", or_unset(peer.source_address, "as the kernel chooses", text)));

@@ -47,7 +47,7 @@ pub use model::{
 };
 pub use nearest::nearest;
 pub use network::{Doubt, Network, Node, Pool, TunnelKind, TunnelMode, Tunnels};
-pub use options::{AddPath, PeerOptions};
+pub use options::{AddPath, MaxPrefixAction, PeerOptions};
 pub use secret::Secret;
 pub use telemetry::{Bmp, BmpView, Mrt};
 

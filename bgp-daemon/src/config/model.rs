@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bgp_core::wire::capability::Role;
 use bgp_core::{Asn, ClusterId, FamilySet, PeerKind, Prefix, RouterId};
 use bgp_rib::Filter;
 use bgp_router::AsNumbers;
@@ -214,6 +215,8 @@ pub struct PeerConfig {
     pub families: FamilySet,
     /// The hold time we offer, in seconds; 0: none.
     pub hold_time: u16,
+    /// Seconds between two KEEPALIVEs; `None`: a third of the hold time.
+    pub keepalive_time: Option<u16>,
     /// The first pause between two attempts to connect.
     pub connect_retry: Duration,
     /// How long to wait for the peer's OPEN before sending ours (RFC 4271 section 8.1.1); `None`: not at all.
@@ -229,6 +232,12 @@ pub struct PeerConfig {
     pub password_file: Option<PathBuf>,
     /// How many hops away the peer may be (RFC 5082); `None`: any.
     pub ttl_security: Option<u8>,
+    /// What we are to it (RFC 9234), if it is external.
+    pub role: Option<Role>,
+    /// Whether it has to tell its role.
+    pub strict_role: bool,
+    /// Whether AS_PATHs of an external peer have to begin with its AS.
+    pub enforce_first_as: bool,
     /// What passes from it.
     pub import: Policy,
     /// What passes to it.
@@ -241,6 +250,8 @@ pub struct PeerConfig {
     pub extended_next_hop: bool,
     /// For a range: how many sessions it may have at once.
     pub max_sessions: u32,
+    /// For a range: how many connections of its members are taken in a second; `None`: any number.
+    pub max_connects: Option<u32>,
     /// If not empty: only routes within one of these are taken from it.
     pub allowed_prefixes: Vec<Prefix>,
 }

@@ -10,7 +10,7 @@ use bgp_rib::{Advertise, NextHopRule};
 use super::diagnostic::{Code, Report};
 use super::entries::{Entry, Shown, boolean, list, number, seconds, text};
 use super::section::Section;
-use super::values::{self, ADD_PATH, ADVERTISE, NEXT_HOP_RULES, word};
+use super::values::{self, ADD_PATH, ADVERTISE, MAX_PREFIX_ACTIONS, NEXT_HOP_RULES, word};
 
 /// Which way several paths to a destination are offered (RFC 7911).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,16 @@ pub enum AddPath {
     Send,
     /// Both.
     Both,
+}
+
+/// What happens to a peer with more prefixes than it may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaxPrefixAction {
+    /// Its session ends.
+    #[default]
+    Reset,
+    /// The operator is told.
+    Warn,
 }
 
 impl AddPath {
@@ -61,6 +71,12 @@ pub struct PeerOptions {
     pub next_hop: NextHopRule,
     /// How many prefixes a family may hold before the session is closed; `None`: any number.
     pub max_prefix: Option<u32>,
+    /// What happens then.
+    pub max_prefix_action: MaxPrefixAction,
+    /// At how many of a hundred of them the operator is told; `None`: not before.
+    pub max_prefix_warning: Option<u32>,
+    /// How long a peer with more of them stays down; `None`: for the usual back-off.
+    pub max_prefix_restart: Option<Duration>,
     /// How many octets of attributes its routes may have before the session is closed; `None`: any number.
     pub max_bytes: Option<u64>,
     /// Whether its routes are kept as they came, refused ones too.
@@ -79,6 +95,9 @@ impl Default for PeerOptions {
             long_lived_time: None,
             next_hop: NextHopRule::Auto,
             max_prefix: None,
+            max_prefix_action: MaxPrefixAction::Reset,
+            max_prefix_warning: None,
+            max_prefix_restart: None,
             max_bytes: None,
             keep_received: false,
         }
@@ -108,6 +127,15 @@ impl PeerOptions {
                 .unwrap_or(inherited.long_lived_time),
             next_hop: next_hop(section, report).unwrap_or(inherited.next_hop),
             max_prefix: section.get(report, "max-prefix", values::limit).unwrap_or(inherited.max_prefix),
+            max_prefix_action: section
+                .get(report, "max-prefix-action", values::max_prefix_action)
+                .unwrap_or(inherited.max_prefix_action),
+            max_prefix_warning: section
+                .get(report, "max-prefix-warning", values::percent)
+                .unwrap_or(inherited.max_prefix_warning),
+            max_prefix_restart: section
+                .get(report, "max-prefix-restart", values::pause)
+                .unwrap_or(inherited.max_prefix_restart),
             max_bytes: section.get(report, "max-bytes", values::octets).unwrap_or(inherited.max_bytes),
             keep_received: section
                 .get(report, "keep-received", values::boolean)
@@ -123,6 +151,12 @@ impl PeerOptions {
             if let (true, Some(at)) = (unused(|user| user.graceful_restart), section.key_span(key)) {
                 let message = format!("`{key}` means nothing with `graceful-restart = false`");
                 report.error(Code::Conflict, at, message, "take one of them out");
+            }
+        }
+        for key in ["max-prefix-action", "max-prefix-warning", "max-prefix-restart"] {
+            if let (true, Some(at)) = (unused(|user| user.max_prefix.is_some()), section.key_span(key)) {
+                let message = format!("`{key}` says what to do at a limit, and there is none");
+                report.warning(Code::Suspicious, at, message, "add `max-prefix`");
             }
         }
         let idle = unused(|user| user.add_path.receives() || user.max_paths.is_none());
@@ -147,6 +181,18 @@ impl PeerOptions {
         matches!(self.advertise, Advertise::Ecmp | Advertise::Count(_) | Advertise::All)
     }
 
+    /// The number of prefixes in a family at which the session ends, and that at which the operator is told.
+    #[must_use]
+    pub fn prefix_limits(&self) -> (Option<u32>, Option<u32>) {
+        let part = |max: u32, percent: u32| u64::from(max) * u64::from(percent) / 100;
+        let early = self.max_prefix.zip(self.max_prefix_warning).map(|(max, percent)| part(max, percent));
+        let early = early.and_then(|count| u32::try_from(count).ok()).map(|count| count.max(1));
+        match self.max_prefix_action {
+            MaxPrefixAction::Reset => (self.max_prefix, early),
+            MaxPrefixAction::Warn => (None, early.or(self.max_prefix.map(|max| max.saturating_add(1)))),
+        }
+    }
+
     /// The keys with their values.
     pub(super) fn entries(&self) -> Vec<Entry> {
         vec![
@@ -159,6 +205,9 @@ impl PeerOptions {
             ("long-lived-time", of_restart(self, number(self.long_lived_time.unwrap_or(0)))),
             ("next-hop", shown_next_hop(self.next_hop)),
             ("max-prefix", number(self.max_prefix.unwrap_or(0))),
+            ("max-prefix-action", text(word(MAX_PREFIX_ACTIONS, &self.max_prefix_action))),
+            ("max-prefix-warning", number(self.max_prefix_warning.unwrap_or(0))),
+            ("max-prefix-restart", self.max_prefix_restart.map_or_else(|| number(0), seconds)),
             ("max-bytes", number(i64::try_from(self.max_bytes.unwrap_or(0)).unwrap_or(i64::MAX))),
             ("keep-received", boolean(self.keep_received)),
         ]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use bgp_core::PeerKind;
+use bgp_core::wire::capability::Role;
 
 use super::as_numbers::{self, place};
 use super::diagnostic::{Code, Report};
@@ -91,6 +92,9 @@ fn keys(
     let (kind, confederation) = place(asn, own, defaults.confederation.as_ref());
     let passive = section.get(report, "passive", values::passive).unwrap_or(Passive::Is(false));
     let policy = if kind == PeerKind::Internal { Policy::Accept } else { Policy::Reject };
+    let role = section.get(report, "role", values::role);
+    // A route server leaves its own AS out.
+    let begins_with_it = kind == PeerKind::External && role != Some(Role::RouteServerClient);
     let is_range = matches!(selector, Some(Selector::Range(_)));
     let password_file = section.get(report, "password-file", values::path);
     let password_file = password_file.map(|path| beside(report.source.file, path));
@@ -109,6 +113,7 @@ fn keys(
         enabled: section.get(report, "enabled", values::boolean).unwrap_or(true),
         families: section.get(report, "families", values::families).unwrap_or(defaults.families),
         hold_time: section.get(report, "hold-time", values::hold_time).unwrap_or(defaults.hold_time),
+        keepalive_time: section.get(report, "keepalive-time", values::keepalive_time),
         connect_retry: section
             .get(report, "connect-retry", values::seconds)
             .unwrap_or(defaults.connect_retry),
@@ -118,6 +123,9 @@ fn keys(
         password: password(section, report, password_file.as_deref()),
         password_file,
         ttl_security: section.get(report, "ttl-security", values::hops),
+        role,
+        strict_role: section.get(report, "strict-role", values::boolean).unwrap_or(false),
+        enforce_first_as: section.get(report, "enforce-first-as", values::boolean).unwrap_or(begins_with_it),
         import: policy_of(section, report, names, "import").unwrap_or_else(|| policy.clone()),
         export: policy_of(section, report, names, "export").unwrap_or(policy),
         options: PeerOptions::read(section, report, defaults.options),
@@ -126,6 +134,7 @@ fn keys(
             .get(report, "extended-next-hop", values::boolean)
             .unwrap_or_else(|| selector.is_some_and(is_ipv6)),
         max_sessions: section.get(report, "max-sessions", values::count).unwrap_or(1024),
+        max_connects: section.get(report, "max-connects", values::limit).flatten(),
         allowed_prefixes: section.get(report, "allowed-prefixes", values::prefixes).unwrap_or_default(),
     }
 }
@@ -239,6 +248,11 @@ fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerCon
     let message =
         format!("it has to be longer than the hold time of {} s (RFC 9687 section 4)", peer.hold_time);
     refuse("send-hold-time", is_short, message, "twice the hold time, or 0 for never");
+    let too_long = |time: u16| peer.hold_time > 0 && time > peer.hold_time / 3;
+    let message = format!("it is at most a third of the hold time of {} s", peer.hold_time);
+    refuse("keepalive-time", peer.keepalive_time.is_some_and(too_long), message, "RFC 4271 section 4.4");
+    let message = "`strict-role` asks the peer for the role that suits ours".to_owned();
+    refuse("strict-role", peer.strict_role && peer.role.is_none(), message, "add `role`");
     if let (Selector::Address(address), Some(source)) = (peer.selector, peer.source_address) {
         let message = format!("{source} and {address} are of different families");
         refuse("source-address", source.is_ipv4() != address.is_ipv4(), message, "");
@@ -278,6 +292,12 @@ fn misplaced(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerConfig) 
     }
     let message = "`max-sessions` is for a range; an address has one session".to_owned();
     refuse("max-sessions", !range, message, "take it out");
+    let message = "`max-connects` is for a range".to_owned();
+    refuse("max-connects", !range, message, "take it out");
+    for key in ["role", "strict-role", "enforce-first-as"] {
+        let message = format!("`{key}` is for peers in another AS (eBGP)");
+        refuse(key, peer.kind == PeerKind::Internal && peer.asn.0 != 0, message, "take it out");
+    }
 }
 
 /// Two entries for the same sessions.

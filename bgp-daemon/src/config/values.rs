@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bgp_core::prefix::ParsePrefixError;
+use bgp_core::wire::capability::Role;
 use bgp_core::{Asn, ClusterId, Family, FamilySet, Prefix, RouterId};
 use bgp_rib::filter::Action;
 use bgp_rib::{Advertise, NextHopRule};
@@ -19,7 +20,7 @@ use super::diagnostic::{Code, Report};
 use super::interface::Interface;
 use super::model::{LogFormat, NextHops, PerPeer, Selector, Sources};
 use super::nearest::nearest;
-use super::options::AddPath;
+use super::options::{AddPath, MaxPrefixAction};
 use super::section::{Node, Parser, article};
 
 pub(super) fn wrong_type(node: &Node<'_>, report: &mut Report<'_>, wanted: &str) {
@@ -140,6 +141,11 @@ pub(super) fn hold_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16>
     u16::try_from(seconds).ok()
 }
 
+/// A time between KEEPALIVEs in seconds.
+pub(super) fn keepalive_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16> {
+    integer(node, report, 1..=21845).and_then(|v| u16::try_from(v).ok())
+}
+
 /// A send hold time in seconds (RFC 9687); 0: never.
 pub(super) fn send_hold_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<u16> {
     integer(node, report, 0..=65535).and_then(|v| u16::try_from(v).ok())
@@ -252,6 +258,16 @@ pub(super) fn restart_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<u
 /// A long-lived stale time: 24 bits (RFC 9494 section 3); 0 means «off».
 pub(super) fn long_lived_time(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u32>> {
     integer(node, report, 0..=0xff_ffff).map(|v| Some(v).filter(|v| *v > 0))
+}
+
+/// How many of a hundred; 0 means «off».
+pub(super) fn percent(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<u32>> {
+    integer(node, report, 0..=100).map(|v| Some(v).filter(|v| *v > 0))
+}
+
+/// A time to stay away, in whole seconds up to a day; 0 means «none of its own».
+pub(super) fn pause(node: &Node<'_>, report: &mut Report<'_>) -> Option<Option<Duration>> {
+    integer(node, report, 0..=86400).map(|v| Some(Duration::from_secs(v.into())).filter(|v| !v.is_zero()))
 }
 
 /// A count of at least 1.
@@ -476,6 +492,8 @@ pub(super) const TERM_ACTIONS: Choices<Option<Action>> =
     &[("accept", Some(Action::Accept)), ("reject", Some(Action::Reject)), ("next", None)];
 pub(super) const ADD_PATH: Choices<AddPath> =
     &[("off", AddPath::Off), ("receive", AddPath::Receive), ("send", AddPath::Send), ("both", AddPath::Both)];
+pub(super) const MAX_PREFIX_ACTIONS: Choices<MaxPrefixAction> =
+    &[("reset", MaxPrefixAction::Reset), ("warn", MaxPrefixAction::Warn)];
 pub(super) const ADVERTISE: Choices<Advertise> = &[
     ("best", Advertise::Best),
     ("best-external", Advertise::BestExternal),
@@ -487,6 +505,14 @@ pub(super) const NEXT_HOP_RULES: Choices<NextHopRule> = &[
     ("self", NextHopRule::Own),
     ("self-for-external", NextHopRule::OwnForExternal),
     ("unchanged", NextHopRule::Unchanged),
+];
+/// What we are to a peer, by the words of RFC 9234 section 4.
+pub(super) const ROLES: Choices<Role> = &[
+    ("provider", Role::Provider),
+    ("customer", Role::Customer),
+    ("peer", Role::Peer),
+    ("rs", Role::RouteServer),
+    ("rs-client", Role::RouteServerClient),
 ];
 pub(super) const LOG_FORMATS: Choices<LogFormat> = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 pub(super) const PER_PEER: Choices<PerPeer> =
@@ -521,6 +547,11 @@ pub(super) fn action(node: &Node<'_>, report: &mut Report<'_>) -> Option<Action>
 /// Which way several paths are offered.
 pub(super) fn add_path(node: &Node<'_>, report: &mut Report<'_>) -> Option<AddPath> {
     choice(node, report, ADD_PATH)
+}
+
+/// What happens at a limit of prefixes.
+pub(super) fn max_prefix_action(node: &Node<'_>, report: &mut Report<'_>) -> Option<MaxPrefixAction> {
+    choice(node, report, MAX_PREFIX_ACTIONS)
 }
 
 /// Which paths go out: a word, or how many.
@@ -568,6 +599,11 @@ fn one_of_each(
         }
     }
     Some((v4, v6))
+}
+
+/// What we are to a peer.
+pub(super) fn role(node: &Node<'_>, report: &mut Report<'_>) -> Option<Role> {
+    choice(node, report, ROLES)
 }
 
 /// `text` or `json`.

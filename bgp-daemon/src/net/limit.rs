@@ -66,6 +66,25 @@ impl Limiter {
     }
 }
 
+/// One bucket for all who come, so many at once and then one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rate {
+    full_at: Instant,
+}
+
+impl Rate {
+    /// Whether one more may come now, if `most` may in a second (at least one); if so, it is counted.
+    pub fn allow(&mut self, now: Instant, most: u32) -> bool {
+        let second = Duration::from_secs(1);
+        let interval = second / most.max(1);
+        let allowed = self.full_at.saturating_since(now) <= second.saturating_sub(interval);
+        if allowed {
+            self.full_at = self.full_at.max(now) + interval;
+        }
+        allowed
+    }
+}
+
 /// What is told apart: an IPv4 address, an IPv6 /64, or a neighbour on the link.
 fn network_of(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
@@ -93,6 +112,15 @@ mod tests {
         assert_eq!([0, 0, 0, 0].map(|ms| allowed(&mut limiter, ms)), [true, true, true, false]);
         assert_eq!([999, 1000, 1001].map(|ms| allowed(&mut limiter, ms)), [false, true, false]);
         assert_eq!([9000, 9000, 9000, 9000].map(|ms| allowed(&mut limiter, ms)), [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_rate_is_for_all_together_and_fills_again_within_a_second() {
+        let mut rate = Rate::default();
+        let mut allowed = |ms| rate.allow(at(ms), 4);
+        assert_eq!([0, 0, 0, 0, 0].map(&mut allowed), [true, true, true, true, false]);
+        assert_eq!([249, 250, 251].map(&mut allowed), [false, true, false]);
+        assert_eq!([5000, 5000, 5000, 5000, 5000].map(&mut allowed), [true, true, true, true, false]);
     }
 
     #[test]

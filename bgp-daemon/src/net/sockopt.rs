@@ -115,7 +115,10 @@ pub fn set_md5(socket: &impl AsFd, peer: Prefix, key: Option<&Key>) -> Result<()
 }
 
 /// Sets the key of a connection, made or to be made, to the host `peer`.
-pub(super) fn require_md5(socket: &impl AsFd, peer: IpAddr, key: &Key) -> Result<(), OptionError> {
+///
+/// # Errors
+/// What the kernel answered.
+pub fn require_md5(socket: &impl AsFd, peer: IpAddr, key: &Key) -> Result<(), OptionError> {
     let host = Prefix::new(peer, host_len(peer));
     host.map_or(Ok(()), |host| set_md5(socket, host, Some(key)))
 }

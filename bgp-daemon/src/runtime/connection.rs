@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use super::budget::READ;
 use super::clock::Clock;
+use crate::net::{Key, OptionError, require_md5};
 
 /// Slices handed to one vectored write.
 const SLICES: usize = 64;
@@ -68,6 +69,14 @@ impl Connection {
             SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)?;
         }
         Ok(())
+    }
+
+    /// Signs with this key from now on, and takes only what is signed with it.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub(super) fn set_key(&self, key: &Key) -> Result<(), OptionError> {
+        require_md5(&self.stream, self.remote.ip(), key)
     }
 
     /// Whether only the peer's end is still awaited.

@@ -109,6 +109,9 @@ impl History {
                     hold_time = negotiated.hold_time, families = families.join(","), "session established");
             }
             PeerEvent::Down(reason) | PeerEvent::Failed(reason) => self.down(&reason),
+            PeerEvent::Many(family, count) => {
+                warn!(peer = %self.peer, %family, count, "many prefixes: see its max-prefix");
+            }
             PeerEvent::Malformed { faults, body } => self.malformed(&faults, &body),
         }
     }

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep_until};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::budget::{Budget, Charge};
 use super::clock::Clock;
@@ -215,7 +215,8 @@ impl PeerTask {
             || (self.dynamic
                 && self.used
                 && matches!(self.peer.session().state(), State::Idle | State::Active)
-                && !self.peer.may_have_left_routes());
+                && !self.peer.may_have_left_routes()
+                && !self.peer.is_paused());
         over && self.connections.is_empty() && self.backlog.is_empty()
     }
 
@@ -344,10 +345,24 @@ impl PeerTask {
 
     fn reconfigure(&mut self, change: Reconfigure) {
         let Reconfigure { settings, connect, name } = change;
-        self.connect = connect;
+        let was = std::mem::replace(&mut self.connect, connect);
+        if was.md5 != self.connect.md5 {
+            self.change_key();
+        }
         self.history.rename(name);
         let applied = self.peer.reconfigure(self.clock.now(), settings);
         debug!(peer = %self.peer.settings().address, ?applied, "other settings");
+    }
+
+    /// Signs with another key from now on, and takes only what is signed with it. The session goes on if the peer does
+    /// the same before the hold time is over: until then TCP repeats what was not taken.
+    fn change_key(&mut self) {
+        let Some(key) = &self.connect.md5 else { return };
+        for connection in &self.connections {
+            if let Err(error) = connection.set_key(key) {
+                warn!(peer = %self.peer.settings().address, "the session keeps its key: {error}");
+            }
+        }
     }
 
     fn connected(&mut self, result: Result<TcpStream, ConnectError>) {

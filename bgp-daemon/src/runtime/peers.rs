@@ -25,7 +25,7 @@ use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind, PeerRef};
 use crate::config::{Config, PeerConfig, Selector};
 use crate::monitor::Feed;
-use crate::net::{Inbound, KeyError, address_of, link_name, shown};
+use crate::net::{Inbound, KeyError, Rate, address_of, link_name, shown};
 
 /// Commands that may wait for a peer.
 const COMMANDS: usize = 16;
@@ -63,6 +63,8 @@ pub(super) enum Refused {
     Key(#[from] KeyError),
     #[error(transparent)]
     Option(#[from] crate::net::OptionError),
+    #[error("the range {0} has more connections a second than the {1} of `max-connects`")]
+    TooOften(Selector, u32),
     #[error("its task does not take it")]
     Busy,
 }
@@ -73,6 +75,8 @@ pub(super) struct PeerSet {
     table: PeerTable,
     running: BTreeMap<IpAddr, Running>,
     tasks: JoinSet<u32>,
+    /// Connections from ranges with `max-connects`.
+    connects: BTreeMap<Selector, Rate>,
     /// Whose task each is.
     addresses: HashMap<Id, IpAddr>,
     /// We are about to go: every peer is told, also those that come meanwhile.
@@ -98,6 +102,7 @@ impl PeerSet {
             table,
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
+            connects: BTreeMap::new(),
             addresses: HashMap::new(),
             draining: false,
             restarting: true,
@@ -232,6 +237,7 @@ impl PeerSet {
         if !entry.enabled {
             return Err(Refused::Disabled);
         }
+        self.count_connect(entry)?;
         if let Some(key) = settings::key(entry)? {
             inbound.require_key(&key)?;
         }
@@ -249,6 +255,19 @@ impl PeerSet {
         let command = PeerCommand::Incoming(stream, local, peer);
         let running = self.running.get(&address).ok_or(Refused::Busy)?;
         running.commands.try_send(command).map_err(|_| Refused::Busy)
+    }
+
+    /// Counts a connection from a range, if so many are allowed now: a whole rack that starts at once, or a member that
+    /// cannot get its session up, must not keep the others waiting.
+    fn count_connect(&mut self, entry: &PeerConfig) -> Result<(), Refused> {
+        let Some(most) = entry.max_connects.filter(|_| matches!(entry.selector, Selector::Range(_))) else {
+            return Ok(());
+        };
+        let rate = self.connects.entry(entry.selector).or_default();
+        match rate.allow(self.shared.clock.now(), most) {
+            true => Ok(()),
+            false => Err(Refused::TooOften(entry.selector, most)),
+        }
     }
 
     /// Has routes sent with GRACEFUL_SHUTDOWN from now on, or without (RFC 8326); how many peers have a session.
@@ -391,6 +410,7 @@ impl PeerSet {
                 && let Some(range) = bgp_core::Prefix::new(network.network(), network.prefix())
             {
                 self.table.remove_range(range);
+                self.connects.remove(selector);
             }
         }
         let is_of = |running: &Running| selectors.contains(&running.config.selector);

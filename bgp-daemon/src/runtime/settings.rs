@@ -44,6 +44,7 @@ pub(super) fn rib(config: &Config, identity: &Identity, forwards: bool, seed: u6
 /// restarted.
 pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr, forwarding: bool) -> PeerSettings {
     let options = &peer.options;
+    let (prefixes, warn_at) = options.prefix_limits();
     PeerSettings {
         peer_as: Some(peer.asn),
         client: peer.client,
@@ -51,18 +52,22 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr, forwardi
         as_numbers: peer.as_numbers,
         families: peer.families,
         hold_time: peer.hold_time,
+        keepalive: peer.keepalive_time,
         connect_retry: peer.connect_retry,
         delay_open: peer.delay_open,
         send_hold_time: peer.send_hold_time,
         passive: peer.passive,
         extended_message: peer.extended_message,
         extended_next_hop: peer.extended_next_hop,
+        role: peer.role,
+        strict_role: peer.strict_role,
+        enforce_first_as: peer.enforce_first_as,
         import: peer.import.clone(),
         export: peer.export.clone(),
         next_hop: options.next_hop,
         local_v4: config.next_hop_v4,
         local_v6: config.next_hop_v6,
-        limits: Limits { prefixes: options.max_prefix, bytes: options.max_bytes },
+        limits: Limits { prefixes, bytes: options.max_bytes, warn_at, pause: options.max_prefix_restart },
         allowed_prefixes: peer.allowed_prefixes.clone(),
         restart: options.graceful_restart.then_some(RestartSettings {
             restart_time: options.restart_time,

@@ -65,6 +65,10 @@ impl Draft {
             Edit::Communities(change) => self.change(change),
             Edit::ExtendedCommunities(change) => self.change(change),
             Edit::LargeCommunities(change) => self.change(change),
+            Edit::OnlyToCustomer(_) if Attributes::new(&self.block).only_to_customer().is_some() => Ok(()),
+            Edit::OnlyToCustomer(asn) => {
+                self.put(OPTIONAL_TRANSITIVE, code::ONLY_TO_CUSTOMER, &asn.0.to_be_bytes())
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub enum Edit {
     ExtendedCommunities(Change<ExtendedCommunity, ExtendedCommunityPattern>),
     /// The large communities (RFC 8092) change.
     LargeCommunities(Change<LargeCommunity, LargeCommunityPattern>),
+    /// ONLY_TO_CUSTOMER is this, if it is not there (RFC 9234 section 5).
+    OnlyToCustomer(Asn),
 }
 
 /// Another next hop.
@@ -87,6 +89,7 @@ impl fmt::Display for Edit {
                 change.show(f, ["extended community", "extended communities"])
             }
             Edit::LargeCommunities(change) => change.show(f, ["large community", "large communities"]),
+            Edit::OnlyToCustomer(asn) => write!(f, "only to customers of {asn}"),
         }
     }
 }

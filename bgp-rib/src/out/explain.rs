@@ -27,6 +27,8 @@ pub enum ExportCheck {
     Reflection,
     /// NO_ADVERTISE, NO_EXPORT and NO_EXPORT_SUBCONFED allow it (RFC 1997).
     Communities,
+    /// It is not only for customers, or the peer is one (RFC 9234 section 5).
+    OnlyToCustomer,
     /// It is not long-lived stale, or the peer knows what that is (RFC 9494 section 4.3).
     LongLived,
     /// The export policy accepts it.
@@ -41,13 +43,14 @@ pub enum ExportCheck {
 
 impl ExportCheck {
     /// All, in order.
-    pub const ALL: [ExportCheck; 11] = [
+    pub const ALL: [ExportCheck; 12] = [
         ExportCheck::Family,
         ExportCheck::Aggregate,
         ExportCheck::SplitHorizon,
         ExportCheck::Source,
         ExportCheck::Reflection,
         ExportCheck::Communities,
+        ExportCheck::OnlyToCustomer,
         ExportCheck::LongLived,
         ExportCheck::Policy,
         ExportCheck::NextHop,
@@ -65,6 +68,7 @@ impl ExportCheck {
             ExportCheck::Source => "source present",
             ExportCheck::Reflection => "may pass between these kinds of peers",
             ExportCheck::Communities => "well-known communities",
+            ExportCheck::OnlyToCustomer => "only to customers",
             ExportCheck::LongLived => "long-lived stale",
             ExportCheck::Policy => "export policy",
             ExportCheck::NextHop => "next hop known",

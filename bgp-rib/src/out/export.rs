@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
+use bgp_core::wire::capability::Role;
 use bgp_core::wire::{Attributes, code};
 use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId, link_local};
 
@@ -91,6 +92,8 @@ pub struct GroupKey {
     pub add_path: FamilySet,
     /// The families in which the peers know of long-lived stale routes (RFC 9494).
     pub long_lived: FamilySet,
+    /// What we are to eBGP peers (RFC 9234): routes that are only for customers go to no others.
+    pub role: Option<Role>,
     /// We are about to go: routes are sent with GRACEFUL_SHUTDOWN (RFC 8326), and with LOCAL_PREF 0 to iBGP peers.
     pub draining: bool,
     /// How the AS path changes.
@@ -219,6 +222,7 @@ impl GroupKey {
             advertise: Advertise::Best,
             add_path: FamilySet::EMPTY,
             long_lived: FamilySet::EMPTY,
+            role: None,
             draining: false,
             as_rules: AsRules::default(),
         }
@@ -257,6 +261,7 @@ impl GroupKey {
         let next_hop = |key: &GroupKey| key.next_hop_of(family, source, attrs);
         self.border() == other.border()
             && self.as_rules == other.as_rules
+            && self.role == other.role
             && next_hop(self) == next_hop(other)
     }
 

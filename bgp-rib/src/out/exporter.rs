@@ -16,6 +16,7 @@ use crate::fault::{Fault, planted};
 use crate::filter::{Change, Direction, Edit, Edits, FilterRun, Route, Verdict};
 use crate::path::Path;
 use crate::peer::{PeerId, Peers, SourceKind};
+use crate::roles;
 use crate::table::Table;
 
 /// What a group has written, and what it could not send.
@@ -209,6 +210,7 @@ impl Exporter {
         let source = peers.source(path.source()).ok_or(ExportCheck::Source)?.kind;
         pass(self.may_pass(peers, path.source()), ExportCheck::Reflection)?;
         pass(communities_allow(path.attrs.block(), self.key.kind), ExportCheck::Communities)?;
+        pass(roles::may_leave(self.key.role, path.attrs.block()), ExportCheck::OnlyToCustomer)?;
         let long_lived = path.is_least_preferred();
         let knows = self.key.long_lived.contains(F::FAMILY) || planted(Fault::LongLivedSentToAll);
         pass(!long_lived || knows, ExportCheck::LongLived)?;
@@ -268,6 +270,7 @@ impl Exporter {
                 IpAddr::V6(_) => None,
             },
             four_octet_as: self.key.four_octet_as,
+            only_to_customer: roles::marks_leaving(self.key.role),
             keeps_med: attrs.marks().keeps_med(),
         };
         self.block.clear();

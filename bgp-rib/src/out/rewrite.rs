@@ -29,6 +29,8 @@ pub(crate) struct Rewrite {
     /// NEXT_HOP, for IPv4 routes; those of IPv6 carry it in MP_REACH_NLRI.
     pub(crate) next_hop: Option<Ipv4Addr>,
     pub(crate) four_octet_as: bool,
+    /// ONLY_TO_CUSTOMER is added to routes that lack it (RFC 9234 section 5).
+    pub(crate) only_to_customer: bool,
     /// MULTI_EXIT_DISC goes to eBGP peers too: a filter has set it.
     pub(crate) keeps_med: bool,
 }
@@ -70,6 +72,7 @@ impl Rewrite {
             (code::ORIGINATOR_ID, reflects),
             (code::CLUSTER_LIST, reflects && self.cluster_id.is_some()),
             (code::AS4_PATH, !self.four_octet_as),
+            (code::ONLY_TO_CUSTOMER, self.only_to_customer),
         ]
         .into_iter()
         .filter_map(|(code, added)| added.then_some(code))
@@ -169,6 +172,10 @@ impl Rewriter {
             code::LOCAL_PREF if whole.is_empty() => {
                 put(out, WELL_KNOWN, attribute, &DEFAULT_LOCAL_PREF.to_be_bytes());
             }
+            code::ONLY_TO_CUSTOMER if whole.is_empty() => {
+                let us = rule.as_rules.session_as.unwrap_or(rule.local_as);
+                put(out, OPTIONAL_TRANSITIVE, attribute, &us.0.to_be_bytes());
+            }
             code::ORIGINATOR_ID if whole.is_empty() => {
                 put(out, OPTIONAL, attribute, &rule.originator.0.to_be_bytes());
             }
@@ -247,6 +254,7 @@ mod tests {
             as_rules: AsRules::default(),
             next_hop: Some(Ipv4Addr::new(10, 0, 0, 1)),
             four_octet_as: true,
+            only_to_customer: false,
             keeps_med: false,
         }
     }
@@ -286,6 +294,17 @@ mod tests {
         let rule = Rewrite { keeps_med: true, ..rule(SourceKind::External, TargetKind::External) };
         let sent = [ORIGIN, OWN_PATH, NEXT_HOP, MED].concat();
         assert_eq!(rewritten(&rule, &[ORIGIN, PATH, MED]), sent);
+    }
+
+    #[test]
+    fn a_route_is_marked_as_only_for_customers_once() {
+        let rule = Rewrite { only_to_customer: true, ..rule(SourceKind::External, TargetKind::External) };
+        let ours: &[u8] = &[0xc0, 35, 4, 0, 0, 0xfc, 0];
+        let theirs: &[u8] = &[0xe0, 35, 4, 0, 0, 0, 9];
+        for (received, sent) in [(&[][..], ours), (theirs, theirs)] {
+            let expected = [ORIGIN, OWN_PATH, NEXT_HOP, sent, UNKNOWN].concat();
+            assert_eq!(rewritten(&rule, &[ORIGIN, PATH, received, UNKNOWN]), expected);
+        }
     }
 
     #[test]

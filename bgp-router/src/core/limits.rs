@@ -15,12 +15,28 @@ impl Core {
     /// a restart are no fault.
     pub(super) fn enforce_limits(&mut self, now: Instant, peer: PeerId) {
         let Some(limits) = self.session(peer).map(|session| session.limits) else { return };
+        if let Some(warn_at) = limits.warn_at {
+            self.warn(peer, warn_at);
+        }
         if self.too_much(peer, limits).is_some() {
             self.drop_stale(now, peer.slot);
         }
         if let Some(notification) = self.too_much(peer, limits) {
             self.down(now, peer, None);
             self.outputs.push_back(CoreOutput::Peer(ToPeer::Reset(peer, notification)));
+        }
+    }
+
+    fn warn(&mut self, peer: PeerId, warn_at: u32) {
+        for family in [Family::IPV4_UNICAST, Family::IPV6_UNICAST] {
+            let count = self.rib.peer_counts(peer, family).unwrap_or_default().accepted;
+            let Some(session) = self.session(peer).filter(|session| !session.many.contains(family)) else {
+                continue;
+            };
+            if count >= warn_at as usize {
+                session.many = session.many.with(family);
+                self.outputs.push_back(CoreOutput::Peer(ToPeer::Many(peer, family, count)));
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use bgp_core::wire::{
     AttributeBlock, BlockUse, DecodeContext, Fault, Malformed, Nlri, Notification, Treatment, UpdateView,
 };
-use bgp_core::{Family, FamilySet, V4, V6};
+use bgp_core::{Asn, Family, FamilySet, V4, V6};
 use bgp_rib::fault::{Fault as Planted, planted};
 use bgp_rib::{AttributeStore, Attrs};
 
@@ -66,19 +66,19 @@ fn max_paths(settings: &PeerSettings, context: &DecodeContext) -> Option<u16> {
 }
 
 impl Importer {
-    /// An importer for one session.
+    /// An importer for one session, with our end of it and the peer's AS.
     #[must_use]
     pub fn new(
         identity: Identity,
         settings: PeerSettings,
         context: DecodeContext,
-        local: LocalAddresses,
+        (local, peer_as): (LocalAddresses, Asn),
         store: AttributeStore,
     ) -> Importer {
         let max_paths = max_paths(&settings, &context);
         let keeps = settings.keep_received || max_paths.is_some();
         Importer {
-            judge: Judge::new(identity, context.kind, local, settings),
+            judge: Judge::new(identity, (context.kind, peer_as), local, settings),
             adj_rib_in: keeps.then(|| AdjRibIn::new(max_paths, FamilySet::EMPTY)),
             context,
             store,

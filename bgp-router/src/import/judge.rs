@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use bgp_core::wire::Attributes;
-use bgp_core::{PeerKind, Prefix};
+use bgp_core::{Asn, PeerKind, Prefix};
 use bgp_rib::fault::{Fault, planted};
-use bgp_rib::{Attrs, Policy};
+use bgp_rib::{Attrs, Policy, roles};
 
 use super::policy::{ImportPolicy, Passes};
 use super::refusal::Refusal;
@@ -32,14 +32,22 @@ pub(crate) fn judge_alike(a: &PeerSettings, b: &PeerSettings) -> bool {
     a.import == b.import
         && (a.client == b.client || !sees_source)
         && a.allowed_prefixes == b.allowed_prefixes
+        && (a.role, a.enforce_first_as) == (b.role, b.enforce_first_as)
         && (a.local_v4, a.local_v6) == (b.local_v4, b.local_v6)
         && a.as_numbers.allow_own == b.as_numbers.allow_own
+}
+
+fn policy(identity: &Identity, (kind, peer_as): (PeerKind, Asn), settings: &PeerSettings) -> ImportPolicy {
+    let marked = kind == PeerKind::External && roles::marks_coming(settings.role);
+    let policy = ImportPolicy::new(settings, kind, identity);
+    policy.marking(marked.then_some(peer_as))
 }
 
 /// The judge of one session.
 pub(crate) struct Judge {
     identity: Identity,
     kind: PeerKind,
+    peer_as: Asn,
     /// Our addresses on the session's link.
     local: LocalAddresses,
     settings: PeerSettings,
@@ -49,17 +57,17 @@ pub(crate) struct Judge {
 impl Judge {
     pub(super) fn new(
         identity: Identity,
-        kind: PeerKind,
+        (kind, peer_as): (PeerKind, Asn),
         local: LocalAddresses,
         settings: PeerSettings,
     ) -> Judge {
-        let policy = ImportPolicy::new(&settings, kind, &identity);
-        Judge { identity, kind, local, settings, policy }
+        let policy = policy(&identity, (kind, peer_as), &settings);
+        Judge { identity, kind, peer_as, local, settings, policy }
     }
 
     /// Judges by other settings from now on.
     pub(super) fn set_settings(&mut self, settings: PeerSettings) {
-        self.policy = ImportPolicy::new(&settings, self.kind, &self.identity);
+        self.policy = policy(&self.identity, (self.kind, self.peer_as), &settings);
         self.settings = settings;
     }
 
@@ -125,7 +133,7 @@ impl Judge {
             return Some(Refusal::Confederation);
         }
         if self.kind == PeerKind::External {
-            return None;
+            return self.refusal_of_external(attrs);
         }
         if attrs.summary().originator_id == Some(self.identity.router_id)
             && !planted(Fault::OwnOriginatorNotChecked)
@@ -134,6 +142,14 @@ impl Judge {
         }
         let looped = self.identity.cluster_id.is_some_and(|own| block.cluster_list().any(|c| c == own));
         (looped && !planted(Fault::OwnClusterNotChecked)).then_some(Refusal::Cluster)
+    }
+
+    fn refusal_of_external(&self, attrs: &Attrs) -> Option<Refusal> {
+        let PeerSettings { role, enforce_first_as, .. } = self.settings;
+        if enforce_first_as && attrs.summary().neighbor_as != Some(self.peer_as) {
+            return Some(Refusal::FirstAs);
+        }
+        roles::is_leak(role, self.peer_as, attrs.block()).then_some(Refusal::RouteLeak)
     }
 
     /// Whether we send, or would send, routes with this next hop ourselves.

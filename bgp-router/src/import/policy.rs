@@ -1,6 +1,6 @@
 //! What the import policy makes of routes.
 
-use bgp_core::{PeerKind, Prefix};
+use bgp_core::{Asn, PeerKind, Prefix};
 use bgp_rib::filter::{Direction, Edit, FilterRun, Route};
 use bgp_rib::{Attrs, Policy, SourceKind};
 
@@ -29,6 +29,8 @@ pub(super) struct ImportPolicy {
     prepend: Option<(Edit, FilterRun)>,
     run: FilterRun,
     last_choice: FilterRun,
+    /// Marks routes as only for customers (RFC 9234 section 5).
+    mark: Option<(Edit, FilterRun)>,
 }
 
 impl ImportPolicy {
@@ -43,7 +45,14 @@ impl ImportPolicy {
             run: run(),
             last_choice: run(),
             policy,
+            mark: None,
         }
+    }
+
+    /// The same, and what passes without ONLY_TO_CUSTOMER gets it with this AS.
+    pub(super) fn marking(self, asn: Option<Asn>) -> ImportPolicy {
+        let mark = |asn| (Edit::OnlyToCustomer(asn), FilterRun::new(Direction::Import, asn));
+        ImportPolicy { mark: asn.map(mark), ..self }
     }
 
     /// What it says of all routes that have the family of `prefix` and these attributes.
@@ -74,9 +83,13 @@ impl ImportPolicy {
             Some(filter) => self.run.edited(filter, verdict, attrs)?,
             None => attrs.clone(),
         };
-        match self.source == SourceKind::External && passed.summary().graceful_shutdown {
-            true => self.last_choice.edited_with(&LAST_CHOICE, &passed),
-            false => Some(passed),
+        let passed = match self.source == SourceKind::External && passed.summary().graceful_shutdown {
+            true => self.last_choice.edited_with(&LAST_CHOICE, &passed)?,
+            false => passed,
+        };
+        match &mut self.mark {
+            Some((mark, run)) => run.edited_with(mark, &passed),
+            None => Some(passed),
         }
     }
 
@@ -87,5 +100,6 @@ impl ImportPolicy {
         }
         self.run.clear();
         self.last_choice.clear();
+        self.mark.iter_mut().for_each(|(_, run)| run.clear());
     }
 }

@@ -15,19 +15,25 @@ pub enum Refusal {
     Cluster,
     /// The next hop is our own address (RFC 4271 section 5.1.3).
     NextHop,
+    /// The AS_PATH does not begin with the AS of the eBGP peer (RFC 4271 section 6.3).
+    FirstAs,
+    /// It was only for somebody's customers, and we are none of them (RFC 9234 section 5).
+    RouteLeak,
     /// The peer announces more paths to the destination than are taken of it, and others have lower identifiers.
     MaxPaths,
 }
 
 impl Refusal {
     /// All of them, in the order of their counters.
-    pub const ALL: [Refusal; 7] = [
+    pub const ALL: [Refusal; 9] = [
         Refusal::Policy,
         Refusal::AsLoop,
         Refusal::Confederation,
         Refusal::Originator,
         Refusal::Cluster,
         Refusal::NextHop,
+        Refusal::FirstAs,
+        Refusal::RouteLeak,
         Refusal::MaxPaths,
     ];
 
@@ -41,6 +47,8 @@ impl Refusal {
             Refusal::Originator => "originator",
             Refusal::Cluster => "cluster",
             Refusal::NextHop => "next_hop",
+            Refusal::FirstAs => "first_as",
+            Refusal::RouteLeak => "route_leak",
             Refusal::MaxPaths => "max_paths",
         }
     }

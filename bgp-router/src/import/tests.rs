@@ -38,7 +38,8 @@ impl World {
         };
         let local = LocalAddresses::new([10, 0, 0, 254].into(), None);
         let store = AttributeStore::new(1);
-        let importer = Importer::new(identity(), settings.clone(), context, local, store);
+        let importer =
+            Importer::new(identity(), settings.clone(), context, (local, identity().local_as), store);
         World { importer, settings, held: BTreeMap::new(), announced: BTreeMap::new(), refreshing: false }
     }
 

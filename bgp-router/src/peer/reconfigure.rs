@@ -29,11 +29,13 @@ pub struct Applied {
 type Differs = fn(&PeerSettings, &PeerSettings) -> bool;
 
 /// What both sides agree on at the start of a session.
-const AGREED: [(&str, Differs); 7] = [
+const AGREED: [(&str, Differs); 9] = [
     ("asn", |a, b| (a.peer_as, a.confederation) != (b.peer_as, b.confederation)),
     ("local-as", |a, b| a.as_numbers.local != b.as_numbers.local),
     ("families", |a, b| a.families != b.families),
     ("hold-time", |a, b| a.hold_time != b.hold_time),
+    ("role", |a, b| a.role != b.role),
+    ("strict-role", |a, b| a.strict_role != b.strict_role),
     ("extended-message", |a, b| a.extended_message != b.extended_message),
     ("graceful-restart", |a, b| a.restart != b.restart),
     ("add-path", |a, b| (a.add_path.receive, a.add_path.send) != (b.add_path.receive, b.add_path.send)),
@@ -49,6 +51,9 @@ impl Peer {
         let alike = judge_alike(&self.settings, &settings);
         self.settings = settings;
         let mut applied = Applied::default();
+        if limits {
+            self.end_pause(now);
+        }
         let Some(established) = &mut self.established else {
             // Routes that wait for the peer to come back are gone with the policy that took them.
             if !alike && self.kept_until.take().is_some() {
@@ -109,7 +114,7 @@ impl Peer {
         if let Some(established) = &mut self.established {
             established.restart = None;
         }
-        self.session.reset(now, notification);
+        self.reset_or_pause(now, notification);
     }
 
     /// We are about to go, or stay after all: routes are sent with GRACEFUL_SHUTDOWN, or without (RFC 8326). It holds for

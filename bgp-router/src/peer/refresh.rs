@@ -120,7 +120,7 @@ impl Peer {
         let Some(kept) = self.adj_rib_in().filter(|_| self.session.state() == State::Established) else {
             return;
         };
-        let Limits { prefixes, bytes } = self.settings.limits;
+        let Limits { prefixes, bytes, .. } = self.settings.limits;
         let counts = [Family::IPV4_UNICAST, Family::IPV6_UNICAST].into_iter().zip(kept.len());
         let mut too_many = counts.filter_map(|(family, count)| {
             prefixes.filter(|max| count > *max as usize).map(|max| Limits::too_many(family, max))

@@ -9,4 +9,5 @@ mod pressure;
 mod refresh;
 mod restart;
 pub(crate) mod rig;
+mod roles;
 mod sessions;

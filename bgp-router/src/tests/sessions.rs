@@ -1,5 +1,7 @@
 //! Sessions that come, go, and are ended for what they carry.
 
+use std::time::Duration;
+
 use bgp_core::fsm::{ConnectionId, Direction, DownReason, State};
 use bgp_core::wire::header::write_message;
 use bgp_core::wire::notification::cease;
@@ -14,6 +16,34 @@ use crate::{
 
 fn prefixes(prefixes: u32) -> Limits {
     Limits { prefixes: Some(prefixes), ..Limits::default() }
+}
+
+#[test]
+fn a_peer_with_too_many_routes_stays_down_for_as_long_as_its_limits_say() {
+    let mut rig = Rig::new();
+    let limits = Limits { pause: Some(Duration::from_secs(300)), warn_at: Some(2), ..prefixes(2) };
+    let source = rig.up(PeerSettings { limits, ..client(1) });
+    let told = |rig: &Rig| {
+        let events = &rig.sides[source].events;
+        events.iter().filter(|event| matches!(event, PeerEvent::Many(Family::IPV4_UNICAST, 2))).count()
+    };
+    rig.hear(source, &from_client(1, "10.1.0.0/16"));
+    assert_eq!(told(&rig), 0);
+    rig.hear(source, &from_client(1, "10.2.0.0/16"));
+    rig.hear(source, &from_client(1, "10.2.0.0/16"));
+    assert_eq!(told(&rig), 1, "once");
+    rig.hear(source, &from_client(1, "10.3.0.0/16"));
+    let said = rig.sides[source].notification().unwrap();
+    assert_eq!((said.code, said.subcode), (6, 1));
+    let state = |rig: &Rig| (rig.sides[source].peer.session().state(), rig.sides[source].peer.is_paused());
+    assert_eq!(state(&rig), (State::Idle, true));
+    rig.later(Duration::from_secs(299));
+    assert_eq!(state(&rig), (State::Idle, true));
+    rig.later(Duration::from_secs(1));
+    assert_eq!(state(&rig), (State::Active, false));
+    rig.establish(source);
+    rig.hear(source, &from_client(1, "10.1.0.0/16"));
+    assert_eq!(rig.accepted(source), 1);
 }
 
 #[test]
@@ -95,7 +125,7 @@ fn too_many_octets_of_attributes_end_the_session_and_take_all_routes_along() {
     let probe = rig.up(client(3));
     rig.hear(probe, &many(3, 10));
     let bytes = Some(octets(&rig, probe) as u64);
-    let source = rig.up(PeerSettings { limits: Limits { bytes, prefixes: None }, ..client(1) });
+    let source = rig.up(PeerSettings { limits: Limits { bytes, ..Limits::default() }, ..client(1) });
     rig.hear(source, &many(1, 10));
     assert_eq!(
         (rig.accepted(source), rig.sides[source].closed),

@@ -118,6 +118,9 @@ fn change(edit: &Edit, own: Asn, passed: &mut Filtered) {
             route.communities = others.iter().map(|c| c.0).collect();
         }
         // Not drawn.
-        Edit::LinkBandwidth(_) | Edit::ExtendedCommunities(_) | Edit::LargeCommunities(_) => {}
+        Edit::LinkBandwidth(_)
+        | Edit::ExtendedCommunities(_)
+        | Edit::LargeCommunities(_)
+        | Edit::OnlyToCustomer(_) => {}
     }
 }

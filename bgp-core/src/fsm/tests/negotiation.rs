@@ -144,8 +144,15 @@ fn a_peer_without_four_octet_numbers_is_taken_at_its_two() {
 #[test]
 fn a_hold_time_of_zero_on_either_side_is_none() {
     assert_eq!(outcome(&config(), Open { hold_time: 0, ..open() }).unwrap().hold(), None);
-    let ours = SessionConfig { hold_time: 0, ..config() };
+    let ours = SessionConfig { hold_time: 0, keepalive: Some(5), ..config() };
     assert_eq!(outcome(&ours, open()).unwrap().keepalive, Duration::ZERO);
+}
+
+#[test]
+fn keepalives_go_out_more_often_if_asked_for_but_never_less() {
+    let keepalive = |seconds| outcome(&SessionConfig { keepalive: Some(seconds), ..config() }, open());
+    let seconds = |seconds| keepalive(seconds).unwrap().keepalive.as_secs();
+    assert_eq!([1, 9, 10, 25].map(seconds), [1, 9, 10, 10], "a third of 30 s at most");
 }
 
 #[test]

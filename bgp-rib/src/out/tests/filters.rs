@@ -292,8 +292,8 @@ fn an_explanation_ends_with_the_first_check_that_fails() {
     let rejected = explained(&world, reader, v4(2));
     assert_eq!(rejected.terms[0].action, Some(Action::Reject));
     let checks: Vec<_> = rejected.checks().collect();
-    assert_eq!((checks.len(), checks.last()), (8, Some(&(ExportCheck::Policy, false))));
-    assert_eq!(explained(&world, reader, v4(1)).checks().filter(|(_, passed)| *passed).count(), 11);
+    assert_eq!((checks.len(), checks.last()), (9, Some(&(ExportCheck::Policy, false))));
+    assert_eq!(explained(&world, reader, v4(1)).checks().filter(|(_, passed)| *passed).count(), 12);
 }
 
 #[test]

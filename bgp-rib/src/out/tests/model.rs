@@ -67,6 +67,7 @@ impl World {
             as_rules: key.as_rules,
             next_hop: if let IpAddr::V4(address) = next_hop { Some(address) } else { None },
             four_octet_as: true,
+            only_to_customer: false,
             keeps_med: false,
         };
         let mut block = Vec::new();

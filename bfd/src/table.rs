@@ -13,6 +13,9 @@ use crate::state::State;
 /// A session's number, which is also its discriminator.
 pub type SessionId = NonZeroU32;
 
+/// A peer that asks for slow packets does not hold up our end for minutes.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
+
 /// How far the peer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hops {
@@ -165,7 +168,7 @@ impl Sessions {
             let waits = entry.session.state() == State::Up;
             let limit = entry.session.transmit_interval() * entry.session.timers().multiplier.get().into();
             entry.session.stop(now);
-            entry.leaves = Some(if waits { now + limit } else { now });
+            entry.leaves = Some(if waits { now + limit.min(LONGEST_FAREWELL) } else { now });
         });
     }
 

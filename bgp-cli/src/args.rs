@@ -66,6 +66,8 @@ pub(crate) enum Command {
     },
     /// Tunnel devices, and the pools whose packets they carry (bgp-speaker)
     Tunnels,
+    /// The paths to peers, as BFD sees them; exit code 1 if one is down that should be up
+    Bfd,
     /// Print events as they happen
     Watch {
         /// Which

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bgp_core::Prefix;
 use bgp_daemon::api::schema::{
-    Announced, DrainRequest, Drained, EffectiveConfig, Explain, ExplainQuery, Fib, FibDiff, Peer,
-    PeerActionDone, PeerActionRequest, PeerRef, Peers, PrefixesRequest, RefreshDirection, ReloadReport,
+    Announced, Bfd, BfdRow, DrainRequest, Drained, EffectiveConfig, Explain, ExplainQuery, Fib, FibDiff,
+    Peer, PeerActionDone, PeerActionRequest, PeerRef, Peers, PrefixesRequest, RefreshDirection, ReloadReport,
     Routes, SessionState, Status, Topic, TunnelState, Tunnels, percent_encode,
 };
 use bgp_daemon::config::{Config, DaemonKind, Diagnostic, Severity};
@@ -39,6 +39,7 @@ pub(crate) async fn run(args: Args) -> Outcome {
         }
         Command::Fib { command: Some(FibCommand::Diff) } => fib_diff(&client()?, &output).await,
         Command::Tunnels => tunnels(&client()?, &output).await,
+        Command::Bfd => bfd(&client()?, &output).await,
         Command::Watch { topic } => watch(&client()?, &output, topic).await,
         Command::Dump { file } => dump(&client()?, &file).await,
         Command::Wait(condition) => {
@@ -179,6 +180,18 @@ async fn tunnels(client: &Client, output: &Output) -> Outcome {
     }
     let is_up = tunnels.iter().all(|tunnel| tunnel.state == TunnelState::Up) && filter_problem.is_none();
     Ok(if is_up { Exit::Fine } else { Exit::False })
+}
+
+async fn bfd(client: &Client, output: &Output) -> Outcome {
+    let document = client.get::<Bfd>("/v1/bfd").await?;
+    let sessions = &document.body.sessions;
+    if sessions.is_empty() && !output.is_json() {
+        line("no peer has `bfd`")?;
+    } else {
+        output.rows(&document, |body| &body.sessions, |body| show::bfd(&body.sessions, output.is_wide()))?;
+    }
+    let is_fine = |row: &BfdRow| matches!(row.state.as_str(), "up" | "admin-down");
+    Ok(if sessions.iter().all(is_fine) { Exit::Fine } else { Exit::False })
 }
 
 async fn watch(client: &Client, output: &Output, topic: WatchTopic) -> Outcome {

@@ -468,3 +468,31 @@ fn a_key_of_a_group_is_a_change_of_its_peers() {
     assert_eq!(changed.impact(), Impact::SessionReset);
     assert!(found.global.is_empty());
 }
+
+#[test]
+fn a_peer_is_watched_by_the_timers_of_its_profile() {
+    let text = |fast: u32, peer: &str| {
+        format!(
+            "asn = 64512\n[bfd]\nmultiplier = 5\n[[bfd.profiles]]\nname = \"fast\"\ninterval = {fast}\n\
+             [[clients]]\naddress = \"10.0.0.2\"\nbfd = {peer}\n[[clients]]\naddress = \"10.0.0.3\"\n"
+        )
+    };
+    let config = reflector(&text(100, "\"fast\""));
+    let timers = |peer: usize| {
+        let bfd = config.peers[peer].bfd.as_ref()?;
+        let timers = bfd.settings.timers;
+        Some((timers.interval.as_millis(), timers.multiplier.get()))
+    };
+    assert_eq!((timers(0), timers(1)), (Some((100, 5)), None));
+    let shown = config.effective();
+    assert!(shown.contains("bfd = \"fast\"") && shown.contains("bfd = false"), "{shown}");
+    assert_eq!(reflector(&shown).bfd, config.bfd, "the text is itself a configuration");
+
+    let found = changes(&text(100, "\"fast\""), &text(50, "\"fast\""));
+    let [changed] = found.peers_changed.as_slice() else { panic!("one peer: {found:?}") };
+    assert_eq!(changed.impact(), Impact::Live);
+    let told = found.global.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(told, ["bfd.profiles: [fast: 5 x 100 ms, auto] -> [fast: 5 x 50 ms, auto] (live)"]);
+    let found = changes(&text(100, "\"fast\""), &text(100, "true"));
+    assert_eq!(found.peers_changed[0].changes[0].to_string(), "peers.bfd: \"fast\" -> true (live)");
+}

@@ -52,6 +52,7 @@ fn snapshot(per_peer: PerPeer) -> MetricsSnapshot {
         attribute_sets: 3,
         update_groups: 1,
         rib_memory_bytes: 4096,
+        bfd: bgp_daemon::api::schema::Bfd::default(),
         reload: ReloadMetrics { success: true, time: Timestamp(1_795_262_400_000) },
     }
 }

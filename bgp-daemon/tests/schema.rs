@@ -7,12 +7,12 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use bgp_daemon::api::schema::{
-    Announced, Body, Capabilities, ChangeRow, CheckRow, CollectorRow, Counter, Document, Drained, Draining,
-    EVENT_SCHEMA, EffectiveConfig, ErrorBody, ErrorDetail, Event, EventKind, Explain, ExportPathRow,
-    ExportRow, FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, ImportRow, KernelRow,
-    KernelState, LastReload, MessageCount, Peer, PeerActionDone, PeerDetail, PeerRow, PeerType, Peers,
-    PoolRow, Readiness, ReloadReport, RouteRow, Routes, SessionState, Status, TableSize, TermRow, Timers,
-    Timestamp, Transition, Treated, TunnelRow, TunnelState, Tunnels, UpdateLog,
+    Announced, Bfd, BfdRow, Body, Capabilities, ChangeRow, CheckRow, CollectorRow, Counter, Document,
+    Drained, Draining, EVENT_SCHEMA, EffectiveConfig, ErrorBody, ErrorDetail, Event, EventKind, Explain,
+    ExportPathRow, ExportRow, FamilyCounts, Fib, FibDiff, FibDiffRow, FibFault, FibOperation, ImportRow,
+    KernelRow, KernelState, LastReload, MessageCount, Peer, PeerActionDone, PeerDetail, PeerRow, PeerType,
+    Peers, PoolRow, Readiness, ReloadReport, RouteRow, Routes, SessionState, Status, TableSize, TermRow,
+    Timers, Timestamp, Transition, Treated, TunnelRow, TunnelState, Tunnels, UpdateLog,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -167,6 +167,34 @@ fn tunnels_keep_their_form() {
     };
     let filter_problem = Some("the program nft is missing".to_owned());
     document("tunnels", Tunnels { tunnels: vec![tunnel], pools: vec![pool], hosts: 3, filter_problem });
+}
+
+#[test]
+fn bfd_keeps_its_form() {
+    let session = BfdRow {
+        peer: "10.0.0.12".parse().unwrap(),
+        name: Some("node-7".to_owned()),
+        local: Some("10.0.0.1".parse().unwrap()),
+        hops: "single".to_owned(),
+        state: "init".to_owned(),
+        since: NOON,
+        since_seconds: 7,
+        diagnostic: "no diagnostic".to_owned(),
+        peer_state: "down".to_owned(),
+        peer_diagnostic: "control detection time expired".to_owned(),
+        discriminator: 7,
+        peer_discriminator: Some(9),
+        interval_ms: 300,
+        multiplier: 3,
+        transmit_ms: 1000,
+        detect_ms: Some(3000),
+        received: 8,
+        sent: 9,
+        ups: 0,
+        failures: 0,
+        problem: Some("the peer does not hear us".to_owned()),
+    };
+    document("bfd", Bfd { sessions: vec![session], discarded: 2 });
 }
 
 #[test]

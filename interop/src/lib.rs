@@ -65,6 +65,6 @@ pub use recording::{Attribute, Recording, Table};
 pub use replay::{Cast, Comparison, Report, replay};
 pub use seen::SeenRoute;
 pub use setup::{Announcement, Neighbor, Policy, Setup};
-pub use told::{flaps, has_told_all, messages, reload, stale};
+pub use told::{BfdSeen, bfd, flaps, has_told_all, messages, reload, stale};
 pub use topology::Topology;
 pub use wait::{ensure, holds_for};

@@ -26,8 +26,18 @@ pub struct Neighbor {
     pub(crate) add_path: bool,
     pub(crate) restart_time: Option<u16>,
     pub(crate) long_lived_time: Option<u32>,
+    pub(crate) bfd: Option<Bfd>,
+    pub(crate) source: Option<IpAddr>,
     pub(crate) extra: String,
     pub(crate) native: String,
+}
+
+/// How a path is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bfd {
+    /// Milliseconds.
+    pub(crate) interval: u32,
+    pub(crate) multiplier: u8,
 }
 
 /// One neighbour, or all of a range (ranges only for this project's daemons).
@@ -120,6 +130,8 @@ impl Neighbor {
             add_path: false,
             restart_time: None,
             long_lived_time: None,
+            bfd: None,
+            source: None,
             extra: String::new(),
             native: String::new(),
         }
@@ -169,6 +181,19 @@ impl Neighbor {
     /// Long-lived graceful restart for so many seconds after that (RFC 9494).
     pub fn long_lived(mut self, seconds: u32) -> Neighbor {
         self.long_lived_time = Some(seconds);
+        self
+    }
+
+    /// The path is watched by BFD (RFC 5880): a packet each so many milliseconds, and how many may be missing. Only BIRD,
+    /// FRR and this project's daemons can.
+    pub fn bfd(mut self, interval: u32, multiplier: u8) -> Neighbor {
+        self.bfd = Some(Bfd { interval, multiplier });
+        self
+    }
+
+    /// The session's own address where it is none of the link's: BFD is multihop then.
+    pub fn source(mut self, address: IpAddr) -> Neighbor {
+        self.source = Some(address);
         self
     }
 

@@ -60,6 +60,36 @@ pub fn reload(node: &Node, daemon: &mut dyn Peer, change: impl FnOnce(&str) -> S
     daemon.command(&["reload"]).map(drop)
 }
 
+/// What a daemon's BFD says of the path to a neighbour.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BfdSeen {
+    /// `single` or `multi`.
+    pub hops: String,
+    /// The longest pause between our packets, in milliseconds.
+    pub transmit: u64,
+    /// How long the neighbour may be silent, in milliseconds.
+    pub detect: u64,
+    /// How often the path failed.
+    pub failures: u64,
+}
+
+/// What a daemon's BFD says of the path to a neighbour.
+///
+/// # Errors
+/// If the daemon does not answer, or one of its BFD sessions is down.
+pub fn bfd(daemon: &mut dyn Peer, neighbor: IpAddr) -> Result<BfdSeen> {
+    let shown = ask(daemon, &["bfd"])?;
+    let peer = |row: &&Value| row.get("peer").and_then(Value::as_str) == Some(&neighbor.to_string());
+    let row = rows(&shown, "sessions").find(peer);
+    let row = row.ok_or_else(|| Error::NotSo(format!("no BFD with {neighbor}: {shown}")))?;
+    Ok(BfdSeen {
+        hops: row.get("hops").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        transmit: number(row, "transmit_ms"),
+        detect: number(row, "detect_ms"),
+        failures: number(row, "failures"),
+    })
+}
+
 fn ask(daemon: &mut dyn Peer, args: &[&str]) -> Result<Value> {
     let text = daemon.command(&[&["--json"], args].concat())?;
     serde_json::from_str(&text).map_err(|_| Error::parse("bgp --json", text))

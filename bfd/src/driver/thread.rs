@@ -126,6 +126,7 @@ impl Thread {
     fn begin(&mut self, watch: WatchId, wanted: Wanted, status: watch::Sender<Status>) {
         let now = self.now();
         let session = self.sessions.add(now, wanted.peer, wanted.timers);
+        status.send_modify(|status| status.up = false);
         if !wanted.enabled {
             self.sessions.with(session, |session| session.stop(now));
         }

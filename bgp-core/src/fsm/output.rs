@@ -112,11 +112,12 @@ pub enum DownReason {
 }
 
 impl DownReason {
-    /// One of nine words, as a value of a metric's label.
+    /// One of ten words, as a value of a metric's label.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
             DownReason::AdminDown => "admin_down",
+            DownReason::Reset(n) if is_bfd_down(n) => "bfd_down",
             DownReason::Reset(_) => "reset",
             DownReason::HoldTimerExpired => "hold_timer",
             DownReason::SendHoldTimerExpired => "send_hold_timer",
@@ -150,10 +151,18 @@ impl DownReason {
     }
 }
 
+/// By itself or in a Hard Reset (RFC 9384 section 3).
+fn is_bfd_down(notification: &Notification) -> bool {
+    let wrapped = notification.hard_reset_reason();
+    let reason = wrapped.as_ref().unwrap_or(notification);
+    (reason.code, reason.subcode) == (Notification::CEASE, cease::BFD_DOWN)
+}
+
 impl fmt::Display for DownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DownReason::AdminDown => f.write_str("shut down"),
+            DownReason::Reset(n) if is_bfd_down(n) => f.write_str("BFD: the path is dead"),
             DownReason::Reset(notification) => write!(f, "reset: {notification}"),
             DownReason::HoldTimerExpired => f.write_str("hold timer expired"),
             DownReason::SendHoldTimerExpired => f.write_str("send hold timer expired"),

@@ -108,7 +108,7 @@ fn is_hard_reset(notification: &Notification) -> bool {
 pub(super) enum Farewell {
     /// For good: our routes must go whatever the NOTIFICATION says.
     ForGood,
-    /// It comes back. The Ceases that stand for a long time make the routes go (RFC 8538 section 5.1).
+    /// It comes back. The Ceases that stand for a long time, or for a dead path, make the routes go (RFC 8538 section 5.1).
     ForNow,
 }
 
@@ -122,7 +122,11 @@ pub(super) fn farewell(
 ) -> Notification {
     let lasting = matches!(
         notification.subcode,
-        cease::MAX_PREFIXES | cease::ADMINISTRATIVE_SHUTDOWN | cease::PEER_DECONFIGURED
+        cease::MAX_PREFIXES
+            | cease::ADMINISTRATIVE_SHUTDOWN
+            | cease::PEER_DECONFIGURED
+            // Nobody forwards what is meant for a dead path, so no routes wait for it.
+            | cease::BFD_DOWN
     );
     let ends = notification.code == Notification::CEASE && (lasting || why == Farewell::ForGood);
     if !ends || is_hard_reset(notification) || !restart.is_some_and(|restart| restart.notification) {

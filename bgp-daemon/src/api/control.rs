@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::events::EventBus;
 use super::schema::{
-    Announced, DrainRequest, Drained, EffectiveConfig, Explain, ExplainQuery, PeerDetail, PeerRef, PeerRow,
-    Readiness, RefreshDirection, ReloadReport, RouteQuery, Routes, Status,
+    Announced, Bfd, DrainRequest, Drained, EffectiveConfig, Explain, ExplainQuery, PeerDetail, PeerRef,
+    PeerRow, Readiness, RefreshDirection, ReloadReport, RouteQuery, Routes, Status,
 };
 use crate::metrics::MetricsSnapshot;
 use crate::monitor::TableDump;
@@ -151,6 +151,8 @@ pub enum Command {
     Config(Reply<EffectiveConfig>),
     /// The whole table, to be asked for a part at a time.
     Dump(Reply<TableDump>),
+    /// Whether the paths to peers are alive.
+    Bfd(Reply<Bfd>),
     /// What `/metrics` shows.
     Metrics(Reply<Box<MetricsSnapshot>>),
     /// Whether the daemon does its whole job.

@@ -39,6 +39,7 @@ pub(super) fn router(shared: Shared, extra: Router) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/peers", get(peers))
         .route("/v1/peers/{peer}", get(peer))
+        .route("/v1/bfd", get(bfd))
         .route("/v1/peers/{peer}/{action}", post(peer_action))
         .route("/v1/routes", get(routes))
         .route("/v1/explain", get(explain))
@@ -82,6 +83,11 @@ async fn status(State(shared): State<Shared>) -> Answer<super::schema::Status> {
 async fn peers(State(shared): State<Shared>) -> Answer<Peers> {
     let peers = shared.control.ask(Command::Peers).await?;
     Ok(document(&shared, Peers { peers }))
+}
+
+async fn bfd(State(shared): State<Shared>) -> Answer<super::schema::Bfd> {
+    let bfd = shared.control.ask(Command::Bfd).await?;
+    Ok(document(&shared, bfd))
 }
 
 async fn peer(State(shared): State<Shared>, path: Result<Path<String>, PathRejection>) -> Answer<Peer> {

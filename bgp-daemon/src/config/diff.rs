@@ -89,6 +89,7 @@ pub fn diff(old: &Config, new: &Config) -> Changes {
     changes.global.retain(|c| (c.section, c.key) != ("announce", "prefixes"));
     aggregates(old, new, &mut changes);
     collectors(old, new, &mut changes);
+    bfd_profiles(old, new, &mut changes);
     pools(old, new, &mut changes);
     peers(old, new, &mut changes);
     let only_in = |a: &Config, b: &Config| {
@@ -138,6 +139,15 @@ fn collectors(old: &Config, new: &Config, changes: &mut Changes) {
         changes
             .global
             .extend(changed.map(|change| Change { old: format!("{address} {}", change.old), ..change }));
+    }
+}
+
+/// The profiles of BFD as one value.
+fn bfd_profiles(old: &Config, new: &Config, changes: &mut Changes) {
+    let (old, new) = (old.bfd.shown_profiles(), new.bfd.shown_profiles());
+    if old != new {
+        let impact = impact("bfd", "profiles");
+        changes.global.push(Change { section: "bfd", key: "profiles", old, new, impact });
     }
 }
 

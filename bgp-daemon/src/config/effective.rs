@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::bfd;
 use super::entries::{Entry, Shown, of_aggregate, of_group, of_peer, of_pool, of_sections, of_top};
 use super::filters::of_filter;
 use super::model::Config;
@@ -43,6 +44,10 @@ impl Config {
         for (name, entries) in of_sections(self) {
             let _ = writeln!(out, "\n[{name}]");
             self.block(&mut out, name, entries);
+        }
+        for profile in &self.bfd.profiles {
+            let _ = writeln!(out, "\n[[bfd.profiles]]");
+            self.block(&mut out, &bfd::origin(&profile.name), bfd::of_profile(profile));
         }
         out
     }

@@ -9,6 +9,7 @@ use bgp_core::PeerKind;
 use toml::Value;
 
 use super::as_numbers;
+use super::bfd;
 use super::model::{Aggregate, Config, Group, PeerConfig, Policy, Selector, Sources};
 use super::network::{Network, Pool};
 use super::pools::TUNNEL_MODES;
@@ -107,11 +108,16 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "max-prefix-restart", Impact::Live),
     ("peers", "max-bytes", Impact::Live),
     ("peers", "keep-received", Impact::Refresh),
+    ("peers", "bfd", Impact::Live),
     ("peers", "extended-message", Impact::SessionReset),
     ("peers", "extended-next-hop", Impact::SessionReset),
     ("peers", "max-sessions", Impact::Live),
     ("peers", "max-connects", Impact::Live),
     ("peers", "allowed-prefixes", Impact::Refresh),
+    ("bfd", "interval", Impact::Live),
+    ("bfd", "multiplier", Impact::Live),
+    ("bfd", "hops", Impact::Live),
+    ("bfd", "profiles", Impact::Live),
     ("aggregates", "prefix", Impact::Live),
     ("aggregates", "summary-only", Impact::Live),
     ("announce", "prefixes", Impact::Live),
@@ -287,6 +293,7 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
         ("ttl-security", or_unset(peer.ttl_security, "off", number)),
         ("import", Shown::Policy(peer.import.clone())),
         ("export", Shown::Policy(peer.export.clone())),
+        ("bfd", bfd::shown(peer.bfd.as_ref())),
         ("extended-message", boolean(peer.extended_message)),
         ("extended-next-hop", boolean(peer.extended_next_hop)),
         ("allowed-prefixes", list(&peer.allowed_prefixes)),
@@ -380,6 +387,7 @@ pub(super) fn of_sections(config: &Config) -> Vec<(&'static str, Vec<Entry>)> {
         ),
         ("api", vec![("socket", path(&api.socket)), ("listen", listen)]),
         ("log", vec![("level", text(&log.level)), ("format", text(word(LOG_FORMATS, &log.format)))]),
+        ("bfd", bfd::of_settings(config.bfd.settings)),
         ("metrics", vec![("per-peer", text(word(PER_PEER, &metrics.per_peer)))]),
     ];
     sections.extend(config.mrt.iter().map(|mrt| ("mrt", mrt.entries())));

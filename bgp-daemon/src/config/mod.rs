@@ -16,6 +16,7 @@
 //! ```
 
 mod as_numbers;
+mod bfd;
 mod diagnostic;
 mod diff;
 mod effective;
@@ -37,6 +38,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use self::bfd::{Bfd, BfdHops, BfdProfile, BfdSettings, PeerBfd};
 pub use diagnostic::{Code, Diagnostic, Location, Severity};
 pub use diff::{Change, Changes, PeerChange, diff};
 pub use entries::{Impact, reload_table};

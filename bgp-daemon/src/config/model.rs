@@ -12,6 +12,7 @@ use bgp_rib::Filter;
 use bgp_router::AsNumbers;
 use ipnetwork::IpNetwork;
 
+use super::bfd::{Bfd, PeerBfd};
 use super::diagnostic::Diagnostic;
 use super::interface::Interface;
 use super::network::Network;
@@ -73,6 +74,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// Peers and clients, in the order of the file.
     pub peers: Vec<PeerConfig>,
+    /// How soon dead paths are found out.
+    pub bfd: Bfd,
     /// What we announce ourselves.
     pub announce: Announce,
     /// What we announce in the place of, or beside, what is inside it.
@@ -244,6 +247,8 @@ pub struct PeerConfig {
     pub export: Policy,
     /// How routes are exchanged with it.
     pub options: PeerOptions,
+    /// How the path to it is watched (RFC 5880); `None`: not at all.
+    pub bfd: Option<PeerBfd>,
     /// Whether messages over 4096 octets are offered (RFC 8654).
     pub extended_message: bool,
     /// Whether IPv6 next hops are offered for IPv4 routes (RFC 8950).

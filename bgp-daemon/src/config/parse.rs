@@ -7,6 +7,7 @@ use std::time::Duration;
 use bgp_core::{Asn, Family, FamilySet, RouterId};
 use toml::de::DeTable;
 
+use super::bfd::Bfd;
 use super::diagnostic::{Code, Diagnostic, Report, Source};
 use super::filters::Names;
 use super::model::{
@@ -26,6 +27,7 @@ pub(super) struct Defaults {
     pub(super) connect_retry: Duration,
     pub(super) families: FamilySet,
     pub(super) options: PeerOptions,
+    pub(super) bfd: Bfd,
 }
 
 pub(super) fn parse(text: &str, file: &str, daemon: DaemonKind) -> Result<Config, Vec<Diagnostic>> {
@@ -59,6 +61,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         connect_retry: top.get(report, "connect-retry", values::seconds).unwrap_or(Duration::from_secs(5)),
         families: top.get(report, "families", values::families).unwrap_or_else(both_families),
         options: PeerOptions::read(&mut top, report, PeerOptions::default()),
+        bfd: Bfd::read(&mut top, report, &mut origins),
     };
     let network = pools::read(&mut top, report, &mut origins, daemon);
     let mut names = Names::read(&mut top, report, &mut origins);
@@ -77,6 +80,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         connect_retry: defaults.connect_retry,
         families: defaults.families,
         options: defaults.options,
+        bfd: defaults.bfd,
         groups,
         peers,
         filters: names.finish(report),

@@ -129,6 +129,7 @@ fn keys(
         import: policy_of(section, report, names, "import").unwrap_or_else(|| policy.clone()),
         export: policy_of(section, report, names, "export").unwrap_or(policy),
         options: PeerOptions::read(section, report, defaults.options),
+        bfd: defaults.bfd.of_peer(section, report),
         extended_message: section.get(report, "extended-message", values::boolean).unwrap_or(true),
         extended_next_hop: section
             .get(report, "extended-next-hop", values::boolean)

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::snapshot::{MetricsSnapshot, PeerMetrics};
-use crate::api::schema::SessionState;
+use crate::api::schema::{Bfd, SessionState};
 use crate::config::PerPeer;
 
 /// Above so many peers `per-peer = "auto"` gives each only the basic series.
@@ -88,6 +88,7 @@ pub(super) fn families(snapshot: &MetricsSnapshot) -> Vec<MetricFamily> {
             detailed(&mut out, peer);
         }
     }
+    bfd(&mut out, &snapshot.bfd);
     out.finish()
 }
 
@@ -217,6 +218,25 @@ fn detailed(out: &mut Families, peer: &PeerMetrics) {
             let help = "Announced and withdrawn routes";
             out.counter("bgp_peer_route_updates_total", help, &labels, number(*count));
         }
+    }
+}
+
+/// Only of peers that BFD watches.
+fn bfd(out: &mut Families, bfd: &Bfd) {
+    for row in &bfd.sessions {
+        let address = text(row.peer);
+        let labels = [("peer", address.as_str())];
+        let up = f64::from(u8::from(row.state == "up"));
+        out.gauge("bgp_bfd_up", "1 if BFD says that the path is alive", &labels, up);
+        out.counter("bgp_bfd_failures_total", "How often the path failed", &labels, number(row.failures));
+        for (direction, count) in [("received", row.received), ("sent", row.sent)] {
+            let labels = [("peer", address.as_str()), ("direction", direction)];
+            out.counter("bgp_bfd_packets_total", "BFD packets", &labels, number(count));
+        }
+    }
+    if !bfd.sessions.is_empty() {
+        let help = "Datagrams that were malformed, from too far, or for no session";
+        out.counter("bgp_bfd_discarded_total", help, &[], number(bfd.discarded));
     }
 }
 

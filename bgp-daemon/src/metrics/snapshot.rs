@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::api::schema::{PeerType, SessionState, TableSize, Timestamp};
+use crate::api::schema::{Bfd, PeerType, SessionState, TableSize, Timestamp};
 use crate::config::PerPeer;
 use crate::monitor::{ArchiveStatus, CollectorStatus};
 
@@ -30,6 +30,8 @@ pub struct MetricsSnapshot {
     pub update_groups: u64,
     /// What the RIB takes, in octets.
     pub rib_memory_bytes: u64,
+    /// The paths to peers, where BFD watches them.
+    pub bfd: Bfd,
     /// The last reload, or the start.
     pub reload: ReloadMetrics,
 }

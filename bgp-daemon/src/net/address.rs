@@ -1,5 +1,5 @@
-//! The addresses of this host: for a default router id, and for the next hop of the family that a session does not run
-//! over.
+//! The addresses of this host: for a default router id, for the next hop of the family that a session does not run
+//! over, and for who is on a link of ours.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,6 +24,14 @@ fn scope(address: IpAddr) -> Scope {
         IpAddr::V4(a) if a.is_link_local() => Scope::Link,
         IpAddr::V6(a) if a.is_unicast_link_local() => Scope::Link,
         _ => Scope::Global,
+    }
+}
+
+fn same_subnet(own: &InterfaceAddress, address: IpAddr) -> bool {
+    match (own.address, own.mask, address) {
+        (IpAddr::V4(own), IpAddr::V4(mask), IpAddr::V4(address)) => own & mask == address & mask,
+        (IpAddr::V6(own), IpAddr::V6(mask), IpAddr::V6(address)) => own & mask == address & mask,
+        _ => false,
     }
 }
 
@@ -57,6 +65,13 @@ impl HostAddresses {
         let on_interface = self.0.iter().filter(|a| a.interface == *interface).map(|a| a.address);
         on_interface.filter(|a| a.is_ipv4() != local.is_ipv4() && scope(*a) == wanted).min()
     }
+
+    /// Whether `address` is in a subnet of ours, so that no router is between.
+    #[must_use]
+    pub fn is_on_link(&self, address: IpAddr) -> bool {
+        let is_link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        is_link_local || self.0.iter().any(|own| same_subnet(own, address))
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +82,11 @@ mod tests {
         let parse = |(interface, address): &(&str, &str)| InterfaceAddress {
             interface: (*interface).into(),
             address: address.parse().unwrap(),
+            mask: if address.contains(':') {
+                "ffff:ffff:ffff:ffff::".parse().unwrap()
+            } else {
+                "255.255.255.0".parse().unwrap()
+            },
         };
         HostAddresses(addresses.iter().map(parse).collect())
     }
@@ -105,6 +125,13 @@ mod tests {
         assert_eq!(other("127.0.0.1").as_deref(), Some("::1"));
         assert_eq!(other("10.0.0.2"), None, "a link-local address alone is no next hop");
         assert_eq!(other("10.9.9.9"), None, "not an address of this host");
+    }
+
+    #[test]
+    fn a_peer_in_a_subnet_of_ours_is_on_link() {
+        let on_link = |address: &str| node().is_on_link(address.parse().unwrap());
+        assert!(on_link("192.168.9.77") && on_link("fd00:9::77") && on_link("fe80::77"));
+        assert!(!on_link("192.168.10.2") && !on_link("fd00:a::2"));
     }
 
     #[test]

@@ -237,14 +237,18 @@ pub(super) struct InterfaceAddress {
     pub(super) interface: String,
     /// The address; a link-local one with its link.
     pub(super) address: IpAddr,
+    /// The mask of its subnet.
+    pub(super) mask: IpAddr,
 }
 
 /// The IP addresses of all interfaces that are up, in the kernel's order.
 pub(super) fn interface_addresses() -> io::Result<Vec<InterfaceAddress>> {
     let mut found = Vec::new();
     each_interface_address(|name, node| {
-        if let (true, Some(address)) = (has_flags(node, libc::IFF_UP), ip_address(node.ifa_addr)) {
-            found.push(InterfaceAddress { interface: name.to_owned(), address });
+        if let (true, Some(address), Some(mask)) =
+            (has_flags(node, libc::IFF_UP), ip_address(node.ifa_addr), ip_address(node.ifa_netmask))
+        {
+            found.push(InterfaceAddress { interface: name.to_owned(), address, mask });
         }
     })?;
     Ok(found)

@@ -58,6 +58,7 @@ impl Supervisor {
                 answer!(reply, self.withdraw_by_command(&prefixes).await)
             }
             Command::Dump(reply) => answer!(reply, Ok(self.monitoring.dump())),
+            Command::Bfd(reply) => answer!(reply, Ok(self.bfd().await)),
             Command::Config(reply) => answer!(reply, Ok(self.effective())),
             Command::Metrics(reply) => answer!(reply, self.metrics().await.map(Box::new)),
             Command::Ready(reply) => answer!(reply, self.readiness().await),

@@ -16,6 +16,7 @@
 //! channel is wider than the window it may fill.
 
 mod announce;
+mod bfd;
 mod budget;
 mod clock;
 mod connection;
@@ -26,6 +27,7 @@ mod explain;
 mod give_back;
 mod history;
 mod neighbors;
+mod path;
 mod peer_task;
 mod peers;
 mod readiness;

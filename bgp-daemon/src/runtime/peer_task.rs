@@ -24,6 +24,7 @@ use super::clock::Clock;
 use super::connection::{Connection, Ready};
 use super::core_thread::CoreRequest;
 use super::history::History;
+use super::path::{PathSettings, PathWatch};
 use super::status::{Octets, PeerStatus};
 use crate::monitor::{self, Feed, Item, Queue, Session, Topic};
 use crate::net::{ConnectError, ConnectOptions, HostAddresses, address_of, connect};
@@ -88,6 +89,7 @@ pub(crate) struct Reconfigure {
     pub(crate) settings: PeerSettings,
     pub(crate) connect: ConnectOptions,
     pub(crate) name: Option<String>,
+    pub(crate) path: Option<PathSettings>,
 }
 
 type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
@@ -113,6 +115,8 @@ pub(crate) struct PeerTaskConfig {
     pub(crate) history: History,
     /// Who else is told.
     pub(crate) feed: Feed,
+    /// The path to it.
+    pub(crate) path: PathWatch,
     pub(crate) clock: Clock,
 }
 
@@ -124,6 +128,7 @@ pub(crate) struct PeerTask {
     feed: Feed,
     /// The session as listeners know it.
     session: Option<Arc<Session>>,
+    path: PathWatch,
     clock: Clock,
     commands: mpsc::Receiver<PeerCommand>,
     inbox: mpsc::Receiver<ToPeer>,
@@ -158,6 +163,8 @@ enum Wake {
     Core(Option<mpsc::OwnedPermit<CoreRequest>>),
     Charged(RoutesFrom, Option<Charge>),
     Socket(ConnectionId, Ready),
+    /// BFD: the path is dead.
+    PathDown,
     Timer,
 }
 
@@ -169,7 +176,7 @@ impl PeerTask {
         core: mpsc::Sender<CoreRequest>,
         budget: Budget,
     ) -> PeerTask {
-        let PeerTaskConfig { peer, connect, dynamic, history, feed, clock } = config;
+        let PeerTaskConfig { peer, connect, dynamic, history, feed, path, clock } = config;
         PeerTask {
             peer,
             connect,
@@ -177,6 +184,7 @@ impl PeerTask {
             history,
             feed,
             session: None,
+            path,
             clock,
             commands,
             inbox,
@@ -244,6 +252,7 @@ impl PeerTask {
         tokio::select! {
             biased;
             command = self.commands.recv(), if !self.abandoned => Wake::Command(command),
+            _ = self.path.failed() => Wake::PathDown,
             () = self.timer.as_mut() => Wake::Timer,
             result = when(&mut self.connecting) => Wake::Connected(result),
             permit = when(&mut self.reserving) => Wake::Core(permit),
@@ -289,6 +298,9 @@ impl PeerTask {
                 None => self.wait_for_charge(RoutesFrom::Socket(id)),
             },
             Wake::Socket(id, Ready::Write) => self.write(id),
+            // Ends what there is of a session. Whoever waits for the peer's restart goes on: BFD may have died with the
+            // process that restarts (RFC 5882 section 4.3.2).
+            Wake::PathDown => self.peer.reset(now, Notification::cease(cease::BFD_DOWN, "")),
             Wake::Timer => self.timeout(),
         }
     }
@@ -300,8 +312,14 @@ impl PeerTask {
                 self.used = true;
                 self.adopt(stream, local, remote, Direction::Incoming);
             }
-            PeerCommand::Start => self.peer.start(now),
-            PeerCommand::Stop(cease) => self.peer.stop(now, cease),
+            PeerCommand::Start => {
+                self.path.set_enabled(true);
+                self.peer.start(now);
+            }
+            PeerCommand::Stop(cease) => {
+                self.path.set_enabled(false);
+                self.peer.stop(now, cease);
+            }
             PeerCommand::Reset(cease) => self.peer.reset(now, cease),
             PeerCommand::Status(answer) => {
                 let status = PeerStatus::of(&self.peer, &self.history, self.connection(), self.octets);
@@ -311,15 +329,25 @@ impl PeerTask {
             PeerCommand::With(act) => act(&mut self.peer, self.clock),
             PeerCommand::Reconfigure(change) => self.reconfigure(*change),
             PeerCommand::Remove(farewell) => {
-                let waits = self.peer.session().negotiated().is_some_and(|session| session.restart.is_some());
-                match farewell {
-                    Farewell::Restart(_) if waits => self.peer.stop_for_restart(now),
-                    Farewell::Restart(cease) | Farewell::Cease(cease) => self.peer.stop(now, cease),
+                // Who waits for us hears of the end of BFD when the connection is closed, with the task's end: FRR takes
+                // AdminDown on a session for a failure, and its routes go.
+                if let Farewell::Cease(_) = farewell {
+                    self.path.set_enabled(false);
                 }
-                self.connecting = None;
-                self.removed = true;
+                self.leave(farewell);
             }
         }
+    }
+
+    fn leave(&mut self, farewell: Farewell) {
+        let now = self.clock.now();
+        let waits = self.peer.session().negotiated().is_some_and(|session| session.restart.is_some());
+        match farewell {
+            Farewell::Restart(_) if waits => self.peer.stop_for_restart(now),
+            Farewell::Restart(cease) | Farewell::Cease(cease) => self.peer.stop(now, cease),
+        }
+        self.connecting = None;
+        self.removed = true;
     }
 
     /// The connection to show: the established one, or the latest that is not about to be closed.
@@ -344,7 +372,8 @@ impl PeerTask {
     }
 
     fn reconfigure(&mut self, change: Reconfigure) {
-        let Reconfigure { settings, connect, name } = change;
+        let Reconfigure { settings, connect, name, path } = change;
+        self.path.configure(path);
         let was = std::mem::replace(&mut self.connect, connect);
         if was.md5 != self.connect.md5 {
             self.change_key();
@@ -519,7 +548,12 @@ impl PeerTask {
             }
             PeerOutput::Event(event) => {
                 self.publish(&event);
+                let is_up = matches!(event, PeerEvent::Established(_));
                 self.history.record(event);
+                if let (true, Some(connection)) = (is_up, self.connection()) {
+                    let local = connection.local.ip().to_canonical();
+                    self.path.established(local);
+                }
             }
             PeerOutput::Received { peer, body, treatment } => {
                 let at = SystemTime::now();

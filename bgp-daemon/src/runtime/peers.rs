@@ -18,6 +18,7 @@ use super::budget::Budget;
 use super::clock::Clock;
 use super::core_thread::CoreRequest;
 use super::history::History;
+use super::path::PathWatch;
 use super::peer_task::{Farewell, PeerCommand, PeerTask, PeerTaskConfig, Reconfigure};
 use super::settings;
 use super::status::PeerStatus;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) budget: Budget,
     pub(super) watchers: EventBus,
     pub(super) feed: Feed,
+    /// Watches the paths to them.
+    pub(super) bfd: bfd::driver::Handle,
     /// Seeds jitter; each peer draws its own from it.
     pub(super) seed: u64,
 }
@@ -132,7 +135,7 @@ impl PeerSet {
         address: IpAddr,
     ) -> Result<(), KeyError> {
         if let Some(id) = self.table.add(address) {
-            self.spawn(config, entry, address, id, false).await?;
+            self.spawn(config, entry, address, id, None).await?;
             if entry.enabled {
                 self.command(address, PeerCommand::Start).await;
             }
@@ -179,9 +182,10 @@ impl PeerSet {
         entry: &PeerConfig,
         address: IpAddr,
         id: PeerId,
-        dynamic: bool,
+        of_range: Option<&Inbound>,
     ) -> Result<(), KeyError> {
         let shared = &self.shared;
+        let local = of_range.map(|inbound| inbound.local.ip().to_canonical());
         let seed = shared.seed ^ (u64::from(id.slot) << 32 | u64::from(id.generation));
         let settings = settings::peer(config, entry, address, self.forwarding);
         let mut peer = Peer::new(id, shared.identity, settings, shared.store.clone(), seed);
@@ -190,9 +194,10 @@ impl PeerSet {
         let task = PeerTaskConfig {
             peer,
             connect: settings::connect(entry, address)?,
-            dynamic,
+            dynamic: of_range.is_some(),
             history: History::new(address, entry.name.clone(), shared.watchers.clone()),
             feed: shared.feed.clone(),
+            path: PathWatch::new(shared.bfd.clone(), address, settings::path(entry), local),
             clock: shared.clock,
         };
         let (commands, command_inbox) = mpsc::channel(COMMANDS);
@@ -248,7 +253,7 @@ impl PeerSet {
             self.meet(config, entry, address).await?;
         }
         if let Admission::New { id, .. } = self.table.admit(address)? {
-            self.spawn(config, entry, address, id, true).await?;
+            self.spawn(config, entry, address, id, Some(&inbound)).await?;
             self.command(address, PeerCommand::Start).await;
         }
         let Inbound { stream, local, peer } = inbound;
@@ -355,6 +360,11 @@ impl PeerSet {
         meant.map(|(address, _)| *address)
     }
 
+    /// The name of a peer, if it has one.
+    pub(super) fn name_of(&self, address: IpAddr) -> Option<String> {
+        self.running.get(&address)?.config.name.clone()
+    }
+
     /// The range that this dynamic peer came from.
     pub(super) fn range_of(&self, address: IpAddr) -> Option<Selector> {
         let selector = self.running.get(&address)?.config.selector;
@@ -386,6 +396,7 @@ impl PeerSet {
                 settings: settings::peer(config, entry, address, self.forwarding),
                 connect: settings::connect(entry, address)?,
                 name: entry.name.clone(),
+                path: settings::path(entry),
             };
             self.command(address, PeerCommand::Reconfigure(Box::new(change))).await;
             if let Some(running) = self.running.get_mut(&address) {

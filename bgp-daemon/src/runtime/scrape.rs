@@ -35,6 +35,7 @@ impl Supervisor {
             tables: sizes.tables,
             attribute_sets: self.store.len() as u64,
             update_groups: sizes.groups,
+            bfd: self.bfd().await,
             rib_memory_bytes: sizes.memory + self.store.bytes() as u64,
             reload: ReloadMetrics {
                 success: reload.is_none_or(|r| r.success),

@@ -8,7 +8,8 @@ use bgp_core::{FamilySet, RouterId};
 use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
 use bgp_router::{AddPath, Identity, Limits, PeerSettings, RangeSettings, RestartSettings};
 
-use crate::config::{Config, DaemonKind, NextHops, PeerConfig, Selector};
+use super::path::PathSettings;
+use crate::config::{BfdSettings, Config, DaemonKind, NextHops, PeerConfig, Selector};
 use crate::net::{ConnectOptions, Key, KeyError, endpoint};
 
 /// How long a TCP connection may take to come up.
@@ -98,6 +99,12 @@ pub(super) fn range(config: &Config, entry: &PeerConfig) -> Option<RangeSettings
 /// The TCP MD5 key of an entry.
 pub(super) fn key(peer: &PeerConfig) -> Result<Option<Key>, KeyError> {
     peer.password.as_ref().map(|secret| Key::new(secret.expose())).transpose()
+}
+
+/// How the path to a peer is watched.
+pub(super) fn path(peer: &PeerConfig) -> Option<PathSettings> {
+    let BfdSettings { timers, hops } = peer.bfd.as_ref()?.settings;
+    Some(PathSettings { timers, hops, source: peer.source_address, ttl_security: peer.ttl_security })
 }
 
 /// How to connect to a peer.

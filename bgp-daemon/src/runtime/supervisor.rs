@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bfd::driver::Driver;
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
 use bgp_core::{Prefix, RouterId, link_local};
@@ -67,6 +68,9 @@ pub enum StartError {
     /// The embedder's registry has a metric of ours already.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// BFD's thread could not be had.
+    #[error("cannot start the thread of BFD: {0}")]
+    Bfd(std::io::Error),
     /// No thread or runtime could be had.
     #[error("cannot start the RIB's thread: {0}")]
     Thread(std::io::Error),
@@ -133,6 +137,8 @@ pub(super) struct Supervisor {
     pub(super) neighbors: Neighbors,
     /// How long we wait for neighbours on links before we know of whom routes are to be waited for.
     meeting: Option<tokio::time::Instant>,
+    /// Watches the paths to peers.
+    pub(super) bfd: Driver,
     limiter: Limiter,
     pub(super) monitoring: Monitoring,
     asked: mpsc::Receiver<Ask>,
@@ -170,6 +176,7 @@ impl Supervisor {
             restarted_sender,
         )
         .map_err(StartError::Thread)?;
+        let bfd = Driver::start(seed).map_err(StartError::Bfd)?;
         let budget = Budget::new();
         let shared = Shared {
             identity,
@@ -178,6 +185,7 @@ impl Supervisor {
             core: core.clone(),
             budget,
             watchers,
+            bfd: bfd.handle(),
             feed: feed.clone(),
             seed,
         };
@@ -207,6 +215,7 @@ impl Supervisor {
             draining: None,
             router_id,
             listener,
+            bfd,
             core,
             store,
             clock,
@@ -398,9 +407,11 @@ impl Supervisor {
             Some(drained) => Farewell::Cease(cease(drained.reason.as_ref().unwrap_or(&text))),
             None => Farewell::Restart(cease(&text)),
         };
-        self.peers.shutdown(farewell).await;
+        let Supervisor { thread, core, mut peers, bfd, monitoring, asked, .. } = self;
+        peers.shutdown(farewell).await;
+        // It goes on until the peers know that no failure is meant (RFC 5882 section 4.2).
+        let _ = tokio::task::spawn_blocking(move || bfd.stop()).await;
         // The core ends when nobody can reach it any more.
-        let Supervisor { thread, core, peers, monitoring, asked, .. } = self;
         drop((asked, peers));
         monitoring.stop().await;
         drop(core);

@@ -3,7 +3,7 @@
 use super::Peer;
 use crate::process::Process;
 use crate::programs::installed;
-use crate::setup::Announcement;
+use crate::setup::{Announcement, Bfd};
 use crate::{Error, Node, Result, SeenRoute, Setup, ensure};
 use std::fmt::Write;
 use std::io::BufRead;
@@ -197,9 +197,13 @@ fn render(node: &Node, setup: &Setup) -> String {
         );
     }
     text.push_str(&igp(setup));
+    if setup.neighbors.iter().any(|neighbor| neighbor.bfd.is_some()) {
+        text.push_str("protocol bfd { }\n");
+    }
     for neighbor in &setup.neighbors {
         let Some(address) = neighbor.address() else { continue };
-        let local = if address.is_ipv6() { node.v6() } else { node.v4() };
+        let own = if address.is_ipv6() { node.v6() } else { node.v4() };
+        let local = neighbor.source.unwrap_or(own);
         let _ = writeln!(
             text,
             "protocol bgp {} {{ local {local} as {}; neighbor {address} as {};\n  hold time 30; connect delay time 1; \
@@ -216,6 +220,15 @@ fn render(node: &Node, setup: &Setup) -> String {
                 let _ = writeln!(text, "  graceful restart on; graceful restart time {seconds};");
             }
             None => text.push_str("  graceful restart off;\n"),
+        }
+        if let Some(Bfd { interval, multiplier }) = neighbor.bfd {
+            // To BIRD an internal neighbour is many hops away unless told otherwise, for BFD too.
+            let hops = if neighbor.source.is_some() { "multihop" } else { "direct" };
+            let _ = writeln!(text, "  {hops}; bfd {{ interval {interval} ms; multiplier {multiplier}; }};");
+            if neighbor.restart_time.is_some() {
+                // Else it takes AdminDown for the end of the routes, too.
+                text.push_str("  bfd graceful;\n");
+            }
         }
         if let Some(seconds) = neighbor.long_lived_time {
             let _ = writeln!(text, "  long lived graceful restart on; long lived stale time {seconds};");

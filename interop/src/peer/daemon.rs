@@ -152,7 +152,23 @@ fn render(node: &Node, setup: &Setup, socket: &str) -> String {
         let _ = writeln!(text, "file = \"{}\"", file.display());
     }
     let _ = write!(text, "[api]\nsocket = \"{socket}\"\n[log]\nlevel = \"debug\"\n");
+    let watched: std::collections::BTreeSet<(u32, u8)> = setup
+        .neighbors
+        .iter()
+        .filter_map(|neighbor| neighbor.bfd.map(|bfd| (bfd.interval, bfd.multiplier)))
+        .collect();
+    for (interval, multiplier) in watched {
+        let name = profile(interval, multiplier);
+        let _ = writeln!(
+            text,
+            "[[bfd.profiles]]\nname = \"{name}\"\ninterval = {interval}\nmultiplier = {multiplier}"
+        );
+    }
     text + &setup.extra
+}
+
+fn profile(interval: u32, multiplier: u8) -> String {
+    format!("{multiplier}x{interval}")
 }
 
 fn render_neighbor(own: u32, neighbor: &Neighbor) -> String {
@@ -187,6 +203,12 @@ fn render_neighbor(own: u32, neighbor: &Neighbor) -> String {
     }
     if let Some(seconds) = neighbor.long_lived_time {
         let _ = writeln!(text, "long-lived-time = {seconds}");
+    }
+    if let Some(bfd) = neighbor.bfd {
+        let _ = writeln!(text, "bfd = \"{}\"", profile(bfd.interval, bfd.multiplier));
+    }
+    if let Some(source) = neighbor.source {
+        let _ = writeln!(text, "source-address = \"{source}\"");
     }
     text + &neighbor.extra
 }

@@ -3,7 +3,7 @@
 use super::Peer;
 use crate::process::Process;
 use crate::programs::installed;
-use crate::setup::join;
+use crate::setup::{Bfd, join};
 use crate::{Error, Node, Result, SeenRoute, Setup, ensure};
 use serde_json::Value;
 use std::fmt::Write;
@@ -19,12 +19,19 @@ pub(crate) struct Frr {
 
 impl Frr {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<Frr> {
-        Frr::start_with(node, &render(node, setup))
+        let bfd = bfd_profiles(setup);
+        let more = if bfd.is_empty() { &[][..] } else { &[("bfdd", bfd.as_str())] };
+        Frr::start_beside(node, &render(node, setup), more)
     }
 
     /// With bgpd's configuration, read before its first session.
     pub(crate) fn start_with(node: &Node, config: &str) -> Result<Frr> {
-        let frr = Frr::run(node, config, &[])?;
+        Frr::start_beside(node, config, &[])
+    }
+
+    /// With other daemons and their configurations.
+    fn start_beside(node: &Node, config: &str, more: &[(&str, &str)]) -> Result<Frr> {
+        let frr = Frr::run(node, config, more)?;
         // It starts with whatever lines it understood.
         ensure(!frr.log().contains("No such command"), || {
             format!("bgpd refused its configuration: {}", frr.log())
@@ -41,7 +48,8 @@ impl Frr {
             ("staticd", has(&["ip route", "ipv6 route"])),
             ("bfdd", has(&["bfd"]) || config.contains(" bfd")),
         ];
-        let more: Vec<&str> = wanted.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name).collect();
+        let more: Vec<(&str, &str)> =
+            wanted.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| (*name, "")).collect();
         let frr = Frr::run(node, "", &more)?;
         let path = node.write("frr.conf", config)?.display().to_string();
         let said = crate::command::output("vtysh", &["--vty_socket", &frr.sockets, "-f", &path])?;
@@ -52,7 +60,7 @@ impl Frr {
         Ok(frr)
     }
 
-    fn run(node: &Node, config: &str, more: &[&str]) -> Result<Frr> {
+    fn run(node: &Node, config: &str, more: &[(&str, &str)]) -> Result<Frr> {
         let _ = installed("vtysh")?;
         let file = |name: &str| node.dir().join(name).display().to_string();
         let (zserv, sockets) = (file("zserv.api"), node.dir().display().to_string());
@@ -67,7 +75,7 @@ impl Frr {
             zebra.check_alive()?;
             ensure(node.dir().join("zserv.api").exists(), || "no socket yet")
         })?;
-        let more = more.iter().map(|name| run(name, "")).collect::<Result<Vec<Process>>>()?;
+        let more = more.iter().map(|(name, config)| run(name, config)).collect::<Result<Vec<Process>>>()?;
         let mut frr = Frr { bgpd: run("bgpd", config)?, zebra, more, sockets };
         crate::wait::until_ready("bgpd answers", || {
             frr.bgpd.check_alive()?;
@@ -229,6 +237,13 @@ fn render(node: &Node, setup: &Setup) -> String {
              neighbor {address} advertisement-interval 0",
             neighbor.asn
         );
+        if let Some(source) = neighbor.source {
+            let _ = writeln!(text, " neighbor {address} update-source {source}");
+        }
+        if let Some(bfd) = &neighbor.bfd {
+            let _ =
+                writeln!(text, " neighbor {address} bfd\n neighbor {address} bfd profile {}", profile(bfd));
+        }
         if let Some(password) = &neighbor.password {
             let _ = writeln!(text, " neighbor {address} password {password}");
         }
@@ -261,6 +276,23 @@ fn render(node: &Node, setup: &Setup) -> String {
     text.push_str("exit\n");
     // Maps first: one that comes after its use takes effect five seconds later, behind the first End-of-RIB.
     format!("frr defaults traditional\n{maps}{text}")
+}
+
+fn profile(bfd: &Bfd) -> String {
+    format!("{}x{}", bfd.multiplier, bfd.interval)
+}
+
+/// What bfdd is told; empty: nothing.
+fn bfd_profiles(setup: &Setup) -> String {
+    let profiles = setup.neighbors.iter().filter_map(|neighbor| neighbor.bfd.as_ref()).map(|bfd| {
+        let Bfd { interval, multiplier } = bfd;
+        format!(
+            " profile {}\n  detect-multiplier {multiplier}\n  receive-interval {interval}\n  transmit-interval {interval}\n exit\n",
+            profile(bfd)
+        )
+    });
+    let profiles: String = profiles.collect();
+    if profiles.is_empty() { profiles } else { format!("bfd\n{profiles}exit\n") }
 }
 
 /// Restart is agreed on for all neighbours at once.

@@ -195,7 +195,8 @@ fn a_reset_is_a_hard_one_where_the_cease_stands_for_long() {
     for subcode in 0..=cease::BFD_DOWN {
         let given = notification(6, subcode);
         let (said, reason) = farewell(true, |session, now| session.reset(now, given.clone()));
-        let hard = [cease::MAX_PREFIXES, cease::ADMINISTRATIVE_SHUTDOWN, cease::PEER_DECONFIGURED];
+        let hard =
+            [cease::MAX_PREFIXES, cease::ADMINISTRATIVE_SHUTDOWN, cease::PEER_DECONFIGURED, cease::BFD_DOWN];
         let expected = match hard.contains(&subcode) {
             true => Notification::with_data(6, 9, vec![6, subcode]),
             false => given.clone(),
@@ -207,6 +208,17 @@ fn a_reset_is_a_hard_one_where_the_cease_stands_for_long() {
     }
     let (said, reason) = farewell(true, |session, now| session.reset(now, notification(3, 1)));
     assert_eq!((said, reason), (refusal(3, 1, &[]), DownReason::NotificationSent(notification(3, 1))));
+}
+
+#[test]
+fn a_dead_path_is_a_reason_of_its_own_and_keeps_no_routes() {
+    for notifications in [false, true] {
+        let (_, reason) = farewell(notifications, |session, now| session.reset(now, notification(6, 10)));
+        assert_eq!((reason.label(), reason.to_string().as_str()), ("bfd_down", "BFD: the path is dead"));
+        let (solo, _) = Solo::established(restarting(1, notifications), &restarting(2, notifications));
+        let restart = solo.session.negotiated().unwrap().restart.clone().unwrap();
+        assert!(!restart.retains(&reason));
+    }
 }
 
 #[test]

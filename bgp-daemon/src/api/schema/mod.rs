@@ -1,5 +1,6 @@
 //! The JSON of the control API, as types that both ends share. Within `/v1` there are only additions.
 
+mod bfd;
 mod events;
 mod explain;
 mod peers;
@@ -12,6 +13,7 @@ mod tunnels;
 
 use serde::{Deserialize, Serialize};
 
+pub use bfd::{Bfd, BfdRow};
 pub use events::{EVENT_SCHEMA, Event, EventKind, Topic};
 pub use explain::{
     CheckRow, Explain, ExplainQuery, ExportPathRow, ExportRow, ImportRow, KernelRow, KernelState, TermRow,

@@ -1,0 +1,118 @@
+//! The path to one peer, watched by BFD. A session does not wait for it, but ends with it.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use bfd::driver::{Handle, Wanted, Watch};
+use bfd::{Diagnostic, Hops, Peer, Timers};
+use bgp_core::link_local;
+use tracing::info;
+
+use crate::config::BfdHops;
+use crate::net::HostAddresses;
+
+/// How a path is to be watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PathSettings {
+    /// How soon a failure shall be found out.
+    pub(crate) timers: Timers,
+    /// How far the peer is thought to be.
+    pub(crate) hops: BfdHops,
+    /// Our address, if it is configured.
+    pub(crate) source: Option<IpAddr>,
+    /// How many hops away the peer may be.
+    pub(crate) ttl_security: Option<u8>,
+}
+
+/// The watch on the path to a peer, if there is to be one. It lasts over sessions, so that it can tell of a path that
+/// comes back, too. Dropping it tells the peer that no failure is meant.
+pub(crate) struct PathWatch {
+    handle: Handle,
+    peer: IpAddr,
+    settings: Option<PathSettings>,
+    /// Our end of the latest connection.
+    local: Option<IpAddr>,
+    enabled: bool,
+    watch: Option<Watch>,
+    /// Failures that were told.
+    failures: u64,
+}
+
+impl PathWatch {
+    /// `local` is our end of a connection, where there is one already.
+    pub(crate) fn new(
+        handle: Handle,
+        peer: IpAddr,
+        settings: Option<PathSettings>,
+        local: Option<IpAddr>,
+    ) -> PathWatch {
+        PathWatch { handle, peer, settings, local, enabled: false, watch: None, failures: 0 }
+    }
+
+    /// Watches otherwise from now on.
+    pub(crate) fn configure(&mut self, settings: Option<PathSettings>) {
+        self.settings = settings;
+        self.follow();
+    }
+
+    /// Watches only while the peer may have a session.
+    pub(crate) fn set_enabled(&mut self, enabled: bool) {
+        self.enabled = enabled;
+        self.follow();
+    }
+
+    /// A session is up, and `local` our end of it: the peer expects BFD from there.
+    pub(crate) fn established(&mut self, local: IpAddr) {
+        self.local = Some(local);
+        self.follow();
+        if self.watch.as_ref().is_some_and(|watch| !watch.status().up) {
+            info!(peer = %self.peer, "BFD is not up yet; the session does not wait for it");
+        }
+    }
+
+    fn follow(&mut self) {
+        let Some(settings) = self.settings else {
+            self.watch = None;
+            self.failures = 0;
+            return;
+        };
+        let (address, link) = link_local::split(self.peer);
+        let wanted = Wanted {
+            peer: Peer { address, interface: link.map_or(0, NonZeroU32::get), hops: self.hops(settings) },
+            local: settings.source.or(self.local).map(link_local::bare),
+            timers: settings.timers,
+            enabled: self.enabled,
+        };
+        match &mut self.watch {
+            Some(watch) => watch.want(wanted),
+            None if self.enabled => self.watch = Some(self.handle.watch(wanted)),
+            None => (),
+        }
+    }
+
+    /// One hop if the peer is in a subnet of ours. Without the list of our addresses nobody can tell, and then it stays.
+    fn hops(&self, settings: PathSettings) -> Hops {
+        let known = self.watch.as_ref().map(|watch| watch.wanted().peer.hops);
+        let multi = Hops::Multi { min_ttl: settings.ttl_security.map_or(1, |hops| 255 - (hops - 1)) };
+        match (settings.hops, HostAddresses::read(), known) {
+            (BfdHops::Single, ..) => Hops::Single,
+            (BfdHops::Multi, ..) => multi,
+            (BfdHops::Auto, Ok(host), _) if host.is_on_link(self.peer) => Hops::Single,
+            (BfdHops::Auto, Err(_), Some(known)) => known,
+            _ => multi,
+        }
+    }
+
+    /// Waits for the next failure of the path. Nothing is lost if the wait is given up.
+    pub(crate) async fn failed(&mut self) -> Diagnostic {
+        let Some(watch) = &mut self.watch else { return std::future::pending().await };
+        loop {
+            let status = watch.status();
+            if status.failures > self.failures {
+                self.failures = status.failures;
+                return status.diagnostic;
+            }
+            watch.changed().await;
+        }
+    }
+}

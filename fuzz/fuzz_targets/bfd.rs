@@ -66,7 +66,8 @@ impl Watched {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let mut watched = Watched { table: Sessions::new(7), now: Duration::from_secs(1), ids: Vec::new(), up: Vec::new() };
+    let mut watched =
+        Watched { table: Sessions::new(7), now: Duration::from_secs(1), ids: Vec::new(), up: Vec::new() };
     for n in 0..2 {
         let id = watched.table.add(watched.now, peer(n), timers(n));
         watched.ids.push(id);

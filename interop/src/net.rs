@@ -17,7 +17,7 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 static SWEEP: Once = Once::new();
 
 /// A set of nodes on one bridge, 10.9.0.0/24 and fd00:9::/64. It goes when the last handle to it goes, a panic included.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Net(Arc<Shared>);
 
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use bgp_core::fsm::{
 };
 use bgp_core::wire::notification::cease;
 use bgp_core::wire::{Fault, Notification, Treatment};
-use bgp_core::{Family, FamilySet, Instant};
+use bgp_core::{Family, FamilySet, Instant, RouterId};
 use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
 use bytes::Bytes;
 
@@ -219,6 +219,14 @@ impl Peer {
     /// Tells UPDATEs as they come, by [`PeerOutput::Received`], from now on or no more. The routes of one follow it.
     pub fn mirror(&mut self, mirrored: bool) {
         self.mirrored = mirrored;
+    }
+
+    /// The originators of routes of this session that were refused because our cluster has reflected them before, the
+    /// first 64: another reflector has our cluster id.
+    #[must_use]
+    pub fn looped_originators(&self) -> Vec<RouterId> {
+        let importer = self.established.as_ref().map(|established| &established.importer);
+        importer.into_iter().flat_map(|importer| importer.looped_originators().iter().copied()).collect()
     }
 
     /// UPDATEs given to connections over all sessions.

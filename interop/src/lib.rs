@@ -31,12 +31,14 @@
 //! }
 //! ```
 
+pub mod failures;
 pub mod matrix;
 
 mod command;
 mod compare;
 mod error;
 mod expected;
+mod flood;
 mod kernel;
 mod monitor;
 mod net;
@@ -54,6 +56,7 @@ mod wait;
 
 pub use compare::expect_routes;
 pub use error::{Error, Result};
+pub use flood::{Flood, Traffic};
 pub use kernel::KernelRoute;
 pub use monitor::Monitor;
 pub use net::{Net, Node};

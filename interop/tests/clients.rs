@@ -8,13 +8,13 @@ use std::time::Duration;
 const AS: u32 = 64512;
 
 interop::feature_tests! {
-    "reflection": sees_the_other_clients_routes_reflected [bird frr gobgp exabgp];
+    "reflection": sees_the_other_clients_routes_reflected [all];
     "ipv6-session": sees_ipv6_routes_over_an_ipv6_session [all];
     "md5": is_accepted_from_a_range_with_a_key [all];
     "md5": stays_down_with_a_wrong_key [all];
     "death": loses_the_routes_of_a_client_that_died [all];
     "max-prefix": is_dropped_when_it_announces_too_much [all];
-    "shutdown-text": is_told_why_the_session_ends [bird frr gobgp];
+    "shutdown-text": is_told_why_the_session_ends [bird frr gobgp openbgpd];
 }
 
 /// The reflector in the middle and two nodes for clients.
@@ -45,13 +45,9 @@ fn sees_the_other_clients_routes_reflected(router: Software) -> Result<()> {
     let net = Net::new()?;
     let [rr, a, b] = nodes(&net)?;
     let mut middle = reflector(&rr, [Neighbor::new(a.v4(), AS), Neighbor::new(b.v4(), AS)])?;
-    let rich = |prefix| {
-        Announcement::new(prefix)
-            .as_path(&[65001, 4_200_000_001])
-            .med(7)
-            .community(64512, 9)
-            .large(64512, 1, 2)
-    };
+    // OpenBGPD announces no prefix with another AS's path.
+    let path: &[u32] = if router == Software::OpenBgpd { &[] } else { &[65001, 4_200_000_001] };
+    let rich = |prefix| Announcement::new(prefix).as_path(path).med(7).community(64512, 9).large(64512, 1, 2);
     let (of_a, of_b) =
         ([rich("10.42.1.0/26"), rich("fd00:42:1::/64")], [plain("10.42.2.0/26"), plain("fd00:42:2::/64")]);
     let mut peer_a = router.start(&a, &client(&rr, &of_a))?;
@@ -145,6 +141,7 @@ fn is_told_why_the_session_ends(router: Software) -> Result<()> {
     let shown: &[&str] = match router {
         Software::Bird => &["show", "protocols", "all"],
         Software::Frr => &["show", "bgp", "neighbors"],
+        Software::OpenBgpd => &["show", "neighbor", "10.9.0.1"],
         _ => &["neighbor", "10.9.0.1"],
     };
     net.eventually("the router knows the reason", || {

@@ -9,7 +9,7 @@ const OWN: u32 = 64512;
 const OTHER: u32 = 4_200_000_001;
 
 interop::feature_tests! {
-    "ebgp": exchanges_routes_where_the_keys_say_so [bird frr gobgp exabgp];
+    "ebgp": exchanges_routes_where_the_keys_say_so [all];
     "rfc8212": exchanges_nothing_without_the_keys [all];
 }
 
@@ -29,8 +29,8 @@ fn exchanges_routes_where_the_keys_say_so(router: Software) -> Result<()> {
     let setup = theirs().into_iter().fold(Setup::new(OTHER).neighbor(neighbor), Setup::announce);
     let mut peer = router.start(&outside, &setup)?;
 
-    // LOCAL_PREF has no place on an eBGP session; BIRD shows its own default.
-    let local_pref = (router == Software::Bird).then_some(100);
+    // LOCAL_PREF has no place on an eBGP session; BIRD and OpenBGPD show their own default.
+    let local_pref = [Software::Bird, Software::OpenBgpd].contains(&router).then_some(100);
     let own_path = OWN.to_string();
     let seen = [
         SeenRoute { local_pref, ..SeenRoute::external("10.42.1.0/26", inside.v4(), &own_path) },

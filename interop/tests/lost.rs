@@ -9,7 +9,7 @@ const AS: u32 = 64512;
 const PREFIX: &str = "10.42.1.0/26";
 
 interop::feature_tests! {
-    "gr-notification": is_kept_over_the_hold_timer_if_both_say_so [bird frr gobgp];
+    "hold-timer": is_kept_over_the_hold_timer_if_both_say_so [all];
     "gr-reflector": starts_again_as_a_reflector_and_a_kernel_loses_nothing [bird frr gobgp];
 }
 
@@ -19,9 +19,9 @@ fn has(peer: &mut dyn Peer, next_hops: &[&Node]) -> Result<()> {
     ensure(seen == expected, || format!("{} has {PREFIX} by {seen:?}, not by {expected:?}", peer.name()))
 }
 
-/// BIRD 2 has no RFC 8538: with it, a hold timer that expires ends everything, as in RFC 4271.
+/// The others have no RFC 8538: with them, a hold timer that expires ends everything, as in RFC 4271.
 fn keeps_over_notifications(router: Software) -> bool {
-    router != Software::Bird
+    [Software::Frr, Software::GoBgp].contains(&router)
 }
 
 fn is_kept_over_the_hold_timer_if_both_say_so(router: Software) -> Result<()> {

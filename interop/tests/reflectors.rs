@@ -8,9 +8,9 @@ use interop::{
 const AS: u32 = 64512;
 
 interop::feature_tests! {
-    "reflector": fills_the_kernel_of_a_node [bird frr gobgp];
+    "reflector": fills_the_kernel_of_a_node [bird frr gobgp openbgpd];
     "reflector-ipv6-md5": fills_the_kernel_over_an_ipv6_session_with_a_key [all];
-    "run-time": learns_prefixes_announced_and_withdrawn_at_run_time [bird frr gobgp exabgp];
+    "run-time": learns_prefixes_announced_and_withdrawn_at_run_time [all];
 }
 
 /// The routes of the kernel that are not connected ones: `kind prefix gateways`.

@@ -9,16 +9,18 @@ use std::time::Duration;
 const AS: u32 = 64512;
 
 interop::feature_tests! {
-    "add-path": takes_all_paths_and_gives_all_paths [bird frr gobgp];
-    "gr-helper": keeps_its_routes_while_the_reflector_starts_again [bird frr gobgp];
-    "gr-paths": keeps_those_of_several_paths_that_the_reflector_still_has [bird frr gobgp];
+    "add-path-to": takes_all_paths [all];
+    "add-path-from": gives_all_paths [bird frr gobgp openbgpd];
+    "gr-helper": keeps_its_routes_while_the_reflector_starts_again [bird frr gobgp openbgpd];
+    "gr-paths": keeps_those_of_several_paths_that_the_reflector_still_has [bird frr gobgp openbgpd];
     "gr-wait": is_waited_for_and_then_given_up [bird frr gobgp exabgp];
-    "gr-restarter": comes_back_without_what_it_no_longer_announces [all];
+    "gr-restarter": comes_back_without_what_it_no_longer_announces [bird frr gobgp exabgp];
     "llgr-from": leaves_long_lived_stale_routes_behind [bird frr gobgp];
     "llgr-to": keeps_long_lived_stale_routes_of_a_reflector_that_stays_away [bird frr gobgp];
     "refresh": is_asked_for_its_routes_again_and_asks [bird frr gobgp];
-    "filter-change": sees_a_changed_filter_without_a_flap [bird frr gobgp];
-    "drain": sees_that_the_reflector_is_about_to_go [bird frr gobgp];
+    "refresh-by-it": asks_for_our_routes_again [all];
+    "filter-change": sees_a_changed_filter_without_a_flap [all];
+    "drain": sees_that_the_reflector_is_about_to_go [all];
 }
 
 /// One prefix, one next hop: what the restart tests look at.
@@ -60,7 +62,7 @@ fn no_flaps(daemon: &mut dyn Peer) -> Result<()> {
     ensure(flaps == 0, || format!("{flaps} flaps"))
 }
 
-fn takes_all_paths_and_gives_all_paths(router: Software) -> Result<()> {
+fn takes_all_paths(router: Software) -> Result<()> {
     let net = Net::new()?;
     let [rr, a, b] = nodes(&net)?;
     let c = net.node("c")?;
@@ -73,9 +75,10 @@ fn takes_all_paths_and_gives_all_paths(router: Software) -> Result<()> {
     net.eventually("both paths arrive", || has(peer.as_mut(), PREFIX, &[&b, &c]))?;
     bird_c.kill();
     net.eventually("one path goes", || has(peer.as_mut(), PREFIX, &[&b]))?;
-    has(middle.as_mut(), PREFIX, &[&b])?;
+    has(middle.as_mut(), PREFIX, &[&b])
+}
 
-    // The other way round: the router reflects to us.
+fn gives_all_paths(router: Software) -> Result<()> {
     let net = Net::new()?;
     let [rr, a, b] = nodes(&net)?;
     let c = net.node("c")?;
@@ -239,6 +242,28 @@ fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {
     no_flaps(middle.as_mut())
 }
 
+/// What those do that cannot be asked.
+fn asks_for_our_routes_again(router: Software) -> Result<()> {
+    let net = Net::new()?;
+    let [rr, a, _] = nodes(&net)?;
+    let mut middle = reflector(&rr, [Neighbor::new(a.v4(), AS)])?;
+    let mut peer = router.start(&a, &announcing(Neighbor::new(rr.v4(), AS), &[PREFIX]))?;
+    net.eventually("its route arrives", || has(middle.as_mut(), PREFIX, &[&a]))?;
+    // OpenBGPD has marked its first routes as if it had been asked for them.
+    let before = messages(middle.as_mut(), a.v4(), "received", "route_refresh")?;
+    peer.refresh(rr.v4())?;
+    net.eventually("it asks for both families", || {
+        let counted = messages(middle.as_mut(), a.v4(), "received", "route_refresh")?;
+        ensure(counted >= before + 2, || format!("{counted}, {before} before"))
+    })?;
+    no_flaps(middle.as_mut())
+}
+
+/// OpenBGPD 7.7 refuses every ROUTE-REFRESH, and ExaBGP 4.2 ends the session: the reflector has to have what they sent.
+fn answers_no_refresh(router: Software) -> bool {
+    [Software::OpenBgpd, Software::ExaBgp].contains(&router)
+}
+
 const FILTERS: &str = r#"
 [[filters]]
 name = "mark"
@@ -257,8 +282,9 @@ fn sees_a_changed_filter_without_a_flap(router: Software) -> Result<()> {
     let net = Net::new()?;
     let [rr, a, b] = nodes(&net)?;
     let client = |node: &Node| Neighbor::new(node.v4(), AS).client();
+    let keep = if answers_no_refresh(router) { "keep-received = true\n" } else { "" };
     let setup = Setup::new(AS)
-        .neighbor(client(&a).extra("export = \"accept\"\nimport = \"accept\"\n"))
+        .neighbor(client(&a).extra(&format!("export = \"accept\"\nimport = \"accept\"\n{keep}")))
         .neighbor(client(&b))
         .extra(FILTERS);
     let mut middle = Software::RouteReflector.start(&rr, &setup)?;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bgp_core::{Asn, Family, FamilySet, RouterId};
+use bgp_core::{Asn, ClusterId, Family, FamilySet, RouterId};
 use toml::de::DeTable;
 
 use super::bfd::Bfd;
@@ -12,7 +12,7 @@ use super::diagnostic::{Code, Diagnostic, Report, Source};
 use super::filters::Names;
 use super::model::{
     Aggregate, Announce, Api, Confederation, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics,
-    NextHops, Origins, PerPeer, Sources,
+    NextHops, Origins, PerPeer, Selector, Sources,
 };
 use super::network::Network;
 use super::options::PeerOptions;
@@ -102,9 +102,27 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
     let users: Vec<PeerOptions> =
         config.peers.iter().map(|peer| peer.options).chain([config.options]).collect();
     PeerOptions::contradictions(&top, report, &users);
+    shared_cluster(&config, &top, report);
     top.finish(report, "", &mut origins);
     telemetry::keep_what_is_told(&mut config);
     Config { origins, ..config }
+}
+
+/// Reflectors with one cluster id refuse what the other reflects; sometimes that can be seen from here.
+fn shared_cluster(config: &Config, top: &Section<'_>, report: &mut Report<'_>) {
+    let (Some(cluster), Some(at)) = (config.cluster_id, top.key_span("cluster-id")) else { return };
+    let other = config.peers.iter().find_map(|peer| match peer.selector {
+        Selector::Address(IpAddr::V4(address)) if !peer.client && peer.asn == config.asn => {
+            (ClusterId(address.into()) == cluster).then_some(address)
+        }
+        _ => None,
+    });
+    if let Some(address) = other {
+        let message =
+            format!("the peer {address} is a reflector with this cluster id, unless it says otherwise");
+        let remedy = "clients that do not peer with both lose each other's routes: take it out";
+        report.warning(Code::Suspicious, at, message, remedy);
+    }
 }
 
 fn default_listen() -> Vec<SocketAddr> {

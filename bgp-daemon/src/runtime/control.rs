@@ -118,6 +118,7 @@ impl Supervisor {
         let started = self.clock.started();
         let duplicates = self.ask_core(|core, _| core.duplicate_router_ids()).await?;
         let alarms = duplicates.into_iter().map(|(id, peers)| rows::duplicate_router_id(id, peers));
+        let alarms = alarms.chain(self.clusters.alarms().map(str::to_owned));
         let readiness = self.readiness().await?;
         Ok(Status {
             daemon: self.config.daemon.name().to_owned(),

@@ -19,6 +19,7 @@ mod announce;
 mod bfd;
 mod budget;
 mod clock;
+mod clusters;
 mod connection;
 mod control;
 mod core_thread;

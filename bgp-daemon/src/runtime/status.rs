@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
+use bgp_core::RouterId;
 use bgp_core::fsm::{Counters, Negotiated, State};
 use bgp_core::wire::Capability;
 use bgp_rib::PeerId;
@@ -51,6 +52,8 @@ pub struct PeerStatus {
     pub counters: Counters,
     /// Routes and faults received, over all sessions.
     pub import: ImportCounters,
+    /// Whose routes of this session are refused because our cluster has reflected them, the first of them.
+    pub looped_originators: Vec<RouterId>,
     /// Routes kept as they came, IPv4 and IPv6; `None`: they are not kept.
     pub received: Option<[usize; 2]>,
     /// How often an established session was lost.
@@ -88,6 +91,7 @@ impl PeerStatus {
             refreshes_sent: peer.refreshes_sent(),
             counters: *peer.session().counters(),
             import: peer.import_counters(),
+            looped_originators: peer.looped_originators(),
             received: peer.adj_rib_in().map(bgp_router::AdjRibIn::len),
             flaps: history.flaps,
             downs: history.downs.iter().map(|(label, count)| (*label, *count)).collect(),

@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 use super::announce::{Announcements, Delta, Source};
 use super::budget::Budget;
 use super::clock::Clock;
+use super::clusters::Clusters;
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
 use super::neighbors::{Event, Neighbors};
 use super::peer_task::Farewell;
@@ -142,6 +143,7 @@ pub(super) struct Supervisor {
     limiter: Limiter,
     pub(super) monitoring: Monitoring,
     asked: mpsc::Receiver<Ask>,
+    pub(super) clusters: Clusters,
     commands: mpsc::Receiver<Command>,
     /// Told that our own restart is over.
     restarted: oneshot::Receiver<()>,
@@ -204,6 +206,7 @@ impl Supervisor {
             file: config.announce.file.as_ref().map(FileWatch::new).transpose()?,
             neighbors: Neighbors::default(),
             meeting: None,
+            clusters: Clusters::default(),
             limiter: Limiter::new(REFUSAL_BURST, REFUSAL_INTERVAL),
             config_path: options.config_path,
             announced: options.announced,
@@ -378,10 +381,12 @@ impl Supervisor {
     /// the next run; all others, and all if we were drained, are told why.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<Option<String>>) {
         let mut beat = tokio::time::interval(Duration::from_secs(1));
+        let mut rounds = tokio::time::interval(super::clusters::INTERVAL);
         loop {
             self.control.heartbeat().beat();
             tokio::select! {
                 _ = beat.tick() => {}
+                _ = rounds.tick(), if self.identity.cluster_id.is_some() => self.look_at_clusters().await,
                 () = told_to_stop(&mut stop) => break,
                 Some(command) = self.commands.recv() => self.command(command).await,
                 Some(ask) = self.asked.recv() => self.answer(ask).await,

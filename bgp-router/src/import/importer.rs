@@ -1,12 +1,13 @@
 //! From the octets of an UPDATE to a batch of routes.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bgp_core::wire::{
     AttributeBlock, BlockUse, DecodeContext, Fault, Malformed, Nlri, Notification, Treatment, UpdateView,
 };
-use bgp_core::{Asn, Family, FamilySet, V4, V6};
+use bgp_core::{Asn, Family, FamilySet, RouterId, V4, V6};
 use bgp_rib::fault::{Fault as Planted, planted};
 use bgp_rib::{AttributeStore, Attrs};
 
@@ -85,6 +86,12 @@ impl Importer {
             scratch: Vec::new(),
             counters: ImportCounters::default(),
         }
+    }
+
+    /// The originators of routes that were refused because our cluster is in their CLUSTER_LIST, the first 64.
+    #[must_use]
+    pub fn looped_originators(&self) -> &BTreeSet<RouterId> {
+        self.judge.looped()
     }
 
     /// The routes as they came, if they are kept.

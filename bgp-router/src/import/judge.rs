@@ -1,11 +1,12 @@
 //! Whether a route is taken, and with which attributes.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use bgp_core::wire::Attributes;
-use bgp_core::{Asn, PeerKind, Prefix};
+use bgp_core::{Asn, PeerKind, Prefix, RouterId};
 use bgp_rib::fault::{Fault, planted};
 use bgp_rib::{Attrs, Policy, roles};
 
@@ -37,6 +38,9 @@ pub(crate) fn judge_alike(a: &PeerSettings, b: &PeerSettings) -> bool {
         && a.as_numbers.allow_own == b.as_numbers.allow_own
 }
 
+/// Of so many originators we tell that their routes came back to our cluster.
+const MAX_LOOPED: usize = 64;
+
 fn policy(identity: &Identity, (kind, peer_as): (PeerKind, Asn), settings: &PeerSettings) -> ImportPolicy {
     let marked = kind == PeerKind::External && roles::marks_coming(settings.role);
     let policy = ImportPolicy::new(settings, kind, identity);
@@ -52,6 +56,7 @@ pub(crate) struct Judge {
     local: LocalAddresses,
     settings: PeerSettings,
     policy: ImportPolicy,
+    looped: BTreeSet<RouterId>,
 }
 
 impl Judge {
@@ -62,7 +67,7 @@ impl Judge {
         settings: PeerSettings,
     ) -> Judge {
         let policy = policy(&identity, (kind, peer_as), &settings);
-        Judge { identity, kind, peer_as, local, settings, policy }
+        Judge { identity, kind, peer_as, local, settings, policy, looped: BTreeSet::new() }
     }
 
     /// Judges by other settings from now on.
@@ -80,6 +85,9 @@ impl Judge {
     /// Judges what the prefix has no part in, but for its family.
     pub(crate) fn common(&mut self, prefix: Prefix, attrs: &Attrs) -> Common {
         if let Some(refusal) = self.refusal(attrs) {
+            if refusal == Refusal::Cluster && self.looped.len() < MAX_LOOPED {
+                self.looped.extend(attrs.summary().originator_id);
+            }
             return Common::Refused(refusal);
         }
         match self.policy.common(prefix, attrs) {
@@ -97,6 +105,11 @@ impl Judge {
             Common::Taken(attrs) => Ok(Cow::Borrowed(attrs)),
             Common::ByPrefix => self.policy.one(prefix, attrs).map(Cow::Owned).ok_or(Refusal::Policy),
         }
+    }
+
+    /// Whose routes have been refused because our cluster has reflected them, the first of them.
+    pub(super) fn looped(&self) -> &BTreeSet<RouterId> {
+        &self.looped
     }
 
     /// The link that the session runs over, if it is one of link-local addresses.

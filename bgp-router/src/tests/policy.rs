@@ -68,6 +68,23 @@ fn our_cluster_in_the_list_withdraws_what_it_replaces() {
 }
 
 #[test]
+fn whose_routes_came_back_to_our_cluster_is_remembered_while_the_session_lasts() {
+    let mut rig = Rig::new();
+    let source = rig.up(client(1));
+    for id in [9, 7, 9] {
+        let more = [
+            PathAttribute::LocalPref(100),
+            PathAttribute::OriginatorId(RouterId(id)),
+            PathAttribute::ClusterList(vec![ClusterId(OUR_ID.0)]),
+        ];
+        rig.hear(source, &announce("10.1.0.0/16", [10, 0, 0, 9].into(), &attributes(&[], &more)));
+    }
+    assert_eq!(rig.sides[source].peer.looped_originators(), [RouterId(7), RouterId(9)]);
+    rig.cut(source);
+    assert!(rig.sides[source].peer.looped_originators().is_empty());
+}
+
+#[test]
 fn our_address_as_the_next_hop_withdraws_what_it_replaces() {
     let block = attributes(&[], &[PathAttribute::LocalPref(100)]);
     let bad = announce("10.1.0.0/16", OUR_ADDRESS.into(), &block);

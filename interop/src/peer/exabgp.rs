@@ -24,8 +24,7 @@ const ENVIRONMENT: &str = "[exabgp.daemon]\nuser = 'root'\ndaemonize = false\n[e
     [exabgp.log]\ndestination = 'stdout'\n[exabgp.reactor]\nspeed = 0.1\n";
 
 /// What a neighbour's block says so that its routes are seen: part of every configuration given to [`ExaBgp::start_with`].
-const API: &str =
-    "api { processes [ seen ]; neighbor-changes; receive { parsed; update; notification; refresh; } }";
+const API: &str = "api { processes [ seen ]; neighbor-changes; receive { parsed; update; notification; } }";
 
 pub(crate) struct ExaBgp {
     process: Process,

@@ -10,6 +10,9 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// Seconds for which zebra keeps the routes of its last run that it finds in the kernel, for bgpd's graceful restart.
+const ZEBRA_KEEPS: &str = "60";
+
 pub(crate) struct Frr {
     bgpd: Process,
     zebra: Process,
@@ -64,19 +67,24 @@ impl Frr {
         let _ = installed("vtysh")?;
         let file = |name: &str| node.dir().join(name).display().to_string();
         let (zserv, sockets) = (file("zserv.api"), node.dir().display().to_string());
-        let run = |name: &str, config: &str| {
+        let run = |name: &str, config: &str, args: &[&str]| {
             let config = node.write(&format!("{name}.conf"), config)?.display().to_string();
             let pid = file(&format!("{name}.pid"));
             let common = ["-A", "127.0.0.1", "-z", &zserv, "--vty_socket", &sockets, "--log", "stdout"];
-            Process::start(node, &installed(name)?, &[&common[..], &["-f", &config, "-i", &pid]].concat())
+            Process::start(
+                node,
+                &installed(name)?,
+                &[&common[..], &["-f", &config, "-i", &pid], args].concat(),
+            )
         };
-        let mut zebra = run("zebra", "")?;
+        let mut zebra = run("zebra", "", &["-K", ZEBRA_KEEPS])?;
         crate::wait::until_ready("zebra listens", || {
             zebra.check_alive()?;
             ensure(node.dir().join("zserv.api").exists(), || "no socket yet")
         })?;
-        let more = more.iter().map(|(name, config)| run(name, config)).collect::<Result<Vec<Process>>>()?;
-        let mut frr = Frr { bgpd: run("bgpd", config)?, zebra, more, sockets };
+        let more =
+            more.iter().map(|(name, config)| run(name, config, &[])).collect::<Result<Vec<Process>>>()?;
+        let mut frr = Frr { bgpd: run("bgpd", config, &[])?, zebra, more, sockets };
         crate::wait::until_ready("bgpd answers", || {
             frr.bgpd.check_alive()?;
             frr.show("show bgp summary json").map(drop)

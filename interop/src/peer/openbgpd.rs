@@ -14,11 +14,16 @@ use std::time::Duration;
 pub(crate) struct OpenBgpd {
     process: Process,
     socket: String,
+    /// Which it has already added to what clients send it, as it shows that.
+    cluster: Option<String>,
 }
 
 impl OpenBgpd {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<OpenBgpd> {
-        OpenBgpd::start_with(node, &render(node, setup))
+        let mut openbgpd = OpenBgpd::start_with(node, &render(node, setup))?;
+        let reflects = setup.neighbors.iter().any(|neighbor| neighbor.client);
+        openbgpd.cluster = reflects.then(|| node.v4().to_string());
+        Ok(openbgpd)
     }
 
     /// `config` needs to say nothing about the socket and the FIB.
@@ -31,7 +36,7 @@ impl OpenBgpd {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
             .map_err(Error::io("cannot close openbgpd.conf to others"))?;
         let process = Process::start(node, &bgpd, &["-d", "-f", &path.display().to_string()])?;
-        let mut openbgpd = OpenBgpd { process, socket };
+        let mut openbgpd = OpenBgpd { process, socket, cluster: None };
         crate::wait::until_ready("OpenBGPD answers", || {
             openbgpd.process.check_alive()?;
             openbgpd.command(&["show"]).map(drop)
@@ -45,10 +50,21 @@ impl OpenBgpd {
     }
 
     /// The paths it has from neighbours.
-    fn learned(&mut self, args: &[&str]) -> Result<Vec<Value>> {
-        let shown = self.json(&[&["show", "rib"], args].concat())?;
+    fn learned(&mut self) -> Result<Vec<Value>> {
+        let shown = self.json(&["show", "rib", "detail"])?;
         let paths = shown.get("rib").and_then(Value::as_array).into_iter().flatten();
         Ok(paths.filter(|path| path.get("announced").is_none()).cloned().collect())
+    }
+}
+
+impl OpenBgpd {
+    /// Without what it adds itself as a reflector: nobody sends it a route with its own cluster.
+    fn as_received(&self, mut route: SeenRoute) -> SeenRoute {
+        if self.cluster.is_some() && route.cluster_list.first() == self.cluster.as_ref() {
+            route.cluster_list.remove(0);
+            route.originator = route.originator.filter(|_| !route.cluster_list.is_empty());
+        }
+        route
     }
 }
 
@@ -58,17 +74,17 @@ impl Peer for OpenBgpd {
     }
 
     fn routes(&mut self) -> Result<Vec<SeenRoute>> {
-        let paths = self.learned(&["detail"])?;
+        let paths = self.learned()?;
         let best = paths.iter().filter(|path| path.get("best").and_then(Value::as_bool) == Some(true));
         best.map(|path| {
             let route = read_path(path).ok_or_else(|| Error::parse("OpenBGPD", path.to_string()))?;
-            Ok(route.sorted())
+            Ok(self.as_received(route).sorted())
         })
         .collect()
     }
 
     fn next_hops(&mut self, prefix: &str) -> Result<Vec<String>> {
-        let paths = self.learned(&[prefix, "detail"])?;
+        let paths = self.learned()?;
         let of_prefix = paths.iter().filter_map(read_path).filter(|route| route.prefix == prefix);
         let mut hops: Vec<String> = of_prefix.map(|route| route.next_hop).collect();
         hops.sort();

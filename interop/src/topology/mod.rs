@@ -9,7 +9,7 @@
 
 mod network;
 
-use crate::{Error, Net, Node, Peer, Result, Software, ensure};
+use crate::{Error, Flood, Net, Node, Peer, Result, Software, ensure};
 use network::{Link, Network, NodeSpec};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -140,6 +140,18 @@ impl Topology {
     pub fn ping(&self, from: &str, to: &str) -> Result<()> {
         let ping = ["netns", "exec", self.pod(from)?, "ping", "-q", "-c", "1", "-W", "1", to];
         crate::command::run("ip", &ping).map(drop)
+    }
+
+    /// A flood of pings from a pod to an address.
+    ///
+    /// # Errors
+    /// If there is no such pod, or `ping` does not start.
+    pub fn flood(&self, from: &str, to: &str) -> Result<Flood> {
+        let namespace = self.pod(from)?;
+        let behind = |member: &&Member| member.pods.iter().any(|(address, _)| address == from);
+        let member = self.members.iter().find(behind);
+        let member = member.ok_or_else(|| Error::NotSo(format!("there is no pod {from}")))?;
+        Flood::start(&member.node, namespace, to)
     }
 
     /// Whether all pods reach each other. For use inside [`Net::eventually`].

@@ -9,10 +9,11 @@ use bgp_core::{Family, Ipv4Prefix, Ipv6Prefix, PathId, Prefix, V4, V6};
 /// A destination, with its path identifier where those are in use.
 pub type Nlri = (Option<PathId>, Prefix);
 
+/// Destinations of one version of IP.
+type Of<P> = Vec<(Option<PathId>, P)>;
+
 /// The destinations of each version of IP, in their order.
-fn split(
-    nlri: impl IntoIterator<Item = Nlri>,
-) -> (Vec<(Option<PathId>, Ipv4Prefix)>, Vec<(Option<PathId>, Ipv6Prefix)>) {
+fn split(nlri: impl IntoIterator<Item = Nlri>) -> (Of<Ipv4Prefix>, Of<Ipv6Prefix>) {
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
     for (path_id, prefix) in nlri {
         match prefix {

@@ -18,11 +18,14 @@ pub(crate) struct Numbers {
     pub(crate) routes: Vec<(Family, [u64; 3])>,
 }
 
+/// The counts of all sessions, and of Loc-RIB by family.
+pub(crate) type Sums = (Vec<(PeerId, Numbers)>, Vec<(Family, u64)>);
+
 /// A question.
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// How to reach each peer.
     Peers(oneshot::Sender<Vec<mpsc::Sender<PeerCommand>>>),
     /// The counts of all sessions, and of Loc-RIB by family.
-    Numbers(oneshot::Sender<(Vec<(PeerId, Numbers)>, Vec<(Family, u64)>)>),
+    Numbers(oneshot::Sender<Sums>),
 }

@@ -81,7 +81,13 @@ impl Monitoring {
     pub(crate) fn apply(&mut self, bmp: &[Bmp], mrt: Option<&Mrt>) {
         while self.tasks.try_join_next().is_some() {}
         let stop = |stop: &watch::Sender<bool>| stop.send_replace(true);
-        self.stations.retain(|(config, running)| bmp.contains(config) || !stop(&running.stop) && false);
+        self.stations.retain(|(config, running)| {
+            let stays = bmp.contains(config);
+            if !stays {
+                stop(&running.stop);
+            }
+            stays
+        });
         for config in bmp {
             if !self.stations.iter().any(|(running, _)| running == config) {
                 let (status, (stop, stopped)) = (CollectorStatus::new(config.address), watch::channel(false));

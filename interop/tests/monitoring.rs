@@ -39,7 +39,7 @@ fn logged(file: &Path) -> Vec<Value> {
 fn has(object: &Value, values: &[(&str, &str)]) -> bool {
     values.iter().all(|(key, value)| match object.get(key) {
         Some(Value::String(text)) => text == value,
-        Some(other) => other.to_string() == *value,
+        Some(other) => value.parse().is_ok_and(|value: Value| *other == value),
         None => false,
     })
 }

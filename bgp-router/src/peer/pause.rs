@@ -18,12 +18,11 @@ impl Peer {
     pub(super) fn reset_or_pause(&mut self, now: Instant, notification: Notification) {
         let too_many =
             (notification.code, notification.subcode) == (Notification::CEASE, cease::MAX_PREFIXES);
-        match self.settings.limits.pause.filter(|_| too_many) {
-            Some(pause) => {
-                self.session.stop(now, notification);
-                self.paused_until = Some(now + pause);
-            }
-            None => self.session.reset(now, notification),
+        self.session.reset(now, notification);
+        if let Some(pause) = self.settings.limits.pause.filter(|_| too_many) {
+            // It has been told why.
+            self.session.stop_silently(now);
+            self.paused_until = Some(now + pause);
         }
     }
 

@@ -35,6 +35,10 @@ fn a_peer_with_too_many_routes_stays_down_for_as_long_as_its_limits_say() {
     rig.hear(source, &from_client(1, "10.3.0.0/16"));
     let said = rig.sides[source].notification().unwrap();
     assert_eq!((said.code, said.subcode), (6, 1));
+    let reasons = rig.sides[source].events.iter().filter(|event| {
+        matches!(event, PeerEvent::Down(DownReason::Reset(said)) if said.subcode == cease::MAX_PREFIXES)
+    });
+    assert_eq!(reasons.count(), 1, "the operator is told why");
     let state = |rig: &Rig| (rig.sides[source].peer.session().state(), rig.sides[source].peer.is_paused());
     assert_eq!(state(&rig), (State::Idle, true));
     rig.later(Duration::from_secs(299));

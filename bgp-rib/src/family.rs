@@ -230,6 +230,16 @@ impl Families {
         Families { v4: FamilyRib::new(seed, fib), v6: FamilyRib::new(seed, fib) }
     }
 
+    /// The state of a next hop has been reported for the first time: the FIB may have waited for it.
+    pub(crate) fn next_hop_answered(&mut self, id: NextHopId, hops: &NextHops) {
+        if let Some(fib) = &mut self.v4.fib {
+            fib.answered(hops.chunks(id, Family::IPV4_UNICAST));
+        }
+        if let Some(fib) = &mut self.v6.fib {
+            fib.answered(hops.chunks(id, Family::IPV6_UNICAST));
+        }
+    }
+
     /// What is held of the peer in this slot; `None`: there is no table of this family.
     pub(crate) fn held(&self, slot: u32, family: Family) -> Option<Held> {
         match family {

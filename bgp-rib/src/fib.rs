@@ -7,9 +7,10 @@ use bgp_core::{AddressFamily, Prefix, link_local};
 
 use crate::decision::Decision;
 use crate::dirty::DirtySet;
-use crate::next_hop::NextHops;
+use crate::next_hop::{NextHopState, NextHops};
+use crate::path::Path;
 use crate::peer::PeerId;
-use crate::table::{DestId, Table};
+use crate::table::{CHUNK, DestId, Table};
 use crate::weights::weigh;
 
 /// A route for the FIB.
@@ -46,8 +47,46 @@ impl FibNextHop {
 #[derive(Debug, Default)]
 pub(crate) struct Fib {
     dirty: DirtySet,
-    /// The destinations of which a route was told, by number. Each is held in the table.
-    told: Vec<u64>,
+    /// The destinations of which a route was told. Each is held in the table.
+    told: Bits,
+    /// Those of them whose route stands although no path is eligible: the state of a next hop is still asked for. To
+    /// take the route out and put another in a moment later would lose packets.
+    waiting: Bits,
+}
+
+/// A bit for each destination, by number.
+#[derive(Debug, Default)]
+struct Bits(Vec<u64>);
+
+/// Words of [`Bits`] that are one chunk of the table.
+const WORDS: usize = CHUNK / 64;
+
+impl Bits {
+    /// Sets a bit so; how it was before.
+    fn set(&mut self, id: DestId, on: bool) -> bool {
+        let (word, bit) = (id.index() / 64, 1_u64 << (id.index() % 64));
+        if self.0.len() <= word && on {
+            self.0.resize(word + 1, 0);
+        }
+        let Some(word) = self.0.get_mut(word) else { return false };
+        let before = *word & bit != 0;
+        *word = if on { *word | bit } else { *word & !bit };
+        before
+    }
+
+    fn contains(&self, id: DestId) -> bool {
+        self.0.get(id.index() / 64).is_some_and(|word| word & (1 << (id.index() % 64)) != 0)
+    }
+
+    /// Clears the bits of a chunk of the table, and names those that were set.
+    fn take_chunk(&mut self, chunk: usize) -> impl Iterator<Item = DestId> {
+        let words = self.0.iter_mut().enumerate().skip(chunk * WORDS).take(WORDS);
+        words.flat_map(|(place, word)| {
+            let taken = std::mem::take(word);
+            let set = (0..64).filter(move |bit| taken & (1 << bit) != 0);
+            set.map(move |bit| DestId::from_index(place * 64 + bit))
+        })
+    }
 }
 
 impl Fib {
@@ -91,7 +130,12 @@ impl Fib {
                 _ => Vec::new(),
             };
             let is_route = !next_hops.is_empty();
-            let was_route = self.note(id, is_route);
+            let is_pending = !is_route && self.told.contains(id) && is_pending(table.paths(id), hops);
+            self.waiting.set(id, is_pending);
+            if is_pending {
+                continue;
+            }
+            let was_route = self.told.set(id, is_route);
             match (was_route, is_route) {
                 (false, true) => table.hold(id),
                 (true, false) => table.release(id),
@@ -102,17 +146,22 @@ impl Fib {
         }
     }
 
-    /// Notes whether a route is told now, and says whether one was before.
-    fn note(&mut self, id: DestId, is_route: bool) -> bool {
-        let (word, bit) = (id.index() / 64, 1_u64 << (id.index() % 64));
-        if self.told.len() <= word {
-            self.told.resize(word + 1, 0);
+    /// The state of a next hop is known, the paths through which are in these chunks of the table: routes that waited for
+    /// it are looked at again.
+    pub(crate) fn answered(&mut self, chunks: impl Iterator<Item = usize>) {
+        for chunk in chunks {
+            for id in self.waiting.take_chunk(chunk) {
+                self.dirty.mark(id);
+            }
         }
-        let Some(word) = self.told.get_mut(word) else { return false };
-        let before = *word & bit != 0;
-        *word = if is_route { *word | bit } else { *word & !bit };
-        before
     }
+}
+
+/// Whether none of these paths can be used only because nobody has said yet whether the next hop of one can be reached.
+fn is_pending(paths: &[Path], hops: &NextHops) -> bool {
+    let is_unknown = |hop: IpAddr| hops.state(hop) == Some(NextHopState::Unknown);
+    paths.iter().all(|path| !path.is_eligible())
+        && paths.iter().filter_map(Path::tracked_next_hop).any(is_unknown)
 }
 
 /// Each once, the best path's first: several next hops may be reached by the same route.

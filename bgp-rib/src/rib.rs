@@ -179,8 +179,12 @@ impl Rib {
 
     /// The state of a next hop was reported: all paths through it are ranked again if it really changed.
     pub fn next_hop_changed(&mut self, now: Instant, address: IpAddr, state: NextHopState) {
+        let is_answer = self.next_hops.state(address) == Some(NextHopState::Unknown);
         let changed = self.next_hops.set(address, state);
         let Some(id) = self.next_hops.id(address) else { return };
+        if is_answer {
+            self.families.next_hop_answered(id, &self.next_hops);
+        }
         let rerouted = state == NextHopState::Unreachable && self.find_route_to(address, id);
         if changed || rerouted {
             self.rank_again(now, id);

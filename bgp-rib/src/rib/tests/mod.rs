@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bgp_core::wire::{DecodeContext, Origin, Summary, UpdateView, code, frame};
 use bgp_core::{AddressFamily, Asn, ClusterId, FamilySet, PathId, PeerKind, Prefix, RouterId};
@@ -274,6 +274,28 @@ fn a_route_waits_until_its_next_hop_can_be_reached() {
 }
 
 #[test]
+fn a_route_stays_in_the_fib_until_it_is_known_whether_its_new_next_hop_can_be_reached() {
+    let mut w = World::new(NextHopSource::Tracked, 1);
+    let a = w.up(5);
+    for prefix in ["10.1.0.0/24", "10.2.0.0/24"] {
+        w.announce(a, prefix, "10.0.0.5", 100);
+    }
+    w.rib.next_hop_changed(w.now, address("10.0.0.5"), UP);
+    assert_eq!(w.fib().len(), 2);
+    w.announce(a, "10.1.0.0/24", "10.0.0.6", 100);
+    w.announce(a, "10.2.0.0/24", "10.0.0.7", 100);
+    assert_eq!(w.fib(), [], "nobody has said whether 10.0.0.6 and 10.0.0.7 can be reached");
+    w.rib.next_hop_changed(w.now, address("10.0.0.6"), UP);
+    assert_eq!(w.fib(), routes(&[("10.1.0.0/24", &["10.0.0.6"])]));
+    w.rib.next_hop_changed(w.now, address("10.0.0.7"), NextHopState::Unreachable);
+    assert_eq!(w.fib(), routes(&[("10.2.0.0/24", &[])]));
+    w.announce(a, "10.1.0.0/24", "10.0.0.8", 100);
+    assert_eq!(w.fib(), []);
+    w.withdraw(a, "10.1.0.0/24");
+    assert_eq!(w.fib(), routes(&[("10.1.0.0/24", &[])]), "there is nothing left to wait for");
+}
+
+#[test]
 fn the_nearer_of_two_next_hops_wins_and_equal_ones_share_the_load() {
     let mut w = World::new(NextHopSource::Tracked, 8);
     let [a, b] = [5, 6].map(|slot| w.up(slot));
@@ -484,10 +506,17 @@ proptest! {
     fn whatever_happens_peers_and_fib_agree_with_the_table(ops in proptest::collection::vec(any_op(), 1..80)) {
         let mut w = World::new(NextHopSource::Tracked, 4);
         let mut told = BTreeMap::new();
+        let mut asked = BTreeSet::new();
         for op in ops {
             apply(&mut w, &mut told, op);
-            while w.rib.poll_watch().is_some() {}
+            while let Some(watch) = w.rib.poll_watch() {
+                asked.extend(if let Watch::Start(address) = watch { Some(address) } else { None });
+            }
         }
+        // Whoever asks is answered: until then a route may stand that has no path.
+        let unknown = |address: &IpAddr| w.rib.next_hops().state(*address) == Some(NextHopState::Unknown);
+        let unknown: Vec<IpAddr> = asked.into_iter().filter(unknown).collect();
+        unknown.into_iter().for_each(|a| w.rib.next_hop_changed(w.now, a, NextHopState::Unreachable));
         apply(&mut w, &mut told, Op::Settle);
         check(&w, &told);
         let peers: Vec<PeerId> = w.believed.keys().copied().collect();

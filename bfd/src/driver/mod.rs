@@ -265,3 +265,13 @@ impl Drop for Watch {
         self.shared.tell(|inbox| inbox.wish(self.id, None));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_without_sessions_stops_at_once() {
+        Driver::start(1).expect("there is a thread to be had").stop();
+    }
+}

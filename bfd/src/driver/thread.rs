@@ -65,7 +65,7 @@ impl Thread {
     }
 
     pub(super) fn run(mut self) {
-        while !(self.stopping && self.sessions.is_empty()) {
+        loop {
             let _ = self.shared.wake.read();
             let inbox = self.take_inbox();
             if inbox.stop == Some(Stop::AtOnce) {
@@ -85,6 +85,9 @@ impl Thread {
             if !inbox.questions.is_empty() {
                 let snapshot = self.snapshot();
                 inbox.questions.into_iter().for_each(|question| drop(question.send(snapshot.clone())));
+            }
+            if self.stopping && self.sessions.is_empty() {
+                return;
             }
             self.sleep();
         }

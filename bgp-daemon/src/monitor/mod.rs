@@ -2,14 +2,14 @@
 //! table on disk.
 //!
 //! ```text
-//!  peer tasks ── sessions, UPDATEs as they came ─┐                   ┌─ Tap ─► station ── BMP ──► a collector
-//!  core ── routes taken, chosen, sent ───────────┴─► Feed (wanted?) ─┼─ Tap ─► station ── BMP ──► another one
-//!                                                                    └─ Tap ─► archive ── MRT ──► files
+//!  peer tasks ── sessions, UPDATEs as they came ─┐                   ┌─ tap ─► station ── BMP ──► a collector
+//!  core ── routes taken, chosen, sent ───────────┴─► Feed (wanted?) ─┼─ tap ─► station ── BMP ──► another one
+//!                                                                    └─ tap ─► archive ── MRT ──► files
 //!  station, dump ── «the next routes from here on» ──► core, peer tasks
 //! ```
 //!
-//! Publishing never waits. Nobody asks for a topic: then [`Feed::wants`] is one load of an atomic, and nothing else
-//! happens. A [`Tap`] holds so many octets and no more. A station that finds its tap overflowed says so to the
+//! Publishing never waits. Nobody asks for a topic: then `Feed::wants` is one load of an atomic, and nothing else
+//! happens. A tap holds so many octets and no more. A station that finds its tap overflowed says so to the
 //! collector, closes, connects anew and tells everything again; the archive counts what is missing.
 //!
 //! A collector that connects is told the tables in steps, each put into its tap by the one who owns the table: so what is

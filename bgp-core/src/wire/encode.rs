@@ -102,6 +102,7 @@ impl Envelope<'_> {
     }
 
     /// Appends as few messages as the limit allows, prefixes in their order; returns how many.
+    #[inline(always)]
     fn pack<F: AddressFamily>(
         &self,
         out: &mut Vec<u8>,
@@ -115,6 +116,7 @@ impl Envelope<'_> {
     }
 
     /// The same for destinations that `encode` appends; its first error ends it.
+    #[inline(always)]
     fn pack_with<T>(
         &self,
         out: &mut Vec<u8>,
@@ -208,6 +210,18 @@ pub fn announce<F: AddressFamily>(
         let envelope = Envelope { before: attributes, place: Place::Announced };
         return envelope.pack::<F>(out, max_len, prefixes.into_iter());
     }
+    reach::<F>(out, max_len, attributes, next_hop, prefixes.into_iter())
+}
+
+/// [`announce`] with MP_REACH_NLRI; apart, so that the way of IPv4 prefixes stays short.
+#[inline(never)]
+fn reach<F: AddressFamily>(
+    out: &mut Vec<u8>,
+    max_len: usize,
+    attributes: &[u8],
+    next_hop: IpAddr,
+    prefixes: impl Iterator<Item = (Option<PathId>, F::Prefix)>,
+) -> Result<usize, EncodeError> {
     let mut before = family_octets(F::FAMILY).to_vec();
     match next_hop {
         IpAddr::V4(address) => {
@@ -222,7 +236,7 @@ pub fn announce<F: AddressFamily>(
     const RESERVED: u8 = 0;
     before.push(RESERVED);
     let place = Place::Mp { code: code::MP_REACH_NLRI, after: attributes };
-    Envelope { before: &before, place }.pack::<F>(out, max_len, prefixes.into_iter())
+    Envelope { before: &before, place }.pack::<F>(out, max_len, prefixes)
 }
 
 /// Appends the UPDATEs that withdraw `prefixes` to `out`; returns how many. No message is over `max_len` octets,

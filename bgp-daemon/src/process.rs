@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, DaemonKind, Diagnostic};
 use crate::log::{self, LogHandle};
-use crate::runtime::Daemon;
+use crate::runtime::{Daemon, check_kernel};
 
 /// Exit code of a wrong command line or configuration.
 const USAGE: u8 = 2;
@@ -56,6 +56,10 @@ pub fn prepare(kind: DaemonKind, arguments: &Arguments) -> Result<Prepared, Exit
     })?;
     tell(&config.warnings);
     if arguments.check {
+        // The file may be for another machine.
+        if let Err(error) = check_kernel(&config) {
+            eprintln!("warning: {error}\n");
+        }
         return Err(ExitCode::SUCCESS);
     }
     let log = log::init(&config.log).map_err(|e| failed(&e))?;

@@ -290,6 +290,38 @@ fn a_changed_password_is_noticed_and_not_shown() {
 }
 
 #[test]
+fn keys_of_tcp_ao_are_shown_without_their_secrets_and_a_change_is_a_new_session() {
+    let with = |first: &str, second: &str| {
+        let key = |id, more: &str, key: &str| {
+            format!("[[clients.tcp-ao]]\nid = {id}\n{more}algorithm = \"hmac-sha-1-96\"\nkey = \"{key}\"\n")
+        };
+        let keys = key(1, "", first) + &key(2, "receive-id = 3\n", second);
+        format!("asn = 64512\n[[clients]]\nrange = \"10.0.0.0/24\"\n{keys}")
+    };
+    let config = reflector(&with("s3cret", "geheim"));
+    let shown = config.effective();
+    let line = shown.lines().find(|line| line.contains("tcp-ao")).unwrap_or_default();
+    let keys = "1/1 hmac-sha-1-96 (hidden), 2/3 hmac-sha-1-96 (hidden)";
+    assert_eq!(line, format!("# tcp-ao: {keys} # line 4"));
+    for text in [shown, format!("{config:?}")] {
+        assert!(!text.contains("s3cret") && !text.contains("geheim"), "{text}");
+    }
+    let changes = changes(&with("s3cret", "geheim"), &with("s3cret", "secret"));
+    let change = &changes.peers_changed[0].changes[0];
+    assert_eq!(change.to_string(), format!("peers.tcp-ao: {keys} -> {keys} (session-reset)"));
+}
+
+#[test]
+fn the_keys_of_a_peer_win_over_the_password_of_its_group() {
+    let config = reflector(
+        "asn = 64512\n[[groups]]\nname = \"md5\"\npassword = \"s3cret\"\n[[clients]]\naddress = \"10.0.0.2\"\n\
+         group = \"md5\"\ntcp-ao = [{ id = 1, algorithm = \"aes-128-cmac-96\", key = \"s3cret\" }]\n",
+    );
+    let peer = &config.peers[0];
+    assert_eq!((peer.password.is_some(), peer.tcp_ao[0].receive_id), (false, 1));
+}
+
+#[test]
 fn announced_prefixes_are_compared_one_by_one() {
     let with = |prefixes: &str| format!("asn = 64512\n[announce]\nprefixes = [{prefixes}]\n");
     let changes =

@@ -152,15 +152,15 @@ impl Source<'_> {
     }
 }
 
-/// The line with what follows `password =` replaced, and control characters made harmless.
+/// The line with what follows `password =` or `key =` replaced, and control characters made harmless.
 fn redact(line: &str) -> String {
     let mut end = line.len();
-    for (at, word) in line.match_indices("password") {
+    for (at, word) in ["password", "key", "tcp-ao"].into_iter().flat_map(|word| line.match_indices(word)) {
         let after = line.get(at + word.len()..).unwrap_or_default();
         let assignment = after.trim_start_matches(['"', '\'']).trim_start();
-        if assignment.starts_with('=') {
-            end = at + word.len() + (after.len() - assignment.len());
-            break;
+        let is_list = word == "tcp-ao" && assignment.contains(['[', '{']);
+        if assignment.starts_with('=') && !is_list {
+            end = end.min(at + word.len() + (after.len() - assignment.len()));
         }
     }
     let mut shown: String = line.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
@@ -245,6 +245,11 @@ mod tests {
     fn a_password_is_never_shown() {
         assert_eq!(redact(r#"password = "s3cret""#), "password = <redacted>");
         assert_eq!(redact(r#"peers = [{ "password"="s3cret" }]"#), r#"peers = [{ "password"= <redacted>"#);
+        assert_eq!(
+            redact(r#"tcp-ao = [{ id = 1, key = "a" }, { key = "b" }]"#),
+            "tcp-ao = [{ id = 1, key = <redacted>"
+        );
+        assert_eq!(redact(r#"tcp-ao = "a""#), "tcp-ao = <redacted>");
         assert_eq!(redact(r#"password-file = "/run/key""#), r#"password-file = "/run/key""#);
     }
 

@@ -64,6 +64,7 @@ impl Config {
                 Shown::Policy(_) => format!("{key} = {shown}"),
                 Shown::Unset(meaning) => format!("# {key}: {meaning}"),
                 Shown::Hidden(_) => format!("# {key}: set, not shown"),
+                Shown::Keys(_) => format!("# {key}: {shown}"),
             };
             let _ = writeln!(out, "{assignment:<44} # {origin}");
         }

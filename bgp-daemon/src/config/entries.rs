@@ -14,6 +14,7 @@ use super::model::{Aggregate, Config, Group, PeerConfig, Policy, Selector, Sourc
 use super::network::{Network, Pool};
 use super::pools::TUNNEL_MODES;
 use super::secret::Secret;
+use super::tcp_ao::TcpAoKey;
 use super::values::{BY_ADDRESS, LOG_FORMATS, NEXT_HOPS, PER_PEER, ROLES, word};
 
 /// What it takes to bring a changed key into effect.
@@ -88,6 +89,7 @@ const IMPACTS: &[(&str, &str, Impact)] = &[
     ("peers", "source-address", Impact::SessionReset),
     ("peers", "password", Impact::SessionReset),
     ("peers", "password-file", Impact::Live),
+    ("peers", "tcp-ao", Impact::SessionReset),
     ("peers", "ttl-security", Impact::SessionReset),
     ("peers", "role", Impact::SessionReset),
     ("peers", "strict-role", Impact::SessionReset),
@@ -193,6 +195,8 @@ pub(super) enum Shown {
     Policy(Policy),
     /// A value that is not printed.
     Hidden(Secret),
+    /// Keys, of which the secrets are not printed.
+    Keys(Vec<TcpAoKey>),
 }
 
 impl fmt::Display for Shown {
@@ -202,6 +206,10 @@ impl fmt::Display for Shown {
             Shown::Unset(meaning) => write!(f, "({meaning})"),
             Shown::Policy(policy) => Value::String(policy.to_string()).fmt(f),
             Shown::Hidden(_) => f.write_str("(hidden)"),
+            Shown::Keys(keys) => {
+                let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
+                f.write_str(&texts.join(", "))
+            }
         }
     }
 }
@@ -275,7 +283,7 @@ pub(super) fn of_group(group: &Group) -> Vec<Entry> {
 /// The keys of a peer apart from the one that selects it.
 pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
     let range = matches!(peer.selector, Selector::Range(_));
-    let password = peer.password.clone();
+    let (password, keys) = (peer.password.clone(), peer.tcp_ao.clone());
     let mut entries = vec![
         ("name", or_unset(peer.name.as_ref(), "none", text)),
         ("group", or_unset(peer.group.as_ref(), "none", text)),
@@ -290,6 +298,7 @@ pub(super) fn of_peer(peer: &PeerConfig) -> Vec<Entry> {
         ("send-hold-time", or_unset(peer.send_hold_time, "480, or twice the hold time", number)),
         ("password", or_unset(password, "no TCP MD5", Shown::Hidden)),
         ("password-file", or_unset(peer.password_file.as_deref(), "none", path)),
+        ("tcp-ao", if keys.is_empty() { Shown::Unset("no TCP-AO") } else { Shown::Keys(keys) }),
         ("ttl-security", or_unset(peer.ttl_security, "off", number)),
         ("import", Shown::Policy(peer.import.clone())),
         ("export", Shown::Policy(peer.export.clone())),

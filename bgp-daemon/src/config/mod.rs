@@ -33,6 +33,7 @@ mod peers;
 mod pools;
 mod secret;
 mod section;
+mod tcp_ao;
 mod telemetry;
 mod values;
 
@@ -51,6 +52,7 @@ pub use nearest::nearest;
 pub use network::{Doubt, Network, Node, Pool, TunnelKind, TunnelMode, Tunnels};
 pub use options::{AddPath, MaxPrefixAction, PeerOptions};
 pub use secret::Secret;
+pub use tcp_ao::TcpAoKey;
 pub use telemetry::{Bmp, BmpView, Mrt};
 
 impl Config {

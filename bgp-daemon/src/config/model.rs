@@ -18,6 +18,7 @@ use super::interface::Interface;
 use super::network::Network;
 use super::options::PeerOptions;
 use super::secret::Secret;
+use super::tcp_ao::TcpAoKey;
 use super::telemetry::{Bmp, Mrt};
 
 /// Which daemon a configuration is for: sections and defaults differ.
@@ -139,6 +140,18 @@ impl Selector {
         }
     }
 
+    /// The addresses of its neighbours; `None` if they are not known beforehand.
+    #[must_use]
+    pub fn prefix(&self) -> Option<Prefix> {
+        match self {
+            Selector::Address(address @ IpAddr::V4(_)) => Prefix::new(*address, 32),
+            Selector::Address(address) => Prefix::new(*address, 128),
+            Selector::OnLink(address, _) => Prefix::new((*address).into(), 128),
+            Selector::Interface(_) => None,
+            Selector::Range(network) => Prefix::new(network.network(), network.prefix()),
+        }
+    }
+
     /// Whether it is for one neighbour, not for many.
     #[must_use]
     pub fn is_one(&self) -> bool {
@@ -233,6 +246,8 @@ pub struct PeerConfig {
     pub password: Option<Secret>,
     /// Where the password was read from.
     pub password_file: Option<PathBuf>,
+    /// The keys of TCP-AO (RFC 5925), the one that we connect with first; none: no TCP-AO. Not with a password.
+    pub tcp_ao: Vec<TcpAoKey>,
     /// How many hops away the peer may be (RFC 5082); `None`: any.
     pub ttl_security: Option<u8>,
     /// What we are to it (RFC 9234), if it is external.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::Path;
+use std::ops::Range;
 
 use bgp_core::PeerKind;
 use bgp_core::wire::capability::Role;
@@ -17,10 +17,8 @@ use super::options::PeerOptions;
 use super::parse::{Defaults, beside, of_reflector};
 use super::secret::Secret;
 use super::section::Section;
+use super::tcp_ao;
 use super::values::{self, Passive};
-
-/// Linux takes no longer key (`TCP_MD5SIG_MAXKEYLEN`).
-const MD5_MAX: usize = 80;
 
 pub(super) fn read(
     top: &mut Section<'_>,
@@ -39,7 +37,9 @@ pub(super) fn read(
     sections.sort_by_key(|section| section.span.start);
     let mut seen = BTreeMap::new();
     let read = |section| entry(section, report, (defaults, network), names, &groups, &mut seen, origins);
-    let peers: Vec<PeerConfig> = sections.into_iter().filter_map(read).collect();
+    let peers: Vec<(PeerConfig, Range<usize>)> = sections.into_iter().filter_map(read).collect();
+    tcp_ao::overlaps(report, &peers);
+    let peers: Vec<PeerConfig> = peers.into_iter().map(|(peer, _)| peer).collect();
     // Each group by itself too: who is in none of them would not find its mistakes.
     let (groups, sections) = groups.finish(report, &peers);
     for mut section in sections {
@@ -58,7 +58,7 @@ fn entry<'t>(
     groups: &Groups<'t>,
     seen: &mut BTreeMap<Selector, usize>,
     origins: &mut Origins,
-) -> Option<PeerConfig> {
+) -> Option<(PeerConfig, Range<usize>)> {
     let selector = selector(&mut section, report);
     section.keep_own("name");
     let name = section.get(report, "name", values::name);
@@ -72,8 +72,9 @@ fn entry<'t>(
     if selector.is_some() {
         repeated(&section, report, &peer, seen);
     }
+    let at = section.span_of(peer.selector.key());
     section.finish(report, &format!("peers {}", peer.selector), origins);
-    selector.map(|_| peer)
+    selector.map(|_| (peer, at))
 }
 
 /// The keys that a group may have as well as a peer.
@@ -84,7 +85,7 @@ fn keys(
     names: &mut Names,
     selector: Option<Selector>,
 ) -> PeerConfig {
-    section.settle(&["password", "password-file"]);
+    section.settle(&["password", "password-file", "tcp-ao"]);
     section.keep_own("group");
     let asn = section.get(report, "asn", values::asn).unwrap_or(defaults.asn);
     let as_numbers = as_numbers::read(section, report);
@@ -120,8 +121,14 @@ fn keys(
         delay_open: section.get(report, "delay-open", values::seconds),
         send_hold_time: section.get(report, "send-hold-time", values::send_hold_time),
         source_address: section.get(report, "source-address", values::address),
-        password: password(section, report, password_file.as_deref()),
+        password: Secret::read(
+            section,
+            report,
+            ["TCP MD5", "password", "password-file"],
+            password_file.as_deref(),
+        ),
         password_file,
+        tcp_ao: tcp_ao::read(section, report),
         ttl_security: section.get(report, "ttl-security", values::hops),
         role,
         strict_role: section.get(report, "strict-role", values::boolean).unwrap_or(false),
@@ -201,35 +208,6 @@ fn selector(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Select
     }
 }
 
-/// The password, read from its file if it has one. Errors never show it.
-fn password(section: &mut Section<'_>, report: &mut Report<'_>, file: Option<&Path>) -> Option<Secret> {
-    let inline = section.get(report, "password", values::string);
-    let at = section.span_of("password-file");
-    let (text, at) = match (inline, file) {
-        (Some(_), Some(_)) => {
-            let message = "`password` and `password-file` are both set";
-            report.error(Code::Conflict, at, message, "keep the file");
-            return None;
-        }
-        (Some(text), None) => (text, section.span_of("password")),
-        (None, Some(path)) => match std::fs::read_to_string(path) {
-            Ok(text) => (text.trim_end_matches(['\r', '\n']).to_owned(), at),
-            Err(error) => {
-                let message = format!("the password file {} cannot be read: {error}", path.display());
-                report.error(Code::File, at, message, "it must be readable by the daemon's user");
-                return None;
-            }
-        },
-        (None, None) => return None,
-    };
-    if text.is_empty() || text.len() > MD5_MAX {
-        let message = format!("a TCP MD5 password has 1 to {MD5_MAX} octets, this one {}", text.len());
-        report.error(Code::Value, at, message, "");
-        return None;
-    }
-    Some(Secret::new(text))
-}
-
 /// Keys of one entry that cannot stand together.
 fn contradictions(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerConfig, defaults: &Defaults) {
     misplaced(section, report, peer);
@@ -286,9 +264,10 @@ fn misplaced(section: &Section<'_>, report: &mut Report<'_>, peer: &PeerConfig) 
     for key in ["port", "source-address"] {
         refuse(key, range, format!("`{key}` is for connecting, a range only accepts"), "take it out");
     }
-    let message = "keys of TCP MD5 are for addresses, and the neighbour's is not known before it is there";
+    let message =
+        "keys of TCP MD5 and TCP-AO are for addresses, and the neighbour's is not known before it is there";
     let by_link = matches!(peer.selector, Selector::Interface(_));
-    for key in ["password", "password-file"] {
+    for key in ["password", "password-file", "tcp-ao"] {
         refuse(key, by_link, message.to_owned(), "`ttl-security = 1` keeps out who is not on the link");
     }
     let message = "`max-sessions` is for a range; an address has one session".to_owned();

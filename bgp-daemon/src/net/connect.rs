@@ -5,10 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
+use bgp_core::Prefix;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::sockopt::{self, Key, OptionError};
+use super::authentication::Authentication;
+use super::sockopt::{self, OptionError, host_len};
 
 /// Octets of ours that the kernel may hold without having sent them.
 ///
@@ -23,8 +25,8 @@ pub struct ConnectOptions {
     pub remote: SocketAddr,
     /// The address to connect from; the kernel chooses if there is none.
     pub local: Option<IpAddr>,
-    /// The key of TCP MD5 signatures (RFC 2385).
-    pub md5: Option<Key>,
+    /// How segments are signed; `None`: not at all.
+    pub authentication: Option<Authentication>,
     /// The most hops that the peer may be away (RFC 5082); 1 is a neighbour on the link. `None`: not checked, and the
     /// TTL is the kernel's default.
     pub ttl_security: Option<NonZeroU8>,
@@ -55,11 +57,11 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// No answer came in time, or the kernel gave up.
-    #[error("{remote} does not answer{}", if *.protected { "; does it have the same password and ttl-security?" } else { "" })]
+    #[error("{remote} does not answer{}", if *.protected { "; does it have the same password (or keys) and ttl-security?" } else { "" })]
     NoAnswer {
         /// The peer.
         remote: SocketAddr,
-        /// Whether MD5 or TTL security is on: a mismatch looks just like silence.
+        /// Whether signatures or TTL security is on: a mismatch looks just like silence.
         protected: bool,
     },
     /// The peer's host answered that nothing listens there, or does not want us.
@@ -89,7 +91,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<TcpStream, ConnectError
     // A mapped address is an IPv4 one; any other keeps its scope id.
     let remote = if remote.is_ipv4() { remote } else { options.remote };
     let other = |source| ConnectError::Other { remote, source };
-    let protected = options.md5.is_some() || options.ttl_security.is_some();
+    let protected = options.authentication.is_some() || options.ttl_security.is_some();
     let socket = prepare(options, remote)?;
     let connecting = TcpSocket::from_std_stream(socket.into()).connect(remote);
     match tokio::time::timeout(options.timeout, connecting).await {
@@ -109,8 +111,8 @@ fn prepare(options: &ConnectOptions, remote: SocketAddr) -> Result<Socket, Conne
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(remote), kind, Some(Protocol::TCP)).map_err(other)?;
     tune(&socket).map_err(other)?;
-    if let Some(key) = &options.md5 {
-        sockopt::require_md5(&socket, remote.ip(), key)?;
+    if let (Some(authentication), Some(peer)) = (&options.authentication, host(remote.ip())) {
+        authentication.connect(&socket, peer)?;
     }
     if let Some(hops) = options.ttl_security {
         sockopt::set_ttl_security(&socket, remote.ip(), hops)?;
@@ -119,6 +121,10 @@ fn prepare(options: &ConnectOptions, remote: SocketAddr) -> Result<Socket, Conne
         bind(&socket, local, remote)?;
     }
     Ok(socket)
+}
+
+fn host(address: IpAddr) -> Option<Prefix> {
+    Prefix::new(address, host_len(address))
 }
 
 fn bind(socket: &Socket, local: IpAddr, remote: SocketAddr) -> Result<(), ConnectError> {
@@ -150,7 +156,7 @@ mod tests {
         ConnectOptions {
             remote,
             local: None,
-            md5: None,
+            authentication: None,
             ttl_security: None,
             timeout: Duration::from_secs(10),
         }

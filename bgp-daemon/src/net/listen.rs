@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use super::authentication::{self, Authentication};
 use super::connect::tune;
 use super::sockopt::{self, Key, OptionError};
 
@@ -24,14 +25,14 @@ const BACKLOG: i32 = 4096;
 /// How long to leave new connections waiting when there is no file descriptor or memory for them.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Sockets that listen on a set of addresses, with the TCP MD5 keys of those who may connect.
+/// Sockets that listen on a set of addresses, with the keys of those who may connect.
 ///
 /// IPv6 sockets take IPv6 only, so `0.0.0.0:179` and `[::]:179` go together and every peer has one form of address.
 #[derive(Debug)]
 pub struct Listener {
     sockets: Vec<TcpListener>,
     /// The keys that the kernel has: those of a prefix are on the sockets of its family.
-    keys: Mutex<BTreeMap<Prefix, Key>>,
+    keys: Mutex<BTreeMap<Prefix, Authentication>>,
     /// The socket to look at first, so that no busy one starves the others.
     turn: AtomicUsize,
     /// Set when accepting failed for lack of something: no attempt before.
@@ -126,35 +127,67 @@ impl Listener {
 
     /// Makes `wanted` the set of keys: for a prefix that is new or whose key changed it is set, for one that is no
     /// longer there deleted, and the others are not touched. It holds for the next SYN; connections keep the key that
-    /// they were accepted with. Where prefixes overlap, the longest counts.
+    /// they were accepted with. Where prefixes overlap, the longest counts. Not so with TCP-AO, which goes by the ids of
+    /// keys: a prefix with such keys must not have others inside it. While they change, new connections are not held to
+    /// them for a moment: [`Inbound::is_signed_with_ao`].
     ///
     /// # Errors
     /// The first key that the kernel refuses; the rest is left for the next call, which tries again.
-    pub fn set_keys(&self, wanted: &BTreeMap<Prefix, Key>) -> Result<(), OptionError> {
+    pub fn set_keys(&self, wanted: &BTreeMap<Prefix, Authentication>) -> Result<(), OptionError> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_md5 = |key: &&Authentication| !key.is_ao();
+        // An id is taken once, and no address has both kinds of keys: what goes makes room.
+        self.forget(&mut keys, |prefix, key| key.is_ao() && wanted.get(prefix) != Some(key))?;
         // First set, then delete: where a range gives way to single keys, no peer is without one for a moment.
+        self.learn(&mut keys, wanted.iter().filter(|(_, key)| is_md5(key)))?;
+        self.forget(&mut keys, |prefix, key| is_md5(&key) && wanted.get(prefix).filter(is_md5).is_none())?;
+        self.learn(&mut keys, wanted.iter().filter(|(_, key)| key.is_ao()))
+    }
+
+    fn learn<'a>(
+        &self,
+        keys: &mut BTreeMap<Prefix, Authentication>,
+        wanted: impl Iterator<Item = (&'a Prefix, &'a Authentication)>,
+    ) -> Result<(), OptionError> {
         for (prefix, key) in wanted {
-            if keys.get(prefix) != Some(key) {
-                self.set_key(*prefix, Some(key))?;
-                keys.insert(*prefix, key.clone());
+            if keys.get(prefix) == Some(key) {
+                continue;
             }
+            if let Err(error) = self.on_each(*prefix, |socket| key.listen(socket, *prefix)) {
+                if key.is_ao() {
+                    // What was set would be in the way of the next attempt.
+                    let _ = self.on_each(*prefix, |socket| key.forget(socket, *prefix));
+                }
+                return Err(error);
+            }
+            keys.insert(*prefix, key.clone());
         }
-        let gone: Vec<Prefix> = keys.keys().filter(|prefix| !wanted.contains_key(prefix)).copied().collect();
-        for prefix in gone {
-            self.set_key(prefix, None)?;
+        Ok(())
+    }
+
+    fn forget(
+        &self,
+        keys: &mut BTreeMap<Prefix, Authentication>,
+        which: impl Fn(&Prefix, &Authentication) -> bool,
+    ) -> Result<(), OptionError> {
+        let gone = keys.iter().filter(|(prefix, key)| which(prefix, key));
+        let gone: Vec<(Prefix, Authentication)> = gone.map(|(prefix, key)| (*prefix, key.clone())).collect();
+        for (prefix, key) in gone {
+            self.on_each(prefix, |socket| key.forget(socket, prefix))?;
             keys.remove(&prefix);
         }
         Ok(())
     }
 
-    fn set_key(&self, peer: Prefix, key: Option<&Key>) -> Result<(), OptionError> {
-        for socket in &self.sockets {
-            let same_family = |a: SocketAddr| a.is_ipv4() == peer.address().is_ipv4();
-            if socket.local_addr().is_ok_and(same_family) {
-                sockopt::set_md5(socket, peer, key)?;
-            }
-        }
-        Ok(())
+    /// Acts on each socket that peers of this prefix can connect to.
+    fn on_each(
+        &self,
+        peers: Prefix,
+        act: impl Fn(&TcpListener) -> Result<(), OptionError>,
+    ) -> Result<(), OptionError> {
+        let same_family = |a: SocketAddr| a.is_ipv4() == peers.address().is_ipv4();
+        let mut sockets = self.sockets.iter().filter(|socket| socket.local_addr().is_ok_and(same_family));
+        sockets.try_for_each(act)
     }
 
     /// The next connection; never, if the set of addresses is empty.
@@ -249,6 +282,15 @@ impl Inbound {
     /// What the kernel answered.
     pub fn require_key(&self, key: &Key) -> Result<(), OptionError> {
         sockopt::require_md5(&self.stream, self.peer.ip(), key)
+    }
+
+    /// Whether it is signed with TCP-AO (RFC 5925), which is settled by its first segment: a connection that was already
+    /// waiting when the peer's keys were set is not, and cannot be any more. Under changed keys it has those it came with.
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn is_signed_with_ao(&self) -> Result<bool, OptionError> {
+        authentication::is_signed_with_ao(&self.stream)
     }
 
     /// Turns on TTL security (RFC 5082) for a peer at most `hops` away. Which peer it is shows only now, so the kernel

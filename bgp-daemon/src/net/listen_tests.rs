@@ -17,8 +17,8 @@ fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn keys(of: &[(&str, &str)]) -> BTreeMap<Prefix, Key> {
-    of.iter().map(|(prefix, secret)| (prefix.parse().unwrap(), key(secret))).collect()
+fn keys(of: &[(&str, &str)]) -> BTreeMap<Prefix, Authentication> {
+    of.iter().map(|(prefix, secret)| (prefix.parse().unwrap(), Authentication::Md5(key(secret)))).collect()
 }
 
 fn key(secret: &str) -> Key {
@@ -26,11 +26,17 @@ fn key(secret: &str) -> Key {
 }
 
 fn to(remote: &str, timeout: Duration) -> ConnectOptions {
-    ConnectOptions { remote: remote.parse().unwrap(), local: None, md5: None, ttl_security: None, timeout }
+    ConnectOptions {
+        remote: remote.parse().unwrap(),
+        local: None,
+        authentication: None,
+        ttl_security: None,
+        timeout,
+    }
 }
 
 fn signed(remote: &str, secret: &str, timeout: Duration) -> ConnectOptions {
-    ConnectOptions { md5: Some(key(secret)), ..to(remote, timeout) }
+    ConnectOptions { authentication: Some(Authentication::Md5(key(secret))), ..to(remote, timeout) }
 }
 
 /// Both ends of a connection.
@@ -109,7 +115,10 @@ fn only_the_right_key_connects() {
             assert!(tcp_counter("TCPMD5NotFound") > before);
         }
         let hint = connect(&signed("127.0.0.1:179", "wrong", SHORT)).await.unwrap_err().to_string();
-        assert_eq!(hint, "127.0.0.1:179 does not answer; does it have the same password and ttl-security?");
+        assert_eq!(
+            hint,
+            "127.0.0.1:179 does not answer; does it have the same password (or keys) and ttl-security?"
+        );
     });
 }
 

@@ -4,6 +4,7 @@
 //! ```text
 //!  Listener ──► Inbound ──► Limiter ──► peer task ◄── TcpStream ◄── connect
 //!      └────────────┬──────────────────────────────────────────────────┘
+//!                   │      authentication: TCP MD5 or TCP-AO (RFC 5925)
 //!                sockopt: TCP MD5 (RFC 2385), TTL security (RFC 5082), unread input
 //!                   │
 //!                  sys: the system calls (the only unsafe code)
@@ -16,18 +17,18 @@
 //!
 //! ```
 //! use std::{collections::BTreeMap, num::NonZeroU8, time::Duration};
-//! use bgp_daemon::net::{ConnectOptions, Key, Listener, connect};
+//! use bgp_daemon::net::{Authentication, ConnectOptions, Key, Listener, connect};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = Key::new("secret")?;
+//! let key = Authentication::Md5(Key::new("secret")?);
 //! let listener = Listener::bind(&["127.0.0.1:0".parse()?])?;
 //! listener.set_keys(&BTreeMap::from([("127.0.0.0/8".parse()?, key.clone())]))?;
 //!
 //! let options = ConnectOptions {
 //!     remote: listener.local_addresses().next().ok_or("not listening")?,
 //!     local: None,
-//!     md5: Some(key),
+//!     authentication: Some(key),
 //!     ttl_security: Some(NonZeroU8::MIN),
 //!     timeout: Duration::from_secs(10),
 //! };
@@ -39,6 +40,7 @@
 //! ```
 
 mod address;
+mod authentication;
 mod connect;
 mod discovery;
 mod file_watch;
@@ -51,6 +53,7 @@ mod sys;
 pub(crate) mod test_support;
 
 pub use address::HostAddresses;
+pub use authentication::{AoAlgorithm, AoKey, Authentication, kernel_has_tcp_ao};
 pub use connect::{ConnectError, ConnectOptions, connect};
 pub use discovery::{Discovery, DiscoveryError, Heard};
 pub use file_watch::{AnnounceFileError, Announced, FileWatch};

@@ -14,7 +14,7 @@ use bgp_core::Prefix;
 
 use super::sys::{self, OptionName, TcpMd5Sig};
 
-const fn tcp(number: libc::c_int) -> OptionName {
+pub(super) const fn tcp(number: libc::c_int) -> OptionName {
     OptionName { level: libc::IPPROTO_TCP, number }
 }
 const fn ip(number: libc::c_int) -> OptionName {
@@ -24,7 +24,8 @@ const fn ipv6(number: libc::c_int) -> OptionName {
     OptionName { level: libc::IPPROTO_IPV6, number }
 }
 
-/// The secret of TCP MD5 signatures (RFC 2385). Its `Debug` form does not show it.
+/// The secret of TCP MD5 signatures (RFC 2385), or of one key of TCP-AO, which takes as many octets. Its `Debug` form
+/// does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Box<[u8]>);
 
@@ -43,6 +44,10 @@ impl Key {
             long if long.len() > Key::MAX_LEN => Err(KeyError::TooLong { len: long.len() }),
             secret => Ok(Key(secret.into())),
         }
+    }
+
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -80,7 +85,7 @@ pub struct OptionError {
 }
 
 impl OptionError {
-    fn at(action: impl Into<String>) -> impl FnOnce(io::Error) -> OptionError {
+    pub(super) fn at(action: impl Into<String>) -> impl FnOnce(io::Error) -> OptionError {
         let action = action.into();
         move |source| OptionError { action, source }
     }
@@ -89,7 +94,9 @@ impl OptionError {
 /// What helps against the errors that an operator can do something about.
 fn remedy(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::ENOPROTOOPT) => "; this kernel is built without it (TCP MD5 needs CONFIG_TCP_MD5SIG)",
+        Some(libc::ENOPROTOOPT) => {
+            "; this kernel is built without it (TCP MD5 needs CONFIG_TCP_MD5SIG, TCP-AO Linux 6.7 with CONFIG_TCP_AO)"
+        }
         Some(libc::ENOMEM | libc::ENOBUFS) => {
             "; the keys of one socket are bounded by net.core.optmem_max: raise it with sysctl, or use one key for a range"
         }
@@ -123,7 +130,7 @@ pub fn require_md5(socket: &impl AsFd, peer: IpAddr, key: &Key) -> Result<(), Op
     host.map_or(Ok(()), |host| set_md5(socket, host, Some(key)))
 }
 
-fn host_len(address: IpAddr) -> u8 {
+pub(super) fn host_len(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 

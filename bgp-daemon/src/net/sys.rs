@@ -14,7 +14,7 @@ use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr;
 
-use bgp_core::link_local;
+use bgp_core::{Prefix, link_local};
 use libc::{c_int, c_void, socklen_t};
 use socket2::Socket;
 use tokio::io::Interest;
@@ -70,6 +70,108 @@ impl TcpMd5Sig {
             key: padded,
         })
     }
+}
+
+/// The kernel's `struct tcp_ao_add`, for `TCP_AO_ADD_KEY`. What is 0 here is left to the kernel, or must be 0.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(super) struct TcpAoAdd {
+    address: [u8; size_of::<libc::sockaddr_storage>()],
+    algorithm: [u8; 64],
+    interface: c_int,
+    flags: u32,
+    reserved: u16,
+    prefix_len: u8,
+    send_id: u8,
+    receive_id: u8,
+    mac_len: u8,
+    key_flags: u8,
+    key_len: u8,
+    key: [u8; TcpAoAdd::MAX_KEY_LEN],
+}
+
+// SAFETY: `repr(C)`; 128 + 64 + 4 + 4 + 2 + 6 + 80 octets, each at an offset its alignment divides, and 8 divides them.
+unsafe impl OptionValue for TcpAoAdd {}
+const _: () = assert!(size_of::<TcpAoAdd>() == 288);
+
+impl TcpAoAdd {
+    /// `TCP_AO_MAXKEYLEN`.
+    const MAX_KEY_LEN: usize = 80;
+
+    /// A key for all under `peer`, with its ids for sending and receiving and the kernel's name of its algorithm. `sign`:
+    /// it is the one that we sign with, and that we ask the peer to; not for a listener. `None` if a text is too long.
+    pub(super) fn new(
+        peer: Prefix,
+        [send_id, receive_id]: [u8; 2],
+        algorithm: &str,
+        mac_len: u8,
+        key: &[u8],
+        sign: bool,
+    ) -> Option<TcpAoAdd> {
+        const SET_CURRENT_AND_RNEXT: u32 = first_bits(2);
+        let (mut name, mut padded) = ([0; 64], [0; TcpAoAdd::MAX_KEY_LEN]);
+        name.get_mut(..algorithm.len())?.copy_from_slice(algorithm.as_bytes());
+        padded.get_mut(..key.len())?.copy_from_slice(key);
+        Some(TcpAoAdd {
+            address: socket_address(peer.address()),
+            algorithm: name,
+            interface: 0,
+            flags: if sign { SET_CURRENT_AND_RNEXT } else { 0 },
+            reserved: 0,
+            prefix_len: peer.len(),
+            send_id,
+            receive_id,
+            mac_len,
+            key_flags: 0,
+            key_len: u8::try_from(key.len()).ok()?,
+            key: padded,
+        })
+    }
+}
+
+/// The kernel's `struct tcp_ao_del`, for `TCP_AO_DEL_KEY`.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(super) struct TcpAoDel {
+    address: [u8; size_of::<libc::sockaddr_storage>()],
+    interface: c_int,
+    flags: u32,
+    reserved: u16,
+    prefix_len: u8,
+    send_id: u8,
+    receive_id: u8,
+    current: u8,
+    next: u8,
+    key_flags: u8,
+}
+
+// SAFETY: `repr(C)`; 128 + 4 + 4 + 2 + 6 octets, each at an offset its alignment divides, and 8 divides them.
+unsafe impl OptionValue for TcpAoDel {}
+const _: () = assert!(size_of::<TcpAoDel>() == 144);
+
+impl TcpAoDel {
+    /// Takes from a listener what [`TcpAoAdd::new`] gave it. The kernel does not wait until no packet in flight uses it,
+    /// which can take a hundredth of a second for each key.
+    pub(super) fn new(peer: Prefix, [send_id, receive_id]: [u8; 2]) -> TcpAoDel {
+        const DEL_ASYNC: u32 = first_bits(3) & !first_bits(2);
+        TcpAoDel {
+            address: socket_address(peer.address()),
+            interface: 0,
+            flags: DEL_ASYNC,
+            reserved: 0,
+            prefix_len: peer.len(),
+            send_id,
+            receive_id,
+            current: 0,
+            next: 0,
+            key_flags: 0,
+        }
+    }
+}
+
+/// The first of the bit fields of C in 32 bits: they begin with the lowest bit where octets do, else with the highest.
+const fn first_bits(count: u32) -> u32 {
+    if cfg!(target_endian = "little") { (1 << count) - 1 } else { !(u32::MAX >> count) }
 }
 
 /// `address` as a `sockaddr_in` or `sockaddr_in6` of port 0, padded with zeros.
@@ -319,4 +421,60 @@ pub(crate) fn trim_memory() {
 
 fn check(rc: c_int) -> io::Result<()> {
     if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    #[test]
+    fn the_structures_of_tcp_ao_are_laid_out_as_in_linux_tcp_h() {
+        let add = [
+            offset_of!(TcpAoAdd, address),
+            offset_of!(TcpAoAdd, algorithm),
+            offset_of!(TcpAoAdd, interface),
+            offset_of!(TcpAoAdd, flags),
+            offset_of!(TcpAoAdd, reserved),
+            offset_of!(TcpAoAdd, prefix_len),
+            offset_of!(TcpAoAdd, send_id),
+            offset_of!(TcpAoAdd, receive_id),
+            offset_of!(TcpAoAdd, mac_len),
+            offset_of!(TcpAoAdd, key_flags),
+            offset_of!(TcpAoAdd, key_len),
+            offset_of!(TcpAoAdd, key),
+            size_of::<TcpAoAdd>(),
+            align_of::<TcpAoAdd>(),
+        ];
+        assert_eq!(add, [0, 128, 192, 196, 200, 202, 203, 204, 205, 206, 207, 208, 288, 8]);
+        let del = [
+            offset_of!(TcpAoDel, interface),
+            offset_of!(TcpAoDel, flags),
+            offset_of!(TcpAoDel, reserved),
+            offset_of!(TcpAoDel, prefix_len),
+            offset_of!(TcpAoDel, send_id),
+            offset_of!(TcpAoDel, receive_id),
+            offset_of!(TcpAoDel, current),
+            offset_of!(TcpAoDel, next),
+            offset_of!(TcpAoDel, key_flags),
+            size_of::<TcpAoDel>(),
+            align_of::<TcpAoDel>(),
+        ];
+        assert_eq!(del, [128, 132, 136, 138, 139, 140, 141, 142, 143, 144, 8]);
+    }
+
+    #[test]
+    fn a_key_of_tcp_ao_says_what_it_is_for() {
+        let range = "10.1.0.0/16".parse().unwrap();
+        let value = TcpAoAdd::new(range, [7, 9], "hmac(sha1)", 12, b"key", true).unwrap();
+        assert_eq!(value.address[4..8], [10, 1, 0, 0]);
+        assert!(value.algorithm.starts_with(b"hmac(sha1)\0") && value.key.starts_with(b"key\0"));
+        assert_eq!((value.prefix_len, value.send_id, value.receive_id), (16, 7, 9));
+        assert_eq!((value.mac_len, value.key_len), (12, 3));
+        assert_eq!(
+            value.flags.to_ne_bytes(),
+            if cfg!(target_endian = "little") { [3, 0, 0, 0] } else { [0xc0, 0, 0, 0] }
+        );
+        assert!(TcpAoAdd::new(range, [7, 9], "hmac(sha1)", 12, &[0; 81], true).is_none());
+    }
 }

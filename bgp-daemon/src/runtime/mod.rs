@@ -48,4 +48,5 @@ pub use daemon::{Daemon, host_name};
 pub use history::Transition;
 pub(crate) use peer_task::{PeerCommand, TellReceived};
 pub use status::PeerStatus;
+pub(crate) use supervisor::check_kernel;
 pub use supervisor::{KernelQuestion, Options, StartError};

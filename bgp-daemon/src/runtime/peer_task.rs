@@ -27,7 +27,7 @@ use super::history::History;
 use super::path::{PathSettings, PathWatch};
 use super::status::{Octets, PeerStatus};
 use crate::monitor::{self, Feed, Item, Queue, Session, Topic};
-use crate::net::{ConnectError, ConnectOptions, HostAddresses, address_of, connect};
+use crate::net::{Authentication, ConnectError, ConnectOptions, HostAddresses, address_of, connect};
 
 /// How long a NOTIFICATION may take to leave, and the peer to close its end, before the connection is closed all the
 /// same.
@@ -375,7 +375,7 @@ impl PeerTask {
         let Reconfigure { settings, connect, name, path } = change;
         self.path.configure(path);
         let was = std::mem::replace(&mut self.connect, connect);
-        if was.md5 != self.connect.md5 {
+        if was.authentication != self.connect.authentication {
             self.change_key();
         }
         self.history.rename(name);
@@ -384,9 +384,10 @@ impl PeerTask {
     }
 
     /// Signs with another key from now on, and takes only what is signed with it. The session goes on if the peer does
-    /// the same before the hold time is over: until then TCP repeats what was not taken.
+    /// the same before the hold time is over: until then TCP repeats what was not taken. (Keys of TCP-AO change with the
+    /// session.)
     fn change_key(&mut self) {
-        let Some(key) = &self.connect.md5 else { return };
+        let Some(Authentication::Md5(key)) = &self.connect.authentication else { return };
         for connection in &self.connections {
             if let Err(error) = connection.set_key(key) {
                 warn!(peer = %self.peer.settings().address, "the session keeps its key: {error}");

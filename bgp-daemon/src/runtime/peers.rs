@@ -26,7 +26,7 @@ use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind, PeerRef};
 use crate::config::{Config, PeerConfig, Selector};
 use crate::monitor::Feed;
-use crate::net::{Inbound, KeyError, Rate, address_of, link_name, shown};
+use crate::net::{Authentication, Inbound, KeyError, Rate, address_of, link_name, shown};
 
 /// Commands that may wait for a peer.
 const COMMANDS: usize = 16;
@@ -60,6 +60,8 @@ pub(super) enum Refused {
     Stranger(#[from] Stranger),
     #[error("the peer is disabled in the configuration")]
     Disabled,
+    #[error("the connection is not signed with TCP-AO: it came before the peer's keys did")]
+    Unsigned,
     #[error(transparent)]
     Ttl(#[from] crate::net::TtlSecurityError),
     #[error(transparent)]
@@ -243,8 +245,10 @@ impl PeerSet {
             return Err(Refused::Disabled);
         }
         self.count_connect(entry)?;
-        if let Some(key) = settings::key(entry)? {
-            inbound.require_key(&key)?;
+        match settings::authentication(entry)? {
+            Some(Authentication::Md5(key)) => inbound.require_key(&key)?,
+            Some(Authentication::Ao(_)) if !inbound.is_signed_with_ao()? => return Err(Refused::Unsigned),
+            Some(Authentication::Ao(_)) | None => {}
         }
         if let Some(hops) = entry.ttl_security.and_then(NonZeroU8::new) {
             inbound.require_ttl(hops)?;

@@ -9,8 +9,8 @@ use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
 use bgp_router::{AddPath, Identity, Limits, PeerSettings, RangeSettings, RestartSettings};
 
 use super::path::PathSettings;
-use crate::config::{BfdSettings, Config, DaemonKind, NextHops, PeerConfig, Selector};
-use crate::net::{ConnectOptions, Key, KeyError, endpoint};
+use crate::config::{BfdSettings, Config, DaemonKind, NextHops, PeerConfig, Selector, TcpAoKey};
+use crate::net::{AoKey, Authentication, ConnectOptions, Key, KeyError, endpoint};
 
 /// How long a TCP connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -96,9 +96,19 @@ pub(super) fn range(config: &Config, entry: &PeerConfig) -> Option<RangeSettings
     Some(RangeSettings { range, max_sessions: entry.max_sessions, template })
 }
 
-/// The TCP MD5 key of an entry.
-pub(super) fn key(peer: &PeerConfig) -> Result<Option<Key>, KeyError> {
-    peer.password.as_ref().map(|secret| Key::new(secret.expose())).transpose()
+/// How segments of an entry's sessions are signed.
+pub(super) fn authentication(peer: &PeerConfig) -> Result<Option<Authentication>, KeyError> {
+    if peer.tcp_ao.is_empty() {
+        let key = peer.password.as_ref().map(|secret| Key::new(secret.expose())).transpose()?;
+        return Ok(key.map(Authentication::Md5));
+    }
+    let key = |key: &TcpAoKey| {
+        let TcpAoKey { id, receive_id, algorithm, secret } = key;
+        let secret = Key::new(secret.expose())?;
+        Ok(AoKey { id: *id, receive_id: *receive_id, algorithm: *algorithm, secret })
+    };
+    let keys: Result<_, KeyError> = peer.tcp_ao.iter().map(key).collect();
+    Ok(Some(Authentication::Ao(keys?)))
 }
 
 /// How the path to a peer is watched.
@@ -112,7 +122,7 @@ pub(super) fn connect(peer: &PeerConfig, address: IpAddr) -> Result<ConnectOptio
     Ok(ConnectOptions {
         remote: endpoint(address, peer.port),
         local: peer.source_address,
-        md5: key(peer)?,
+        authentication: authentication(peer)?,
         ttl_security: peer.ttl_security.and_then(NonZeroU8::new),
         timeout: CONNECT_TIMEOUT,
     })

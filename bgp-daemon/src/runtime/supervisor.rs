@@ -28,7 +28,10 @@ use crate::api::{Command, ControlHandle};
 use crate::config::{Aggregate, Config, Doubt, PeerConfig, Selector};
 use crate::log::LogHandle;
 use crate::monitor::{Ask, Feed, Monitoring, World};
-use crate::net::{FileWatch, HostAddresses, Inbound, Key, Limiter, Listener, address_of, shown};
+use crate::net::{
+    Authentication, FileWatch, HostAddresses, Inbound, Limiter, Listener, address_of, kernel_has_tcp_ao,
+    shown,
+};
 
 /// After the start, routes that an earlier run left, in the kernel and with peers, wait at most so long for peers that do
 /// not come (the Selection_Deferral_Timer of RFC 4724 section 4.1).
@@ -51,6 +54,11 @@ pub enum StartError {
     /// A password does not fit.
     #[error("peer {0}: {1}")]
     Key(Selector, crate::net::KeyError),
+    /// A peer's segments cannot be signed as it wants.
+    #[error(
+        "peer {0}: this kernel has no TCP-AO (it takes Linux 6.7 or later with CONFIG_TCP_AO): use `password` (TCP MD5), or another kernel"
+    )]
+    NoTcpAo(Selector),
     /// A socket option was refused.
     #[error(transparent)]
     Option(#[from] crate::net::OptionError),
@@ -318,10 +326,11 @@ impl Supervisor {
 
     /// Gives the listener the keys of all entries of `config`.
     pub(super) fn set_keys(&self, config: &Config) -> Result<(), StartError> {
-        let mut keys: BTreeMap<Prefix, Key> = BTreeMap::new();
+        check_kernel(config)?;
+        let mut keys: BTreeMap<Prefix, Authentication> = BTreeMap::new();
         for entry in &config.peers {
-            let key = settings::key(entry).map_err(|e| StartError::Key(entry.selector, e))?;
-            if let (Some(key), Some(prefix)) = (key, selected(entry.selector)) {
+            let key = settings::authentication(entry).map_err(|e| StartError::Key(entry.selector, e))?;
+            if let (Some(key), Some(prefix)) = (key, entry.selector.prefix()) {
                 keys.insert(prefix, key);
             }
         }
@@ -461,14 +470,11 @@ async fn next_announced(file: &mut Option<FileWatch>) -> crate::net::Announced {
     }
 }
 
-/// The addresses that an entry is for.
-pub(super) fn selected(selector: Selector) -> Option<Prefix> {
-    match selector {
-        Selector::Address(address @ IpAddr::V4(_)) => Prefix::new(address, 32),
-        Selector::Address(address) => Prefix::new(address, 128),
-        Selector::OnLink(address, _) => Prefix::new(address.into(), 128),
-        Selector::Interface(_) => None,
-        Selector::Range(network) => Prefix::new(network.network(), network.prefix()),
+/// Whether this kernel has what the configuration needs, as far as it can be asked beforehand.
+pub(crate) fn check_kernel(config: &Config) -> Result<(), StartError> {
+    match config.peers.iter().find(|entry| !entry.tcp_ao.is_empty()) {
+        Some(entry) if !kernel_has_tcp_ao() => Err(StartError::NoTcpAo(entry.selector)),
+        _ => Ok(()),
     }
 }
 

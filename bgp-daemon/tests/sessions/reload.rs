@@ -4,6 +4,9 @@ use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
 use bgp_daemon::api::schema::SessionState;
 use bgp_daemon::api::{Command, ControlError};
+use bgp_daemon::config::{Config, DaemonKind};
+use bgp_daemon::net::kernel_has_tcp_ao;
+use bgp_daemon::runtime::{Daemon, Options};
 
 use super::support::{Place, Raw, soon};
 
@@ -123,6 +126,37 @@ async fn another_key_resets_the_session() {
     std::fs::write(place.file(2), text.replace("\"one\"", "\"two\"")).unwrap();
     node.daemon.control().reload().await.unwrap();
     reflector.sees_up(place.address(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kernel_without_tcp_ao_is_told_by_start_and_reload_and_nothing_goes_unsigned() {
+    let place = Place::new();
+    let mut reflector = place.start_reflector(RANGE).await;
+    let _raw = Raw::up(&place, 2).await;
+    let keys = "tcp-ao = [{ id = 1, algorithm = \"hmac-sha-1-96\", key = \"s3cret\" }]\n";
+    place.configure(1, true, &format!("{RANGE}{keys}"));
+    let reloaded = reflector.daemon.control().reload().await;
+    place.configure_client(3, keys);
+    let config = Config::load(&place.file(3), DaemonKind::Reflector).unwrap();
+    let started = Daemon::start(config, Options::default()).await;
+    if kernel_has_tcp_ao() {
+        let _ = (reloaded.unwrap(), started.unwrap());
+        return reflector.sees_removed(place.address(2)).await;
+    }
+    let text = |peer: &str| {
+        format!(
+            "peer {peer}: this kernel has no TCP-AO (it takes Linux 6.7 or later with CONFIG_TCP_AO): use `password` \
+             (TCP MD5), or another kernel"
+        )
+    };
+    let range = place.address(0);
+    let error = reloaded.unwrap_err();
+    assert!(
+        matches!(&error, ControlError::Refused { message, .. } if *message == text(&format!("{range}/24"))),
+        "{error}"
+    );
+    assert_eq!(started.unwrap_err().to_string(), text(&place.address(1).to_string()));
+    assert_eq!(reflector.row(place.address(2)).await.unwrap().flaps, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -113,7 +113,7 @@ async fn a_member_of_a_range_that_gets_its_own_entry_is_moved_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_key_resets_the_session() {
+async fn another_key_counts_on_the_live_session() {
     let place = Place::new();
     let key = |key: &str| format!("password = \"{key}\"\n");
     let mut reflector = place.start_reflector(&format!("{RANGE}{}", key("one"))).await;
@@ -121,11 +121,13 @@ async fn another_key_resets_the_session() {
     reflector.sees_up(place.address(2)).await;
     place.configure(1, true, &format!("{RANGE}{}", key("two")));
     reflector.daemon.control().reload().await.unwrap();
-    reflector.sees_removed(place.address(2)).await;
     let text = std::fs::read_to_string(place.file(2)).unwrap();
-    std::fs::write(place.file(2), text.replace("\"one\"", "\"two\"")).unwrap();
+    let announced = "[announce]\nprefixes = [\"10.2.0.0/24\"]\n";
+    std::fs::write(place.file(2), text.replace("\"one\"", "\"two\"") + announced).unwrap();
     node.daemon.control().reload().await.unwrap();
-    reflector.sees_up(place.address(2)).await;
+    reflector.holds(&["10.2.0.0/24"]).await;
+    let row = reflector.row(place.address(2)).await.unwrap();
+    assert_eq!((row.state, row.flaps), (SessionState::Established, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

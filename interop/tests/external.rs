@@ -9,7 +9,7 @@ const OWN: u32 = 64512;
 const OTHER: u32 = 4_200_000_001;
 
 interop::feature_tests! {
-    "ebgp": exchanges_routes_where_the_keys_say_so [all];
+    "ebgp": exchanges_routes_where_the_keys_say_so [bird frr gobgp exabgp];
     "rfc8212": exchanges_nothing_without_the_keys [all];
 }
 

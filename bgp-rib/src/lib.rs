@@ -32,20 +32,7 @@
 //!     fib: false,
 //!     seed: 42,
 //! });
-//! let group = GroupKey {
-//!     kind: TargetKind::Client,
-//!     families,
-//!     four_octet_as: true,
-//!     max_message_len: 4096,
-//!     next_hop: NextHopRule::Auto,
-//!     local_v4: None,
-//!     local_v6: None,
-//!     export: Policy::Accept,
-//!     advertise: Advertise::Best,
-//!     add_path: FamilySet::EMPTY,
-//!     long_lived: FamilySet::EMPTY,
-//!     draining: false,
-//! };
+//! let group = GroupKey::new(TargetKind::Client, families);
 //! let now = Instant::ZERO;
 //! let [a, b] = [1, 2].map(|slot| PeerId { slot, generation: 1 });
 //! for id in [a, b] {

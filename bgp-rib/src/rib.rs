@@ -250,7 +250,7 @@ impl Rib {
     /// Less than `budget`: there is nothing more.
     pub fn poll_transmit(&mut self, peer: PeerId, budget: usize, out: &mut Vec<Bytes>) -> Transmit {
         let Families { v4, v6 } = &self.families;
-        let tables = Tables { v4: &v4.table, v6: &v6.table, peers: &self.peers };
+        let tables = Tables { v4: &v4.table, v6: &v6.table };
         self.groups.poll_transmit(tables, peer, budget, out)
     }
 

@@ -8,6 +8,7 @@ use bgp_core::{AddressFamily, PathId, Prefix, V4, V6};
 use super::choice::{self, Choice};
 use super::export::{ExportContext, GroupKey, LoadSharing};
 use super::exporter::Exporter;
+use super::sources::Written;
 use crate::filter::{Route, TermOutcome};
 use crate::path::Path;
 use crate::peer::{PeerId, Peers};
@@ -201,7 +202,9 @@ impl ExportView<'_> {
             }
             _ => Vec::new(),
         };
-        let prepared = decided.is_ok_and(|attrs| exporter.prepare::<F>(self.peers, &attrs, path.source()));
+        let written = Written::of(self.peers, path.source());
+        let prepared =
+            decided.is_ok_and(|attrs| written.is_some_and(|source| exporter.prepare::<F>(&attrs, source)));
         let sent = prepared.then(|| {
             let (block, next_hop) = exporter.prepared();
             SentRoute { block: block.to_vec(), next_hop }

@@ -11,6 +11,7 @@ use super::export::{ExportContext, GroupKey, TargetKind, communities_allow, expo
 use super::journal::CHUNK;
 use super::rewrite::{Rewrite, Rewriter};
 use super::slots::Outbound;
+use super::sources::Written;
 use crate::attributes::Attrs;
 use crate::fault::{Fault, planted};
 use crate::filter::{Change, Direction, Edit, Edits, FilterRun, Route, Verdict};
@@ -207,7 +208,8 @@ impl Exporter {
         by_prefix: Option<Verdict>,
     ) -> Result<Attrs, ExportCheck> {
         let pass = |passes: bool, check| if passes { Ok(()) } else { Err(check) };
-        let source = peers.source(path.source()).ok_or(ExportCheck::Source)?.kind;
+        let written = Written::of(peers, path.source()).ok_or(ExportCheck::Source)?;
+        let source = written.kind;
         pass(self.may_pass(peers, path.source()), ExportCheck::Reflection)?;
         pass(communities_allow(path.attrs.block(), self.key.kind), ExportCheck::Communities)?;
         pass(roles::may_leave(self.key.role, path.attrs.block()), ExportCheck::OnlyToCustomer)?;
@@ -219,7 +221,7 @@ impl Exporter {
         let attrs = self.edit(&path.attrs, verdict, long_lived).ok_or(ExportCheck::Length)?;
         let next_hop = self.key.next_hop_of(F::FAMILY, source, &attrs);
         pass(next_hop.is_some(), ExportCheck::NextHop)?;
-        pass(self.fits::<F>(peers, &attrs, path.source()), ExportCheck::Length)?;
+        pass(self.fits::<F>(&attrs, written), ExportCheck::Length)?;
         Ok(attrs)
     }
 
@@ -235,11 +237,11 @@ impl Exporter {
         })
     }
 
-    fn fits<F: AddressFamily>(&mut self, peers: &Peers, attrs: &Attrs, source: PeerId) -> bool {
+    fn fits<F: AddressFamily>(&mut self, attrs: &Attrs, source: Written) -> bool {
         let room = self.room::<F>().saturating_sub(self.longest::<F>());
         // AS_PATH may be there twice for a two-octet peer; all else that is added is short.
         let at_most = attrs.block().len() * 2 + 64;
-        at_most <= room || (self.prepare::<F>(peers, attrs, source) && self.block.len() <= room)
+        at_most <= room || (self.prepare::<F>(attrs, source) && self.block.len() <= room)
     }
 
     /// What [`Exporter::prepare`] has written, and the next hop with it.
@@ -253,10 +255,8 @@ impl Exporter {
         (self.key.max_message_len as usize).saturating_sub(overhead(has_mp))
     }
 
-    /// Rewrites the attributes of the announcements that follow; `false` if the source is gone: then the change that
-    /// takes its routes back is on its way.
-    pub(crate) fn prepare<F: AddressFamily>(&mut self, peers: &Peers, attrs: &Attrs, source: PeerId) -> bool {
-        let Some(source) = peers.source(source) else { return false };
+    /// Rewrites the attributes of the announcements that follow; `false` if there is no next hop for them.
+    pub(crate) fn prepare<F: AddressFamily>(&mut self, attrs: &Attrs, source: Written) -> bool {
         let Some(next_hop) = self.key.next_hop_of(F::FAMILY, source.kind, attrs) else { return false };
         let rule = Rewrite {
             target: self.key.kind,

@@ -81,7 +81,8 @@ impl<M: Fn(PeerId) -> bool> Flush<'_, M> {
         self.exporter.forget_last();
         let (journal, limit, fastest) = (&mut *self.journal, self.limit, self.fastest);
         let mut sink = FlushSink { records: &mut side.records, peers: self.peers, journal, limit, fastest };
-        self.batch.write(self.exporter, table, self.peers, &self.is_member, &mut sink);
+        let written = |source| Written::of(self.peers, source);
+        self.batch.write(self.exporter, table, written, &self.is_member, &mut sink);
     }
 
     /// Puts the difference between what was sent and what is to be sent now into the batch, for the one path of a

@@ -16,6 +16,7 @@ use super::journal::{Journal, Sequence};
 use super::pack::Batch;
 use super::records::{Slot, Slots};
 use super::resync::{Holds, Walk};
+use super::sources::Written;
 use crate::attributes::Attrs;
 use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
@@ -511,6 +512,14 @@ impl Group {
             Family::IPV4_UNICAST => Some(self.v4.records.slots(dest)),
             Family::IPV6_UNICAST => Some(self.v6.records.slots(dest)),
             _ => None,
+        }
+    }
+
+    /// What was written of the source of a record.
+    pub(super) fn written(&self, family: Family, source: PeerId) -> Option<Written> {
+        match family {
+            Family::IPV4_UNICAST => self.v4.records.written(source),
+            _ => self.v6.records.written(source),
         }
     }
 

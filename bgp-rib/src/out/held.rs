@@ -17,7 +17,7 @@ use super::journal::{Audience, Sequence};
 use super::pack::all_but;
 use super::records::{Record, Records, Slot};
 use crate::attributes::Attrs;
-use crate::peer::{PeerId, Peers};
+use crate::peer::{PeerId, SourceKind};
 use crate::table::DestId;
 
 /// One slot of a snapshot.
@@ -152,12 +152,9 @@ impl Held {
         key: &GroupKey,
         family: Family,
         record: Record<'_>,
-        peers: &Peers,
+        source: SourceKind,
     ) -> bool {
-        !self.again.contains(family)
-            && peers
-                .source(record.source)
-                .is_some_and(|source| self.snapshot.key.writes_like(key, family, source.kind, record.attrs))
+        !self.again.contains(family) && self.snapshot.key.writes_like(key, family, source, record.attrs)
     }
 }
 

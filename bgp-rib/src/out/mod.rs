@@ -56,8 +56,6 @@ pub struct Tables<'a> {
     pub v4: &'a Table<V4>,
     /// The IPv6 routes.
     pub v6: &'a Table<V6>,
-    /// The sources of the routes.
-    pub peers: &'a Peers,
 }
 
 /// What a group needs for a flush: it holds the destinations that it has records of.

@@ -7,10 +7,11 @@ use hashbrown::hash_table::Entry;
 use super::exporter::{Exporter, Messages};
 use super::journal::Audience;
 use super::slots::Outbound;
+use super::sources::Written;
 use crate::attributes::Attrs;
 use crate::fault::{Fault, planted};
 use crate::hash::Seed;
-use crate::peer::{PeerId, Peers};
+use crate::peer::PeerId;
 use crate::table::Table;
 
 /// Room for this many paths stays allocated between two batches.
@@ -109,13 +110,14 @@ impl Batch {
         self.withdrawals.push((audience, out));
     }
 
-    /// Writes all changes, withdrawals first, and empties the batch. `is_reader` tells the peers that a route need
+    /// Writes all changes, withdrawals first, and empties the batch. `written` tells what is written of a source; of one
+    /// that is not known nothing is announced. `is_reader` tells the peers that a route need
     /// not be sent back to from those that would not see it anyway: those can share messages with everyone.
     pub(crate) fn write<F: AddressFamily>(
         &mut self,
         exporter: &mut Exporter,
         table: &Table<F>,
-        peers: &Peers,
+        written: impl Fn(PeerId) -> Option<Written>,
         is_reader: impl Fn(PeerId) -> bool,
         sink: &mut impl Sink,
     ) {
@@ -124,10 +126,10 @@ impl Batch {
             let audience = all_but(set.source, &is_reader);
             let like = |other: &&Set| planted(Fault::RewriteKeptForOtherClient) && other.attrs == set.attrs;
             let source = self.sets.iter().find(like).map_or(set.source, |other| other.source);
-            if sink.reads() && !exporter.prepare::<F>(peers, &set.attrs, source) {
-                continue;
-            }
             if sink.reads() {
+                if !written(source).is_some_and(|source| exporter.prepare::<F>(&set.attrs, source)) {
+                    continue;
+                }
                 exporter.counters.rewrites += 1;
             }
             collect(&self.links, set.first, &mut self.paths);

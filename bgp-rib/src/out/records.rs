@@ -149,9 +149,15 @@ impl<F: AddressFamily> Records<F> {
         self.cells.memory() + self.withdrawn.capacity() * size_of::<DestId>() + runs
     }
 
+    /// What was written of the source of a record. It may be gone since, or be another router: those who are sent the
+    /// records are sent what all others hold.
+    pub(crate) fn written(&self, source: PeerId) -> Option<Written> {
+        self.numbers.sources.written(source)
+    }
+
     /// Whether a route of `new` would be written as it was written for `old`, the source of a record.
     pub(crate) fn is_same_source(&self, peers: &Peers, old: PeerId, new: PeerId) -> bool {
-        old == new || (old.slot == new.slot && self.numbers.sources.written(old) == Written::of(peers, new))
+        old == new || (old.slot == new.slot && self.written(old) == Written::of(peers, new))
     }
 
     /// Notes a route that was announced by an entry, and what was written of its source. The table must hold the

@@ -23,7 +23,7 @@ use super::pack::{Batch, Packed, Sink};
 use super::records::{Record, Records, Slot};
 use super::slots::Outbound;
 use crate::fault::{Fault, planted};
-use crate::peer::{PeerId, Peers};
+use crate::peer::PeerId;
 use crate::table::{DestId, Table};
 
 /// A window of a walk is about this many bytes at most.
@@ -165,7 +165,6 @@ pub(crate) struct Window<'a> {
     pub(crate) from: DestId,
     /// How many at most; those of one destination are not parted.
     pub(crate) changes: usize,
-    pub(crate) peers: &'a Peers,
     pub(crate) exporter: &'a mut Exporter,
     pub(crate) batch: &'a mut Batch,
     pub(crate) log: &'a mut Journal,
@@ -191,13 +190,13 @@ impl Window<'_> {
             at = at.next();
             let held = take_dest(&mut held, dest);
             for (out, slot, known) in slots_and_known(records, dest, self.holds, held) {
-                if let Some(added) = self.add::<F>(out, slot, known, &is_reader) {
+                if let Some(added) = self.add(records, out, slot, known, &is_reader) {
                     changes += 1;
                     bytes += 1 + usize::from(F::MAX_LEN / 8) + added;
                 }
             }
         }
-        self.batch.write(self.exporter, table, self.peers, is_reader, self.log);
+        self.batch.write(self.exporter, table, |source| records.written(source), is_reader, self.log);
         (at < end).then_some(at)
     }
 
@@ -208,6 +207,7 @@ impl Window<'_> {
     /// takes back what its own entries tell of, not what a reader holds from before.
     fn add<F: AddressFamily>(
         &mut self,
+        records: &Records<F>,
         out: Outbound,
         slot: Slot<'_>,
         known: Known<'_>,
@@ -219,7 +219,8 @@ impl Window<'_> {
                 if is_back_at_its_source {
                     self.batch.withdraw(out, Audience::Only(record.source));
                 }
-                if record.changed < self.upto && !(known.is(record) && self.writes_the_same::<F>(record)) {
+                if record.changed < self.upto && !(known.is(record) && self.writes_the_same(records, record))
+                {
                     let is_new = self.batch.announce(out, record.attrs, record.source);
                     return Some(if is_new { record.attrs.block().len() } else { 0 });
                 }
@@ -236,9 +237,11 @@ impl Window<'_> {
     }
 
     /// Whether a route that the readers hold was written for them just as this group would.
-    fn writes_the_same<F: AddressFamily>(&self, record: Record<'_>) -> bool {
+    fn writes_the_same<F: AddressFamily>(&self, records: &Records<F>, record: Record<'_>) -> bool {
         match self.holds {
-            Holds::Other(held) => held.is_written_the_same(self.key, F::FAMILY, record, self.peers),
+            Holds::Other(held) => records
+                .written(record.source)
+                .is_some_and(|source| held.is_written_the_same(self.key, F::FAMILY, record, source.kind)),
             _ => true,
         }
     }

@@ -7,7 +7,7 @@ use super::records::Slot;
 use super::slots::Outbound;
 use crate::attributes::Attrs;
 use crate::family::RibFamily;
-use crate::peer::{PeerId, Peers};
+use crate::peer::PeerId;
 use crate::table::{DestId, Table};
 
 impl Group {
@@ -15,7 +15,7 @@ impl Group {
     /// `from` on; returns where to go on, `None` at the end or if the peer is none of the group's.
     pub(crate) fn write_sent<F: RibFamily>(
         &self,
-        (table, peers, context): (&Table<F>, &Peers, ExportContext),
+        (table, context): (&Table<F>, ExportContext),
         peer: PeerId,
         from: DestId,
         max: usize,
@@ -28,7 +28,8 @@ impl Group {
         let mut run: Option<(&Attrs, PeerId)> = None;
         let mut paths: Vec<Outbound> = Vec::new();
         let mut write = |(attrs, source): (&Attrs, PeerId), paths: &mut Vec<Outbound>| {
-            if exporter.prepare::<F>(peers, attrs, source) {
+            let written = self.written(F::FAMILY, source);
+            if written.is_some_and(|source| exporter.prepare::<F>(attrs, source)) {
                 out.extend_from_slice(exporter.announce(table, paths).bytes);
             }
             paths.clear();

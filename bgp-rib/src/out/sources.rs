@@ -10,8 +10,8 @@ use crate::peer::{PeerId, Peers, SourceKind};
 /// are the same otherwise go out again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
-    kind: SourceKind,
-    router_id: RouterId,
+    pub(crate) kind: SourceKind,
+    pub(crate) router_id: RouterId,
 }
 
 impl Written {

@@ -163,7 +163,6 @@ impl Group {
             upto,
             from: place.dest,
             changes: self.limits.window.max(1),
-            peers: tables.peers,
             exporter: &mut self.exporter,
             batch: &mut self.batch,
             log: &mut walk.log,

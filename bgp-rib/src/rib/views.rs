@@ -161,10 +161,10 @@ impl Rib {
         let (group, context) = (self.groups.of(peer)?, self.config.export);
         match family {
             Family::IPV4_UNICAST => {
-                group.write_sent::<V4>((&self.families.v4.table, &self.peers, context), peer, from, max, out)
+                group.write_sent::<V4>((&self.families.v4.table, context), peer, from, max, out)
             }
             Family::IPV6_UNICAST => {
-                group.write_sent::<V6>((&self.families.v6.table, &self.peers, context), peer, from, max, out)
+                group.write_sent::<V6>((&self.families.v6.table, context), peer, from, max, out)
             }
             _ => None,
         }

@@ -402,7 +402,7 @@ impl World {
     fn take(&mut self, slot: u32, budget: usize) -> Vec<Bytes> {
         let Some(id) = self.id(slot) else { return Vec::new() };
         let mut out = Vec::new();
-        let tables = Tables { v4: &self.v4, v6: &self.v6, peers: &self.peers };
+        let tables = Tables { v4: &self.v4, v6: &self.v6 };
         for group in &mut self.groups {
             let before: usize = out.iter().map(Bytes::len).sum();
             let first = out.len();

@@ -342,3 +342,34 @@ fn what_only_a_peer_that_left_had_to_read_is_freed() {
     world.down(5);
     assert_eq!(world.groups[0].queued_bytes(), 0);
 }
+
+#[test]
+fn a_joiner_gets_the_routes_of_a_source_that_is_away_for_a_moment() {
+    let mut world = World::clients(GroupLimits::default());
+    world.up(5);
+    world.announce(5, v4(1), 1);
+    world.up(6);
+    world.flush();
+    world.down(5);
+    // Its walk falls between the two sessions of the source. The next flush finds what it knows.
+    world.take(6, usize::MAX);
+    world.up(5);
+    world.announce(5, v4(1), 1);
+    world.check();
+}
+
+#[test]
+fn a_joiner_does_not_get_routes_with_the_identifier_of_the_next_router_in_the_slot() {
+    let mut world = World::clients(GroupLimits::default());
+    world.up(5);
+    world.announce(5, v4(1), 1);
+    world.up(6);
+    world.flush();
+    for router_id in [Some(900), None] {
+        world.down(5);
+        world.up_as(5, router_id);
+        world.announce(5, v4(1), 1);
+        world.take(6, usize::MAX);
+    }
+    world.check();
+}

@@ -9,10 +9,12 @@ COMPARE := PYTHONDONTWRITEBYTECODE=1 bench/compare
 # Seconds for each fuzz target: TIME in `make fuzz`, FUZZ_TIME in `make test`.
 TIME ?= 60
 FUZZ_TIME ?= 20
+# How long `make soak` takes.
+MINUTES ?= 30
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile bench-fib bench-dataplane musl
+.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay soak bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile bench-fib bench-dataplane musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -55,6 +57,11 @@ replay: setup binaries ## FILE=x.mrt.gz: a recorded table through the reflector 
 	@test -n "$(FILE)" || { echo "make replay FILE=path/to/updates.mrt.gz"; exit 2; }
 	cargo build --locked --profile ci -p interop --bin replay
 	$(BIN)/replay compare $(FILE)
+
+soak: setup binaries ## MINUTES=30: recorded UPDATEs again and again, everything looked at each second; FILE=x.mrt.gz instead of the excerpt
+	cargo build --locked --profile ci -p interop --bin soak
+	$(BIN)/soak --minutes $(MINUTES) $(if $(FILE),--file $(FILE)) --csv docs/reliability/soak.csv
+	$(COMPARE) render
 
 bench: ## BENCH=DIR: the route reflector beside BIRD, FRR and OpenBGPD (ARGS="--rows S1,S2 --daemons bird --small")
 	$(COMPARE) run --bench $(BENCH) --check

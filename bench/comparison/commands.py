@@ -4,7 +4,7 @@ import json
 import pathlib
 import tempfile
 
-from . import charts, dataplane, document, idle, profile, runner
+from . import charts, dataplane, document, idle, profile, runner, soak
 from .growth import SUBJECTS
 from .judge import judge, median
 from .rows import METRICS, NAMES, OTHERS, OURS, ROWS
@@ -174,6 +174,8 @@ def render(_):
     DOCUMENT.write_text(document.rewrite(DOCUMENT.read_text(), document.sections(*kept)))
     for name, drawing in charts.all_charts(kept[0], kept[1]).items():
         (KEPT / name).write_text(drawing)
+    if soak.KEPT.exists():
+        soak.CHART.write_text(soak.chart(soak.KEPT.read_text()))
 
 
 def main(description):

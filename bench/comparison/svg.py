@@ -4,6 +4,7 @@ from xml.sax.saxutils import escape
 STYLE = """
 .paper{fill:#ffffff} text{font:12px system-ui,sans-serif;fill:#1f2328} .faint{fill:#59636e} .bold{font-weight:600}
 .grid{stroke:#d1d9e0} .ours{stroke:#0969da;stroke-width:2} .point{fill:#0969da}
+polyline{fill:none} .theirs{stroke:#8c959f;stroke-width:2}
 .fit{stroke:#0969da;stroke-dasharray:4 3} .more{fill:#8c959f} .less{fill:#bc4c00}
 @media (prefers-color-scheme: dark){
 .paper{fill:#0d1117} text{fill:#e6edf3} .faint{fill:#9198a1} .grid{stroke:#30363d} .ours,.fit{stroke:#58a6ff}
@@ -27,6 +28,11 @@ class Drawing:
     def line(self, x1, y1, x2, y2, kind):
         """A line."""
         self.shapes.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>')
+
+    def path(self, points, kind):
+        """A line through points."""
+        through = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self.shapes.append(f'<polyline points="{through}" class="{kind}"/>')
 
     def bar(self, x1, x2, y, height, kind):
         """A bar from `x1` to `x2`, whichever is further left."""

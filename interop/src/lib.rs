@@ -33,6 +33,7 @@
 
 pub mod failures;
 pub mod matrix;
+pub mod soak;
 
 mod command;
 mod compare;
@@ -52,6 +53,7 @@ mod seen;
 mod setup;
 mod told;
 mod topology;
+mod usage;
 mod wait;
 
 pub use compare::expect_routes;
@@ -70,4 +72,5 @@ pub use seen::SeenRoute;
 pub use setup::{Announcement, Neighbor, Policy, Setup};
 pub use told::{BfdSeen, bfd, flaps, has_told_all, messages, reload, stale};
 pub use topology::Topology;
+pub use usage::Usage;
 pub use wait::{ensure, holds_for};

@@ -4,6 +4,7 @@ use crate::recording::Recording;
 use crate::{Error, Result};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 const HOLD_TIME: u16 = 240;
@@ -14,31 +15,84 @@ const KEEPALIVE: [u8; 19] = *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\
 const END_OF_RIB: [u8; 23] =
     *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x17\x02\x00\x00\x00\x00";
 
+/// A session with a router, from the place of a recorded one. Dropping it ends the connection.
+#[derive(Debug)]
+pub(crate) struct Player {
+    router: IpAddr,
+    stream: TcpStream,
+    /// The router may send while it is sent to: what it says is read beside the writing.
+    reader: Option<JoinHandle<Result<()>>>,
+}
+
+impl Player {
+    /// Opens the session with the router at `to`.
+    pub(crate) fn connect(recording: &Recording, to: IpAddr, router_id: Ipv4Addr) -> Result<Player> {
+        let what = || format!("the session with {to}");
+        let mut stream = TcpStream::connect(SocketAddr::new(to, 179)).map_err(Error::io(what()))?;
+        stream.write_all(&open(recording.asn, router_id)).map_err(Error::io(what()))?;
+        expect(&mut stream, 1)?;
+        stream.write_all(&KEEPALIVE).map_err(Error::io(what()))?;
+        expect(&mut stream, 4)?;
+        let reader = stream.try_clone().map_err(Error::io(what()))?;
+        Ok(Player { router: to, stream, reader: Some(std::thread::spawn(move || drain(reader))) })
+    }
+
+    /// Sends whole messages.
+    pub(crate) fn send(&mut self, messages: &[Vec<u8>]) -> Result<()> {
+        self.write(&messages.concat())
+    }
+
+    /// Says that the table is complete.
+    pub(crate) fn end_of_rib(&mut self) -> Result<()> {
+        self.write(&END_OF_RIB)
+    }
+
+    /// To be called each second while nothing is sent.
+    pub(crate) fn keep_alive(&mut self) -> Result<()> {
+        self.write(&KEEPALIVE)
+    }
+
+    /// Keeps the session until the router ends it.
+    fn stay(mut self) -> Result<()> {
+        while self.reader.as_ref().is_some_and(|reader| !reader.is_finished()) {
+            std::thread::park_timeout(KEEPALIVE_TIME);
+            self.keep_alive()?;
+        }
+        self.end()
+    }
+
+    /// What the router said at last.
+    fn end(&mut self) -> Result<()> {
+        let Some(reader) = self.reader.take() else { return Ok(()) };
+        reader.join().unwrap_or_else(|_| Err(Error::NotSo("the reader stopped".to_owned())))
+    }
+
+    fn write(&mut self, octets: &[u8]) -> Result<()> {
+        let what = || format!("the session with {}", self.router);
+        self.stream.write_all(octets).map_err(|source| Error::Io { what: what(), source })
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        // Both fail only if the router was faster.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        let _ = self.end();
+    }
+}
+
 /// Sends the recording to the router at `to` and then keeps the session until the router ends it.
 ///
 /// # Errors
 /// If the connection or the OPEN fails, or the router sends a NOTIFICATION.
 pub fn play(recording: &Recording, to: IpAddr, router_id: Ipv4Addr) -> Result<()> {
-    let what = || format!("the session with {to}");
-    let mut stream = TcpStream::connect(SocketAddr::new(to, 179)).map_err(Error::io(what()))?;
-    stream.write_all(&open(recording.asn, router_id)).map_err(Error::io(what()))?;
-    expect(&mut stream, 1)?;
-    stream.write_all(&KEEPALIVE).map_err(Error::io(what()))?;
-    expect(&mut stream, 4)?;
-
-    // The router may send while it is sent to: what it says is read beside the writing.
-    let reader = stream.try_clone().map_err(Error::io(what()))?;
-    let reader = std::thread::spawn(move || drain(reader));
+    let mut player = Player::connect(recording, to, router_id)?;
     for messages in recording.messages.chunks(64) {
-        stream.write_all(&messages.concat()).map_err(Error::io(what()))?;
+        player.send(messages)?;
     }
-    stream.write_all(&END_OF_RIB).map_err(Error::io(what()))?;
+    player.end_of_rib()?;
     println!("sent {} UPDATEs", recording.messages.len());
-    while !reader.is_finished() {
-        std::thread::park_timeout(KEEPALIVE_TIME);
-        stream.write_all(&KEEPALIVE).map_err(Error::io(what()))?;
-    }
-    reader.join().unwrap_or_else(|_| Err(Error::NotSo("the reader stopped".to_owned())))
+    player.stay()
 }
 
 fn open(asn: u32, router_id: Ipv4Addr) -> Vec<u8> {

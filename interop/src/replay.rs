@@ -155,7 +155,7 @@ pub fn replay(file: &Path, cast: Cast) -> Result<Report> {
         bird: Comparison::default(),
         kernel: Comparison::default(),
     };
-    let expected = table.routes.values().filter(|set| fate(&fates, **set).is_some()).count();
+    let expected = arriving(&table, &fates);
     (report.bird.expected, report.kernel.expected) = (expected, expected);
     settle(report.bird.expected, || bird_count(bird_peer.as_mut()));
     report.bird.took = start.elapsed();
@@ -165,6 +165,17 @@ pub fn replay(file: &Path, cast: Cast) -> Result<Report> {
     compare_bird(bird, &table, &fates, &mut report.bird)?;
     compare_kernel(speaker, &table, &fates, &igp, &mut report.kernel)?;
     Ok(report)
+}
+
+/// How many routes of a recording this project's reflector passes on.
+pub(crate) fn passed_on(recording: &Recording, reflector: &Node) -> Result<usize> {
+    let table = recording.table()?;
+    let cast = Cast { reflector: Software::RouteReflector, speaker: Software::Speaker };
+    Ok(arriving(&table, &fates(&table, recording, reflector, cast)?))
+}
+
+fn arriving(table: &Table, fates: &[Fate]) -> usize {
+    table.routes.values().filter(|set| fate(fates, **set).is_some()).count()
 }
 
 /// What becomes of each attribute list at a receiver.
@@ -234,7 +245,7 @@ fn settle(wanted: usize, mut count: impl FnMut() -> Result<usize>) {
 }
 
 /// `577737 of 577737 routes for 577737 networks in table master4`
-fn bird_count(bird: &mut dyn Peer) -> Result<usize> {
+pub(crate) fn bird_count(bird: &mut dyn Peer) -> Result<usize> {
     let text = bird.command(&["show", "route", "primary", "where", "source", "=", "RTS_BGP", "count"])?;
     let line = text.lines().find(|line| line.contains(" routes for ") && line.ends_with("master4"));
     let number = line.and_then(|line| line.split(' ').next()?.parse().ok());
@@ -279,7 +290,7 @@ fn compare_kernel(
 }
 
 /// The gateway routes that a routing daemon installed, in `ip`'s plain text: a full table as JSON would take a gigabyte.
-fn kernel_routes(node: &Node, each: &mut dyn FnMut(&str, &str)) -> Result<usize> {
+pub(crate) fn kernel_routes(node: &Node, each: &mut dyn FnMut(&str, &str)) -> Result<usize> {
     let text = crate::command::run("ip", &["-n", node.namespace(), "-4", "route", "show"])?;
     let mut count = 0;
     for line in text.lines() {

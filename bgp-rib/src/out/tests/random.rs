@@ -172,7 +172,7 @@ fn run(limits: GroupLimits, events: Vec<Event>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn every_peer_believes_what_the_tables_say(events in prop::collection::vec(any_event(), 1..150)) {

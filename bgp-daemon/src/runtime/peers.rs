@@ -1,32 +1,32 @@
 //! The peers that run: their tasks, and how to reach them.
 
+mod arrivals;
+mod changes;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::num::{NonZeroU8, NonZeroU32};
 
 use bgp_core::fsm::State;
-use bgp_core::link_local;
 use bgp_core::wire::Notification;
-use bgp_core::wire::notification::cease;
 use bgp_rib::{AttributeStore, PeerId};
-use bgp_router::{Admission, Identity, Peer, PeerTable, Stranger, ToPeer};
+use bgp_router::{Identity, Peer, PeerTable, ToPeer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
-use tracing::{debug, error, info};
+use tracing::{error, info};
 
 use super::budget::Budget;
 use super::clock::Clock;
 use super::core_thread::CoreRequest;
 use super::history::History;
 use super::path::PathWatch;
-use super::peer_task::{Farewell, PeerCommand, PeerTask, PeerTaskConfig, Reconfigure};
+use super::peer_task::{Farewell, PeerCommand, PeerTask, PeerTaskConfig};
 use super::settings;
 use super::status::PeerStatus;
 use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind, PeerRef};
 use crate::config::{Config, PeerConfig, Selector};
 use crate::monitor::Feed;
-use crate::net::{Authentication, Inbound, KeyError, Rate, address_of, link_name, shown};
+use crate::net::{Inbound, KeyError, Rate, shown};
 
 /// Commands that may wait for a peer.
 const COMMANDS: usize = 16;
@@ -51,27 +51,6 @@ pub(super) struct Shared {
 struct Running {
     config: PeerConfig,
     commands: mpsc::Sender<PeerCommand>,
-}
-
-/// Why a connection was refused.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Refused {
-    #[error(transparent)]
-    Stranger(#[from] Stranger),
-    #[error("the peer is disabled in the configuration")]
-    Disabled,
-    #[error("the connection is not signed with TCP-AO: it came before the peer's keys did")]
-    Unsigned,
-    #[error(transparent)]
-    Ttl(#[from] crate::net::TtlSecurityError),
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    #[error(transparent)]
-    Option(#[from] crate::net::OptionError),
-    #[error("the range {0} has more connections a second than the {1} of `max-connects`")]
-    TooOften(Selector, u32),
-    #[error("its task does not take it")]
-    Busy,
 }
 
 /// All peers, configured and dynamic.
@@ -145,39 +124,6 @@ impl PeerSet {
         Ok(())
     }
 
-    /// Makes the neighbour on a link the peer of its entry. Another one that was there before stays while it has a
-    /// session: two routers on one link do not take turns.
-    pub(super) async fn meet(
-        &mut self,
-        config: &Config,
-        entry: &PeerConfig,
-        address: IpAddr,
-    ) -> Result<(), KeyError> {
-        let before = self.running.iter().find(|(_, running)| running.config.selector == entry.selector);
-        match before.map(|(address, _)| *address) {
-            Some(known) if known == address => return Ok(()),
-            Some(other) => {
-                let state = self.status(other).await.map(|(_, status)| status.state);
-                if state == Some(State::Established) {
-                    debug!(peer = shown(other), "keeps its session though {} is on the link", shown(address));
-                    return Ok(());
-                }
-                let gone = Notification::cease(cease::PEER_DECONFIGURED, "another neighbor is on the link");
-                self.end(vec![other], &gone).await;
-            }
-            None => {}
-        }
-        info!(peer = shown(address), "the neighbor on {}", entry.selector);
-        self.add_one(config, entry, address).await
-    }
-
-    /// Ends the peers on a link that carries no packets any more.
-    pub(super) async fn lose(&mut self, link: NonZeroU32) {
-        let gone = Notification::cease(cease::PEER_DECONFIGURED, "the link is down");
-        let lost = self.running.keys().filter(|address| link_local::link(**address) == Some(link));
-        self.end(lost.copied().collect(), &gone).await;
-    }
-
     async fn spawn(
         &mut self,
         config: &Config,
@@ -234,48 +180,6 @@ impl PeerSet {
         self.shared.watchers.publish(Event::now(EventKind::PeerRemoved { address }));
         if let Some(slot) = self.table.remove(address, generation) {
             let _ = self.shared.core.send(CoreRequest::Detach(slot)).await;
-        }
-    }
-
-    /// Gives an incoming connection to its peer, which a range may make on the spot.
-    pub(super) async fn incoming(&mut self, config: &Config, inbound: Inbound) -> Result<(), Refused> {
-        let address = address_of(inbound.peer);
-        let entry = entry_of(config, address).ok_or(Stranger::Unknown)?;
-        if !entry.enabled {
-            return Err(Refused::Disabled);
-        }
-        self.count_connect(entry)?;
-        match settings::authentication(entry)? {
-            Some(Authentication::Md5(key)) => inbound.require_key(&key)?,
-            Some(Authentication::Ao(_)) if !inbound.is_signed_with_ao()? => return Err(Refused::Unsigned),
-            Some(Authentication::Ao(_)) | None => {}
-        }
-        if let Some(hops) = entry.ttl_security.and_then(NonZeroU8::new) {
-            inbound.require_ttl(hops)?;
-        }
-        if matches!(entry.selector, Selector::Interface(_)) {
-            self.meet(config, entry, address).await?;
-        }
-        if let Admission::New { id, .. } = self.table.admit(address)? {
-            self.spawn(config, entry, address, id, Some(&inbound)).await?;
-            self.command(address, PeerCommand::Start).await;
-        }
-        let Inbound { stream, local, peer } = inbound;
-        let command = PeerCommand::Incoming(stream, local, peer);
-        let running = self.running.get(&address).ok_or(Refused::Busy)?;
-        running.commands.try_send(command).map_err(|_| Refused::Busy)
-    }
-
-    /// Counts a connection from a range, if so many are allowed now: a whole rack that starts at once, or a member that
-    /// cannot get its session up, must not keep the others waiting.
-    fn count_connect(&mut self, entry: &PeerConfig) -> Result<(), Refused> {
-        let Some(most) = entry.max_connects.filter(|_| matches!(entry.selector, Selector::Range(_))) else {
-            return Ok(());
-        };
-        let rate = self.connects.entry(entry.selector).or_default();
-        match rate.allow(self.shared.clock.now(), most) {
-            true => Ok(()),
-            false => Err(Refused::TooOften(entry.selector, most)),
         }
     }
 
@@ -384,66 +288,6 @@ impl PeerSet {
         self.running.iter().filter_map(configured).collect()
     }
 
-    /// Treats the peers of an entry differently without ending their sessions.
-    pub(super) async fn reconfigure(&mut self, config: &Config, entry: &PeerConfig) -> Result<(), KeyError> {
-        if let Some(range) = settings::range(config, entry) {
-            self.table.set_range(range);
-        }
-        let members: Vec<IpAddr> = self
-            .running
-            .iter()
-            .filter(|(_, running)| running.config.selector == entry.selector)
-            .map(|(address, _)| *address)
-            .collect();
-        for address in members {
-            let change = Reconfigure {
-                settings: settings::peer(config, entry, address, self.forwarding),
-                connect: settings::connect(entry, address)?,
-                name: entry.name.clone(),
-                path: settings::path(entry),
-            };
-            self.command(address, PeerCommand::Reconfigure(Box::new(change))).await;
-            if let Some(running) = self.running.get_mut(&address) {
-                let was = std::mem::replace(&mut running.config, entry.clone());
-                let command = match (was.enabled, entry.enabled) {
-                    (false, true) => PeerCommand::Start,
-                    (true, false) => {
-                        PeerCommand::Stop(Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, "disabled"))
-                    }
-                    _ => continue,
-                };
-                self.command(address, command).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends the peers of entries that are no longer in the configuration, and waits for them.
-    pub(super) async fn remove(&mut self, selectors: &[Selector], notification: &Notification) {
-        for selector in selectors {
-            if let Selector::Range(network) = selector
-                && let Some(range) = bgp_core::Prefix::new(network.network(), network.prefix())
-            {
-                self.table.remove_range(range);
-                self.connects.remove(selector);
-            }
-        }
-        let is_of = |running: &Running| selectors.contains(&running.config.selector);
-        let leaving = self.running.iter().filter(|(_, r)| is_of(r)).map(|(address, _)| *address).collect();
-        self.end(leaving, notification).await;
-    }
-
-    /// Ends the members of ranges for whom `config` has another entry now, and waits for them: that entry takes them
-    /// when they come back.
-    pub(super) async fn remove_misplaced(&mut self, config: &Config, notification: &Notification) {
-        let is_misplaced = |address: IpAddr, running: &Running| {
-            let member = matches!(running.config.selector, Selector::Range(_));
-            member && config.peer_for(address).is_some_and(|e| e.selector != running.config.selector)
-        };
-        let leaving = self.running.iter().filter(|(a, r)| is_misplaced(**a, r)).map(|(a, _)| *a).collect();
-        self.end(leaving, notification).await;
-    }
-
     /// All at once, so that one that lingers costs its time only once.
     async fn end(&mut self, addresses: Vec<IpAddr>, notification: &Notification) {
         for address in &addresses {
@@ -488,15 +332,6 @@ impl PeerSet {
         let status = ask(&running.commands).await.await.ok()?;
         Some((running.config.clone(), status))
     }
-}
-
-/// The entry that a peer with this address belongs to.
-fn entry_of(config: &Config, address: IpAddr) -> Option<&PeerConfig> {
-    let on_link = match link_local::split(address) {
-        (IpAddr::V6(bare), Some(link)) => link_name(link).and_then(|name| config.neighbor(bare, name)),
-        _ => None,
-    };
-    on_link.or_else(|| config.peer_for(address))
 }
 
 async fn ask(commands: &mpsc::Sender<PeerCommand>) -> oneshot::Receiver<PeerStatus> {

@@ -1,33 +1,35 @@
 //! One peer as a task: its sockets, its timer, its messages to and from the core.
 
+mod commands;
+mod outputs;
+mod sockets;
+
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use bgp_core::fsm::{ConnectionId, Direction, State};
+use bgp_core::fsm::{ConnectionId, State};
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
-use bgp_core::{PathId, Prefix};
-use bgp_router::{LocalAddresses, Peer, PeerEvent, PeerOutput, PeerSettings, ToCore, ToPeer};
+use bgp_router::{Peer, ToPeer};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep_until};
-use tracing::{debug, warn};
 
 use super::budget::{Budget, Charge};
 use super::clock::Clock;
 use super::connection::{Connection, Ready};
 use super::core_thread::CoreRequest;
 use super::history::History;
-use super::path::{PathSettings, PathWatch};
-use super::status::{Octets, PeerStatus};
-use crate::monitor::{self, Feed, Item, Queue, Session, Topic};
-use crate::net::{Authentication, ConnectError, ConnectOptions, HostAddresses, address_of, connect};
+use super::path::PathWatch;
+use super::status::Octets;
+use crate::monitor::{Feed, Session};
+use crate::net::{ConnectError, ConnectOptions};
+
+pub(crate) use commands::{Farewell, PeerCommand, Reconfigure, TellReceived};
 
 /// How long a NOTIFICATION may take to leave, and the peer to close its end, before the connection is closed all the
 /// same.
@@ -35,62 +37,6 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Connections that may be on their way out at a time; of more the oldest is cut off.
 const CLOSING: usize = 4;
-
-/// Something to do with a peer. It holds up the peer's own work, so it is short.
-pub(crate) type Act = Box<dyn FnOnce(&mut Peer, Clock) + Send>;
-
-/// What the supervisor tells a peer.
-pub(crate) enum PeerCommand {
-    /// A connection came in from the peer.
-    Incoming(TcpStream, SocketAddr, SocketAddr),
-    /// Bring the session up.
-    Start,
-    /// End the session and stay down.
-    Stop(Notification),
-    /// End the session; it comes back.
-    Reset(Notification),
-    /// Look at the peer or change it.
-    With(Act),
-    /// Answer with how it is.
-    Status(oneshot::Sender<PeerStatus>),
-    /// Tell a listener that has just come of the session and its routes.
-    Tell(Box<TellReceived>),
-    /// Treat the peer like this from now on. What the session agreed on stays until it ends.
-    Reconfigure(Box<Reconfigure>),
-    /// End the session and the task.
-    Remove(Farewell),
-}
-
-/// What a listener asks of a peer.
-#[derive(Debug)]
-pub(crate) struct TellReceived {
-    /// Where it waits.
-    pub(crate) queue: Arc<Queue>,
-    /// The routes as they came too.
-    pub(crate) routes: bool,
-    /// The routes behind this one; `None`: the session, and the routes from the first one on.
-    pub(crate) after: Option<(Prefix, PathId)>,
-    /// Answered with where to go on; `None`: that was all.
-    pub(crate) reply: oneshot::Sender<Option<(Prefix, PathId)>>,
-}
-
-/// What a peer is told at the end.
-#[derive(Clone, Debug)]
-pub(crate) enum Farewell {
-    /// That it is over.
-    Cease(Notification),
-    /// Nothing if it knows graceful restart, so that it keeps our routes until the next run of this daemon; else this.
-    Restart(Notification),
-}
-
-/// The settings of a peer that change without ending its session.
-#[derive(Debug)]
-pub(crate) struct Reconfigure {
-    pub(crate) settings: PeerSettings,
-    pub(crate) connect: ConnectOptions,
-    pub(crate) name: Option<String>,
-    pub(crate) path: Option<PathSettings>,
-}
 
 type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
 type Reserving = Pin<Box<dyn Future<Output = Option<mpsc::OwnedPermit<CoreRequest>>> + Send>>;
@@ -305,61 +251,6 @@ impl PeerTask {
         }
     }
 
-    fn command(&mut self, command: PeerCommand) {
-        let now = self.clock.now();
-        match command {
-            PeerCommand::Incoming(stream, local, remote) => {
-                self.used = true;
-                self.adopt(stream, local, remote, Direction::Incoming);
-            }
-            PeerCommand::Start => {
-                self.path.set_enabled(true);
-                self.peer.start(now);
-            }
-            PeerCommand::Stop(cease) => {
-                self.path.set_enabled(false);
-                self.peer.stop(now, cease);
-            }
-            PeerCommand::Reset(cease) => self.peer.reset(now, cease),
-            PeerCommand::Status(answer) => {
-                let status = PeerStatus::of(&self.peer, &self.history, self.connection(), self.octets);
-                let _ = answer.send(status);
-            }
-            PeerCommand::Tell(ask) => self.tell(*ask),
-            PeerCommand::With(act) => act(&mut self.peer, self.clock),
-            PeerCommand::Reconfigure(change) => self.reconfigure(*change),
-            PeerCommand::Remove(farewell) => {
-                // Who waits for us hears of the end of BFD when the connection is closed, with the task's end: FRR takes
-                // AdminDown on a session for a failure, and its routes go.
-                if let Farewell::Cease(_) = farewell {
-                    self.path.set_enabled(false);
-                }
-                self.leave(farewell);
-            }
-        }
-    }
-
-    fn leave(&mut self, farewell: Farewell) {
-        let now = self.clock.now();
-        let waits = self.peer.session().negotiated().is_some_and(|session| session.restart.is_some());
-        match farewell {
-            Farewell::Restart(_) if waits => self.peer.stop_for_restart(now),
-            Farewell::Restart(cease) | Farewell::Cease(cease) => self.peer.stop(now, cease),
-        }
-        self.connecting = None;
-        self.removed = true;
-    }
-
-    /// The connection to show: the established one, or the latest that is not about to be closed.
-    fn connection(&self) -> Option<&Connection> {
-        let established = self.peer.session().negotiated().map(|negotiated| negotiated.connection);
-        let stays = |c: &&Connection| !self.closing.iter().any(|(closing, _)| *closing == c.id);
-        match established {
-            Some(id) => self.connections.iter().find(|c| c.id == id),
-            None => self.connections.iter().rfind(stays),
-        }
-    }
-
     /// Ends the session and the task, for want of anybody to serve.
     fn abandon(&mut self) {
         self.abandoned = true;
@@ -369,58 +260,6 @@ impl PeerTask {
             let cease = Notification::cease(cease::ADMINISTRATIVE_SHUTDOWN, "");
             self.peer.stop(self.clock.now(), cease);
         }
-    }
-
-    fn reconfigure(&mut self, change: Reconfigure) {
-        let Reconfigure { settings, connect, name, path } = change;
-        self.path.configure(path);
-        let was = std::mem::replace(&mut self.connect, connect);
-        if was.authentication != self.connect.authentication {
-            self.change_key();
-        }
-        self.history.rename(name);
-        let applied = self.peer.reconfigure(self.clock.now(), settings);
-        debug!(peer = %self.peer.settings().address, ?applied, "other settings");
-    }
-
-    /// Signs with another key from now on, and takes only what is signed with it. The session goes on if the peer does
-    /// the same before the hold time is over: until then TCP repeats what was not taken. (Keys of TCP-AO change with the
-    /// session.)
-    fn change_key(&mut self) {
-        let Some(Authentication::Md5(key)) = &self.connect.authentication else { return };
-        for connection in &self.connections {
-            if let Err(error) = connection.set_key(key) {
-                warn!(peer = %self.peer.settings().address, "the session keeps its key: {error}");
-            }
-        }
-    }
-
-    fn connected(&mut self, result: Result<TcpStream, ConnectError>) {
-        let remote = self.connect.remote;
-        let opened = result.map_err(|error| error.to_string()).and_then(|stream| {
-            let local = stream
-                .local_addr()
-                .map_err(|error| format!("the connection to {remote} is gone: {error}"))?;
-            Ok((local, stream))
-        });
-        match opened {
-            Ok((local, stream)) => self.adopt(stream, local, remote, Direction::Outgoing),
-            Err(error) => {
-                self.history.connect_failed(error);
-                self.peer.connect_failed(self.clock.now());
-            }
-        }
-    }
-
-    fn adopt(&mut self, stream: TcpStream, local: SocketAddr, remote: SocketAddr, direction: Direction) {
-        let id = ConnectionId(self.next_connection);
-        self.next_connection += 1;
-        self.connections.push(Connection::new(id, local, remote, stream));
-        let session = address_of(local);
-        // Without the list of our addresses the other family just has no next hop of ours.
-        let other = HostAddresses::read().ok().and_then(|host| host.other_family(session));
-        let local = LocalAddresses::new(session, other);
-        self.peer.connected(self.clock.now(), id, direction, local);
     }
 
     /// Whether kept routes wait to be judged again, and nothing is in their way.
@@ -444,55 +283,6 @@ impl PeerTask {
                 self.charge = None;
             }
         }
-    }
-
-    /// Reads once. What came takes `charge` along to the core, if it is routes.
-    fn read(&mut self, id: ConnectionId, charge: Option<Charge>) {
-        let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
-        self.peer.mirror(self.feed.wants(Topic::RECEIVED));
-        match connection.read(self.clock.now(), &mut self.peer) {
-            Ok(octets) => {
-                self.octets.read += octets as u64;
-                self.charge = charge;
-                self.charge.iter_mut().for_each(|charge| charge.reduce_to(octets));
-                self.poll_peer();
-                self.charge = None;
-            }
-            Err(_) => self.drop_connection(id),
-        }
-    }
-
-    fn write(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.iter_mut().find(|c| c.id == id) else { return };
-        match connection.write(self.clock, &mut self.peer) {
-            Ok(octets) => self.octets.written += octets as u64,
-            Err(_) => {
-                // The peer's last word, a NOTIFICATION perhaps, may still be there to read. It waits for nothing.
-                self.read(id, None);
-                self.drop_connection(id);
-            }
-        }
-    }
-
-    /// Whether something is left to read after having tried: the hold timer is judged only if not.
-    fn has_unread(&mut self) -> bool {
-        let may_read = self.backlog.is_empty() && !self.peer.is_judging();
-        for id in self.connection_ids().into_iter().filter(|_| may_read) {
-            if let Some(charge) = self.budget.try_charge() {
-                self.read(id, Some(charge));
-            }
-        }
-        self.connections.iter().any(Connection::has_unread)
-    }
-
-    fn connection_ids(&self) -> Vec<ConnectionId> {
-        self.connections.iter().map(|c| c.id).collect()
-    }
-
-    fn drop_connection(&mut self, id: ConnectionId) {
-        self.connections.retain(|c| c.id != id);
-        self.closing.retain(|(closing, _)| *closing != id);
-        self.peer.disconnected(self.clock.now(), id);
     }
 
     fn timeout(&mut self) {
@@ -523,110 +313,6 @@ impl PeerTask {
         }
         gone.into_iter().for_each(|id| self.drop_connection(id));
         self.poll_peer();
-    }
-
-    fn poll_peer(&mut self) {
-        while let Some(output) = self.peer.poll_session() {
-            self.output(output);
-        }
-    }
-
-    fn output(&mut self, output: PeerOutput) {
-        match output {
-            PeerOutput::Connect => {
-                let options = self.connect.clone();
-                self.connecting = Some(Box::pin(async move { connect(&options).await }));
-            }
-            PeerOutput::Close(id) => {
-                if !self.closing.iter().any(|(closing, _)| *closing == id) {
-                    self.closing.push((id, tokio::time::Instant::now() + LINGER));
-                }
-            }
-            PeerOutput::Core(message) => {
-                let has_routes = matches!(message, ToCore::Routes(..));
-                let charge = if has_routes { self.charge.take() } else { None };
-                self.send_to_core(CoreRequest::Peer(message, charge));
-            }
-            PeerOutput::Event(event) => {
-                self.publish(&event);
-                let is_up = matches!(event, PeerEvent::Established(_));
-                self.history.record(event);
-                if let (true, Some(connection)) = (is_up, self.connection()) {
-                    let local = connection.local.ip().to_canonical();
-                    self.path.established(local);
-                }
-            }
-            PeerOutput::Received { peer, body, treatment } => {
-                let at = SystemTime::now();
-                self.feed.publish(Topic::RECEIVED, Item::Received { peer, body, treatment, at });
-            }
-        }
-    }
-
-    /// Tells listeners what they want to know of an event.
-    fn publish(&mut self, event: &PeerEvent) {
-        let wanted = self.feed.wants(Topic::SESSIONS);
-        let item = match event {
-            PeerEvent::Established(negotiated) => {
-                let connection = self.connections.iter().find(|c| c.id == negotiated.connection);
-                let Some(ends) = connection.map(|c| [c.local, c.remote]) else { return };
-                let open = self.peer.session().our_open();
-                let session = Arc::new(Session::new(self.peer.id(), ends, &open, negotiated));
-                self.session = Some(Arc::clone(&session));
-                Item::Up(session)
-            }
-            PeerEvent::Down(reason) => match self.session.take() {
-                Some(session) if wanted => Item::Down(session.id, monitor::down(reason)),
-                _ => return,
-            },
-            PeerEvent::State { from, to } if wanted => Item::State {
-                peer: self.peer.settings().address,
-                peer_as: self.peer.settings().peer_as.unwrap_or_default(),
-                local: self.connection().map(|connection| connection.local.ip().to_canonical()),
-                from: *from,
-                to: *to,
-                at: SystemTime::now(),
-            },
-            _ => return,
-        };
-        if wanted {
-            self.feed.publish(Topic::SESSIONS, item);
-        }
-    }
-
-    fn tell(&mut self, ask: TellReceived) {
-        let TellReceived { queue, routes, after, reply } = ask;
-        let next = self.session.as_ref().and_then(|session| {
-            if after.is_none() {
-                queue.push(Item::Up(Arc::clone(session)));
-            }
-            if routes { monitor::received(&self.peer, session.id, after, &queue) } else { None }
-        });
-        // Who does not wait for the answer has gone.
-        let _ = reply.send(next);
-    }
-
-    fn send_to_core(&mut self, request: CoreRequest) {
-        if !self.backlog.is_empty() {
-            self.backlog.push_back(request);
-            return;
-        }
-        match self.core.try_send(request) {
-            Ok(()) => {}
-            Err(TrySendError::Full(request)) => self.backlog.push_back(request),
-            Err(TrySendError::Closed(_)) => self.abandon(),
-        }
-    }
-
-    fn send_backlog(&mut self, permit: Option<mpsc::OwnedPermit<CoreRequest>>) {
-        self.reserving = None;
-        let Some(permit) = permit else {
-            self.backlog.clear();
-            return self.abandon();
-        };
-        if let Some(request) = self.backlog.pop_front() {
-            permit.send(request);
-        }
     }
 }
 

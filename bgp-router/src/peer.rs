@@ -1,77 +1,29 @@
 //! One peer: its session, the import of its UPDATEs, and what waits to be written to it.
 
+mod established;
+mod outputs;
 mod pause;
+mod receive;
 mod reconfigure;
 mod refresh;
 
 use std::collections::VecDeque;
 
-use bgp_core::fsm::{
-    ConnectionId, Direction, DownReason, Negotiated, Output, PeerRestart, Received, Session, SessionConfig,
-    State,
-};
+use bgp_core::fsm::{ConnectionId, Direction, DownReason, Output, Session, SessionConfig, State};
+use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
-use bgp_core::wire::{Fault, Notification, Treatment};
-use bgp_core::{Family, FamilySet, Instant, RouterId};
-use bgp_rib::{AttributeStore, GroupKey, PeerId, PeerInfo, PeerUp, SourceKind};
-use bytes::Bytes;
+use bgp_core::{Instant, RouterId};
+use bgp_rib::{AttributeStore, PeerId};
 
 use crate::as_numbers::Dual;
 use crate::config::{Identity, LocalAddresses, PeerSettings};
-use crate::import::{Fatal, ImportCounters, Importer};
-use crate::message::{Batch, Retention, SessionUp, ToCore, ToPeer};
+use crate::import::ImportCounters;
+use crate::message::{ToCore, ToPeer};
 use crate::write_queue::{WriteQueue, Written};
+use established::Established;
 
+pub use outputs::{PeerEvent, PeerOutput};
 pub use reconfigure::Applied;
-
-/// What a peer asks of whoever runs it.
-#[derive(Debug)]
-pub enum PeerOutput {
-    /// Open a TCP connection to the peer; answer with [`Peer::connected`] or [`Peer::connect_failed`].
-    Connect,
-    /// Close the connection once its [`Peer::queue`] is empty.
-    Close(ConnectionId),
-    /// Carry this to the core.
-    Core(ToCore),
-    /// Tell the operator.
-    Event(PeerEvent),
-    /// An UPDATE came, as [`Peer::mirror`] asked to be told.
-    Received {
-        /// The session.
-        peer: PeerId,
-        /// The UPDATE without its header.
-        body: Bytes,
-        /// What was done about its faults (RFC 7606).
-        treatment: Treatment,
-    },
-}
-
-/// What an operator wants to know of a peer.
-#[derive(Debug)]
-pub enum PeerEvent {
-    /// The session changed its state.
-    State {
-        /// Before.
-        from: State,
-        /// After.
-        to: State,
-    },
-    /// The session is established.
-    Established(Box<Negotiated>),
-    /// The session was established and has ended.
-    Down(DownReason),
-    /// The session did not come up.
-    Failed(DownReason),
-    /// The peer has announced so many routes of a family that the operator wanted to be told.
-    Many(Family, usize),
-    /// An UPDATE had faults (RFC 7606). If the session could not go on, that is told next.
-    Malformed {
-        /// The faults.
-        faults: Vec<Fault>,
-        /// The UPDATE without its header.
-        body: Vec<u8>,
-    },
-}
 
 #[derive(Debug)]
 struct Connection {
@@ -82,26 +34,6 @@ struct Connection {
     queue: WriteQueue,
     /// The session wants it closed once the queue is empty.
     closing: bool,
-}
-
-struct Established {
-    id: PeerId,
-    connection: ConnectionId,
-    importer: Importer,
-    /// Our end of the connection.
-    local: LocalAddresses,
-    /// The settings that it was agreed with.
-    agreed: PeerSettings,
-    /// The update group, and what the peer is to us, as told to the core.
-    group: (GroupKey, SourceKind),
-    /// The families whose End-of-RIB has come.
-    complete: FamilySet,
-    /// The families that the peer sends again, and until when it may take.
-    answers: Vec<(Family, Instant)>,
-    /// Written but not yet told to the core.
-    written: Written,
-    /// What the peer said of its restart.
-    restart: Option<PeerRestart>,
 }
 
 /// Octets written that are told to the core at once; less waits until the queue is empty.
@@ -311,78 +243,6 @@ impl Peer {
         self.drain(now);
     }
 
-    /// Takes the complete messages at the front of `input`, which came from connection `id`; returns how many
-    /// octets were used. The rest is the start of a message: give it again with more behind it.
-    pub fn read(&mut self, now: Instant, id: ConnectionId, input: &[u8]) -> usize {
-        self.read_with(now, id, input, &mut Batch::default())
-    }
-
-    /// [`Peer::read`] with a batch that is empty before and after: one that is used again has grown to the size of a read,
-    /// and what goes to the core is allocated once.
-    pub fn read_with(&mut self, now: Instant, id: ConnectionId, input: &[u8], batch: &mut Batch) -> usize {
-        let mut rest = input;
-        batch.received = Some(now);
-        while let Some(received) = self.session.receive(now, id, &mut rest) {
-            match received {
-                Received::Update(body) => self.update(now, body, batch),
-                Received::RouteRefresh(refresh) => self.refresh(now, refresh, batch),
-            }
-            // A session that comes up or goes down inside the loop must reach the core in order.
-            self.drain(now);
-        }
-        self.flush_batch(batch);
-        // What a session left that ended on the way.
-        batch.clear();
-        self.drain(now);
-        input.len() - rest.len()
-    }
-
-    fn update(&mut self, now: Instant, body: &[u8], batch: &mut Batch) {
-        self.drain(now);
-        let Some(established) = &mut self.established else { return };
-        let id = established.id;
-        let outcome = established.importer.update(body, batch);
-        if self.mirrored {
-            let faults = match &outcome {
-                Ok(outcome) => &outcome.faults,
-                Err(fatal) => &fatal.faults,
-            };
-            let treatment = faults.iter().map(|fault| fault.treatment).max().unwrap_or(Treatment::Accept);
-            let body = Bytes::copy_from_slice(body);
-            self.outputs.push_back(PeerOutput::Received { peer: id, body, treatment });
-        }
-        match outcome {
-            Ok(outcome) => {
-                if let Some(family) = outcome.end_of_rib {
-                    established.complete = established.complete.with(family);
-                    self.flush_batch(batch);
-                    self.outputs.push_back(PeerOutput::Core(ToCore::EndOfRib(id, family)));
-                }
-                if !outcome.faults.is_empty() {
-                    self.report(outcome.faults, body);
-                }
-                self.check_kept(now);
-            }
-            Err(Fatal { notification, faults }) => {
-                self.flush_batch(batch);
-                self.report(faults, body);
-                self.session.reset(now, notification);
-            }
-        }
-    }
-
-    fn report(&mut self, faults: Vec<Fault>, body: &[u8]) {
-        let event = PeerEvent::Malformed { faults, body: body.to_vec() };
-        self.outputs.push_back(PeerOutput::Event(event));
-    }
-
-    fn flush_batch(&mut self, batch: &mut Batch) {
-        if let (Some(established), false) = (&self.established, batch.is_empty()) {
-            let message = ToCore::Routes(established.id, batch.take());
-            self.outputs.push_back(PeerOutput::Core(message));
-        }
-    }
-
     /// What the core says; what is for an earlier session of the peer is dropped.
     pub fn deliver(&mut self, now: Instant, message: ToPeer) {
         let Some(established) = &self.established else { return };
@@ -517,67 +377,5 @@ impl Peer {
             connection.queue.drop_updates();
         }
         self.outputs.push_back(PeerOutput::Close(id));
-    }
-
-    fn come_up(&mut self, negotiated: Box<Negotiated>) {
-        let connection = negotiated.connection;
-        let Some(Connection { local, settings, .. }) = self.connections.iter().find(|c| c.id == connection)
-        else {
-            return;
-        };
-        let (local, agreed) = (*local, settings.clone());
-        self.id = self.id.next_session();
-        let info = PeerInfo {
-            id: self.id,
-            kind: self.settings.source_kind(negotiated.kind),
-            address: self.settings.address,
-            router_id: negotiated.peer_router_id,
-            asn: negotiated.peer_as,
-            families: negotiated.families,
-        };
-        let group = self.settings.group_key(&self.identity, &negotiated, &local, self.draining);
-        let theirs = negotiated.restart.as_ref();
-        let up = SessionUp {
-            limits: self.settings.limits,
-            restart: agreed.restart.zip(theirs).map(|(ours, theirs)| ours.session_restart(theirs)),
-            sends_end_of_rib: negotiated.peer_sends_end_of_rib(),
-            restarted: theirs.is_some_and(|restart| restart.restarted),
-            enhanced_refresh: negotiated.enhanced_refresh,
-            ..SessionUp::new(PeerUp { info, group: group.clone() })
-        };
-        let context = negotiated.decode_context();
-        let importer = Importer::new(
-            self.identity,
-            self.settings.clone(),
-            context,
-            (local, negotiated.peer_as),
-            self.store.clone(),
-        );
-        self.established = Some(Established {
-            id: self.id,
-            connection,
-            importer,
-            local,
-            agreed,
-            group: (group, self.settings.source_kind(negotiated.kind)),
-            complete: FamilySet::EMPTY,
-            answers: Vec::new(),
-            written: Written::default(),
-            restart: negotiated.restart.clone(),
-        });
-        // Whoever watches knows of the session before anything else of it happens.
-        self.outputs.push_back(PeerOutput::Event(PeerEvent::Established(negotiated)));
-        self.outputs.push_back(PeerOutput::Core(ToCore::Up(Box::new(up))));
-    }
-
-    fn go_down(&mut self, now: Instant, reason: &DownReason) {
-        let Some(established) = self.established.take() else { return };
-        self.counters.add(&established.importer.counters);
-        let restart = established.restart.filter(|restart| restart.retains(reason));
-        let retention = established.agreed.restart.zip(restart).map(|(ours, theirs)| ours.retention(&theirs));
-        // What the session before it left may be kept for longer.
-        let longest = |kept: &Retention| self.kept_until.max(Some(now + kept.longest()));
-        self.kept_until = retention.as_ref().and_then(longest);
-        self.outputs.push_back(PeerOutput::Core(ToCore::Down(established.id, retention)));
     }
 }

@@ -4,20 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bgp_core::{Family, FamilySet, Instant, PathId, V4, V6};
+use bgp_core::{Family, FamilySet, Instant, V4, V6};
 
 use super::TablesMut;
 use super::choice::Choice;
 use super::export::{ExportContext, GroupKey, LoadSharing};
-use super::exporter::{ExportCounters, Exporter};
+use super::exporter::Exporter;
 use super::flush::{Flush, Side};
 use super::held::Snapshot;
 use super::journal::{Journal, Sequence};
 use super::pack::Batch;
-use super::records::{Slot, Slots};
 use super::resync::{Holds, Walk};
 use super::sources::Written;
-use crate::attributes::Attrs;
 use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
 use crate::table::DestId;
@@ -58,17 +56,6 @@ impl Default for GroupLimits {
     }
 }
 
-/// How far a peer is behind its group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lag {
-    /// Journal entries not read yet.
-    pub entries: u64,
-    /// Bytes written for the group and not read yet.
-    pub bytes: usize,
-    /// Whether the peer is sent records, since it has joined, asked for a refresh, or fallen off the journal.
-    pub walking: bool,
-}
-
 pub(super) type WalkId = u64;
 
 /// Where a peer reads.
@@ -101,19 +88,6 @@ pub(super) struct Member {
 pub(super) fn member_in(members: &BTreeMap<PeerId, Member>, slot: u32) -> Option<&Member> {
     let sessions = PeerId { slot, generation: 0 }..=PeerId { slot, generation: u32::MAX };
     members.range(sessions).next_back().map(|(_, member)| member)
-}
-
-/// A path that a peer holds, or is about to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SentPath<'a> {
-    /// The identifier that it goes out with (RFC 7911); `None` in a family without ADD-PATH.
-    pub path_id: Option<PathId>,
-    /// Who announced it: the peer's session at the time, its slot is what counts.
-    pub source: PeerId,
-    /// The identifier that its source gave it; `None` in a family without ADD-PATH, where it is not kept.
-    pub received: Option<PathId>,
-    /// The attributes that go out, before they are written for the group.
-    pub attrs: &'a Attrs,
 }
 
 /// The group. Its caller feeds it dirty destinations ([`Group::mark`]), flushes it when [`Group::next_flush`] says so,
@@ -471,113 +445,11 @@ impl Group {
         self.v6.records.clear(tables.v6);
     }
 
-    /// How many routes of a family the peer has been sent, or is about to be.
-    #[must_use]
-    pub fn advertised(&self, peer: PeerId, family: Family) -> usize {
-        match family {
-            _ if !self.members.contains_key(&peer) => 0,
-            Family::IPV4_UNICAST => self.v4.records.sent() - self.v4.records.sent_from(peer.slot),
-            _ => self.v6.records.sent() - self.v6.records.sent_from(peer.slot),
-        }
-    }
-
-    /// Whether the peer holds, or is about to be sent, a route to the destination.
-    #[must_use]
-    pub fn has_sent(&self, peer: PeerId, family: Family, dest: DestId) -> bool {
-        self.sent_paths(peer, family, dest).next().is_some()
-    }
-
-    /// The paths to the destination that the peer holds, or is about to be sent, by path id.
-    pub fn sent_paths(
-        &self,
-        peer: PeerId,
-        family: Family,
-        dest: DestId,
-    ) -> impl Iterator<Item = SentPath<'_>> {
-        let slots = if self.members.contains_key(&peer) { self.slots(family, dest) } else { None };
-        let add_path = self.key.add_path.contains(family);
-        slots.into_iter().flatten().filter_map(move |(out, slot)| match slot {
-            Slot::Sent(record) if record.source.slot != peer.slot => Some(SentPath {
-                path_id: add_path.then_some(out.id),
-                source: record.source,
-                received: add_path.then_some(out.received),
-                attrs: record.attrs,
-            }),
-            _ => None,
-        })
-    }
-
-    pub(super) fn slots(&self, family: Family, dest: DestId) -> Option<Slots<'_>> {
-        match family {
-            Family::IPV4_UNICAST => Some(self.v4.records.slots(dest)),
-            Family::IPV6_UNICAST => Some(self.v6.records.slots(dest)),
-            _ => None,
-        }
-    }
-
     /// What was written of the source of a record.
     pub(super) fn written(&self, family: Family, source: PeerId) -> Option<Written> {
         match family {
             Family::IPV4_UNICAST => self.v4.records.written(source),
             _ => self.v6.records.written(source),
         }
-    }
-
-    /// How far a peer is behind.
-    #[must_use]
-    pub fn lag(&self, peer: PeerId) -> Lag {
-        let Some(member) = self.members.get(&peer) else { return Lag::default() };
-        let behind = |from| (self.journal.end().since(from), self.journal.bytes_after(from));
-        match member.stage {
-            Stage::Attached(cursor) => {
-                let (entries, bytes) = behind(cursor);
-                Lag { entries, bytes, walking: false }
-            }
-            Stage::Walking(walk, cursor) => {
-                let Some(walk) = self.walks.get(&walk) else { return Lag::default() };
-                let (entries, bytes) = walk.upto.or(walk.place()).map_or((0, 0), behind);
-                Lag { entries, bytes: bytes + walk.log.bytes_after(cursor), walking: true }
-            }
-            Stage::GivenUp => Lag::default(),
-        }
-    }
-
-    /// Tombstones kept, in both families.
-    #[must_use]
-    pub fn tombstones(&self) -> usize {
-        self.v4.records.tombstones() + self.v6.records.tombstones()
-    }
-
-    /// The bytes of messages that are kept for peers to read.
-    #[must_use]
-    pub fn queued_bytes(&self) -> usize {
-        self.journal.bytes() + self.walks.values().map(|walk| walk.log.bytes()).sum::<usize>()
-    }
-
-    /// The memory of what was sent last and of what is still to be read, in bytes.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        let arrived: usize = self.arrived.iter().map(|snapshot| snapshot.memory()).sum();
-        self.v4.records.memory() + self.v6.records.memory() + self.queued_bytes() + arrived
-    }
-
-    /// What was written so far.
-    #[must_use]
-    pub fn counters(&self) -> ExportCounters {
-        self.exporter.counters
-    }
-
-    /// Whether the peer has something to send.
-    #[must_use]
-    pub fn has_pending(&self, peer: PeerId) -> bool {
-        self.members.get(&peer).is_some_and(|member| match member.stage {
-            Stage::Attached(cursor) => {
-                cursor < self.journal.end()
-                    || member.is_owed_an_end(self.holds_end_of_rib)
-                    || !member.refresh.is_empty()
-            }
-            Stage::Walking(walk, _) => self.walks.get(&walk).is_some_and(|walk| walk.open),
-            Stage::GivenUp => false,
-        })
     }
 }

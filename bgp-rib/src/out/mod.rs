@@ -32,6 +32,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod transmit;
+mod views;
 
 use bgp_core::{V4, V6};
 
@@ -45,9 +46,10 @@ pub use export::{
     communities_allow, exportable,
 };
 pub use exporter::ExportCounters;
-pub use group::{Group, GroupLimits, Lag, SentPath};
+pub use group::{Group, GroupLimits};
 pub use journal::{Audience, Sequence};
 pub use transmit::Transmit;
+pub use views::{Lag, SentPath};
 
 /// What a group reads when a peer is sent something.
 #[derive(Clone, Copy)]

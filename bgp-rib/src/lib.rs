@@ -23,15 +23,8 @@
 //!
 //! let (asn, router_id) = (Asn(64512), RouterId(1));
 //! let families = FamilySet::EMPTY.with(Family::IPV4_UNICAST);
-//! let mut rib = Rib::new(RibConfig {
-//!     decision: DecisionConfig::default(),
-//!     multipath: 1,
-//!     next_hops: NextHopSource::Assume,
-//!     export: ExportContext { local_as: asn, router_id, cluster_id: Some(ClusterId(1)) },
-//!     limits: GroupLimits::default(),
-//!     fib: false,
-//!     seed: 42,
-//! });
+//! let us = ExportContext { local_as: asn, router_id, cluster_id: Some(ClusterId(1)) };
+//! let mut rib = Rib::new(RibConfig::new(us, 42));
 //! let group = GroupKey::new(TargetKind::Client, families);
 //! let now = Instant::ZERO;
 //! let [a, b] = [1, 2].map(|slot| PeerId { slot, generation: 1 });

@@ -54,6 +54,22 @@ pub struct RibConfig {
     pub seed: u64,
 }
 
+impl RibConfig {
+    /// One path to each destination, every next hop taken for reachable, nobody who asks for changes of a FIB.
+    #[must_use]
+    pub fn new(export: ExportContext, seed: u64) -> RibConfig {
+        RibConfig {
+            decision: DecisionConfig::default(),
+            multipath: 1,
+            next_hops: NextHopSource::Assume,
+            export,
+            limits: GroupLimits::default(),
+            fib: false,
+            seed,
+        }
+    }
+}
+
 /// A session that was established.
 #[derive(Clone, Debug)]
 pub struct PeerUp {

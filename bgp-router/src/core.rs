@@ -353,22 +353,14 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use bgp_core::{Asn, ClusterId, Family};
-    use bgp_rib::{DecisionConfig, ExportContext, GroupLimits, NextHopSource, PeerInfo, PeerUp, TargetKind};
+    use bgp_rib::{ExportContext, PeerInfo, PeerUp, TargetKind};
 
     use super::*;
 
     fn core() -> Core {
         let export =
             ExportContext { local_as: Asn(64512), router_id: RouterId(9), cluster_id: Some(ClusterId(9)) };
-        let config = RibConfig {
-            decision: DecisionConfig::default(),
-            multipath: 1,
-            next_hops: NextHopSource::Assume,
-            export,
-            limits: GroupLimits::default(),
-            fib: false,
-            seed: 1,
-        };
+        let config = RibConfig::new(export, 1);
         Core::new(config, AttributeStore::new(1))
     }
 

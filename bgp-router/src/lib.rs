@@ -21,7 +21,7 @@
 //!
 //! use bgp_core::fsm::{ConnectionId, Direction};
 //! use bgp_core::{Asn, Instant, RouterId};
-//! use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
+//! use bgp_rib::RibConfig;
 //! use bgp_router::{Identity, LocalAddresses, PeerSettings, Router};
 //!
 //! /// The connection, and the slot of each router's first peer.
@@ -31,15 +31,7 @@
 //! fn router(number: u8, peer: u8, direction: Direction) -> Router {
 //!     let router_id = RouterId(number.into());
 //!     let identity = Identity { local_as: Asn(64512), router_id, cluster_id: None, confederation: None };
-//!     let rib = RibConfig {
-//!         decision: DecisionConfig::default(),
-//!         multipath: 1,
-//!         next_hops: NextHopSource::Assume,
-//!         export: identity.export_context(),
-//!         limits: GroupLimits::default(),
-//!         fib: false,
-//!         seed: 42,
-//!     };
+//!     let rib = RibConfig::new(identity.export_context(), 42);
 //!     let mut router = Router::new(identity, rib);
 //!     let settings = PeerSettings { passive: true, ..PeerSettings::new([10, 0, 0, peer].into()) };
 //!     router.add_peer(Instant::ZERO, settings);

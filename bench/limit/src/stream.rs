@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bgp_core::fsm::{ConnectionId, Direction};
 use bgp_core::{Family, FamilySet, Instant, RouterId};
-use bgp_rib::{DecisionConfig, GroupLimits, NextHopSource, RibConfig};
+use bgp_rib::RibConfig;
 use bgp_router::{Identity, LocalAddresses, PeerSettings, Router};
 
 use crate::handshake::hello;
@@ -85,15 +85,7 @@ impl<'a> Iterator for Pieces<'a> {
 
 impl Bench {
     fn new(identity: &Identity, sender: IpAddr) -> Option<Bench> {
-        let config = RibConfig {
-            decision: DecisionConfig::default(),
-            multipath: 1,
-            next_hops: NextHopSource::Assume,
-            export: identity.export_context(),
-            limits: GroupLimits::default(),
-            fib: false,
-            seed: 1,
-        };
+        let config = RibConfig::new(identity.export_context(), 1);
         let mut router = Router::new(*identity, config);
         let sender = add_client(&mut router, identity, sender, 1)?;
         let receiver = add_client(&mut router, identity, RECEIVER.into(), 2)?;

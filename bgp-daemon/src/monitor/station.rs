@@ -297,9 +297,7 @@ async fn closed(input: OwnedReadHalf) -> Result<(), Over> {
 #[cfg(test)]
 mod tests {
     use bgp_core::{Asn, RouterId};
-    use bgp_rib::{
-        AttributeStore, DecisionConfig, ExportContext, GroupLimits, NextHopSource, PeerId, RibConfig,
-    };
+    use bgp_rib::{AttributeStore, ExportContext, PeerId, RibConfig};
     use bgp_telemetry::bmp::{Kind, Message};
     use bytes::Bytes;
     use tokio::io::AsyncReadExt;
@@ -313,15 +311,7 @@ mod tests {
 
     fn core() -> bgp_router::Core {
         let export = ExportContext { local_as: Asn(64512), router_id: RouterId(1), cluster_id: None };
-        let config = RibConfig {
-            decision: DecisionConfig::default(),
-            multipath: 1,
-            next_hops: NextHopSource::Assume,
-            export,
-            limits: GroupLimits::default(),
-            fib: false,
-            seed: 1,
-        };
+        let config = RibConfig::new(export, 1);
         bgp_router::Core::new(config, AttributeStore::new(1))
     }
 

@@ -59,15 +59,13 @@ impl TcpMd5Sig {
     /// `None` if the key is over `TCP_MD5SIG_MAXKEYLEN` octets.
     pub(super) fn new(address: IpAddr, prefix_len: Option<u8>, key: &[u8]) -> Option<TcpMd5Sig> {
         const FLAG_PREFIX: u8 = 1;
-        let mut padded = [0; libc::TCP_MD5SIG_MAXKEYLEN];
-        padded.get_mut(..key.len())?.copy_from_slice(key);
         Some(TcpMd5Sig {
             address: socket_address(address),
             flags: if prefix_len.is_some() { FLAG_PREFIX } else { 0 },
             prefix_len: prefix_len.unwrap_or(0),
             key_len: u16::try_from(key.len()).ok()?,
             interface: 0,
-            key: padded,
+            key: padded(key)?,
         })
     }
 }
@@ -109,12 +107,9 @@ impl TcpAoAdd {
         sign: bool,
     ) -> Option<TcpAoAdd> {
         const SET_CURRENT_AND_RNEXT: u32 = first_bits(2);
-        let (mut name, mut padded) = ([0; 64], [0; TcpAoAdd::MAX_KEY_LEN]);
-        name.get_mut(..algorithm.len())?.copy_from_slice(algorithm.as_bytes());
-        padded.get_mut(..key.len())?.copy_from_slice(key);
         Some(TcpAoAdd {
             address: socket_address(peer.address()),
-            algorithm: name,
+            algorithm: padded(algorithm.as_bytes())?,
             interface: 0,
             flags: if sign { SET_CURRENT_AND_RNEXT } else { 0 },
             reserved: 0,
@@ -124,7 +119,7 @@ impl TcpAoAdd {
             mac_len,
             key_flags: 0,
             key_len: u8::try_from(key.len()).ok()?,
-            key: padded,
+            key: padded(key)?,
         })
     }
 }
@@ -167,6 +162,13 @@ impl TcpAoDel {
             key_flags: 0,
         }
     }
+}
+
+/// `octets` with zeros behind them; `None` if they are too many.
+fn padded<const N: usize>(octets: &[u8]) -> Option<[u8; N]> {
+    let mut field = [0; N];
+    field.get_mut(..octets.len())?.copy_from_slice(octets);
+    Some(field)
 }
 
 /// The first of the bit fields of C in 32 bits: they begin with the lowest bit where octets do, else with the highest.

@@ -356,20 +356,13 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use bgp_core::{Asn, RouterId};
-    use bgp_rib::{DecisionConfig, ExportContext, GroupLimits, NextHopSource};
+    use bgp_rib::ExportContext;
 
     use super::*;
 
     fn config() -> RibConfig {
-        RibConfig {
-            decision: DecisionConfig::default(),
-            multipath: 1,
-            next_hops: NextHopSource::Assume,
-            export: ExportContext { local_as: Asn(64512), router_id: RouterId(1), cluster_id: None },
-            limits: GroupLimits::default(),
-            fib: true,
-            seed: 1,
-        }
+        let export = ExportContext { local_as: Asn(64512), router_id: RouterId(1), cluster_id: None };
+        RibConfig { fib: true, ..RibConfig::new(export, 1) }
     }
 
     #[tokio::test]

@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use bgp_core::{Asn, ClusterId, FamilySet, Instant, PathId, RouterId};
 use bgp_rib::{
-    Attrs, DecisionConfig, ExportContext, GroupKey, GroupLimits, NextHopSource, PeerId, PeerInfo, PeerUp,
-    Rib, RibConfig, RouteChange, SourceKind, TargetKind, Transmit,
+    Attrs, ExportContext, GroupKey, PeerId, PeerInfo, PeerUp, Rib, RibConfig, RouteChange, SourceKind,
+    TargetKind, Transmit,
 };
 use bytes::Bytes;
 
@@ -39,15 +39,7 @@ impl World {
             router_id: RouterId(1),
             cluster_id: Some(ClusterId(1 << 20)),
         };
-        let rib = Rib::new(RibConfig {
-            decision: DecisionConfig::default(),
-            multipath: 1,
-            next_hops: NextHopSource::Assume,
-            export,
-            limits: GroupLimits::default(),
-            fib: false,
-            seed: 42,
-        });
+        let rib = Rib::new(RibConfig::new(export, 42));
         World { rib, updates: 0, now: Instant::ZERO, chunks: Vec::new() }
     }
 

@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
     use crate::rib::RibConfig;
-    use crate::{AttributeStore, DecisionConfig, ExportContext, GroupLimits, NextHopSource, Summary};
+    use crate::{AttributeStore, ExportContext, Summary};
 
     fn rib() -> Rib {
         let export = ExportContext {
@@ -76,15 +76,7 @@ mod tests {
             router_id: RouterId(5000),
             cluster_id: Some(ClusterId(5000)),
         };
-        Rib::new(RibConfig {
-            decision: DecisionConfig::default(),
-            multipath: 1,
-            next_hops: NextHopSource::Assume,
-            export,
-            limits: GroupLimits::default(),
-            fib: false,
-            seed: 1,
-        })
+        Rib::new(RibConfig::new(export, 1))
     }
 
     fn announce(rib: &mut Rib, store: &AttributeStore, prefix: &str) {

@@ -257,7 +257,7 @@ mod tests {
     use super::*;
     use crate::rib::{PeerUp, Rib};
     use crate::testing::{info, prefix};
-    use crate::{Advertise, AttributeStore, DecisionConfig, NextHopSource, Summary, TargetKind};
+    use crate::{Advertise, AttributeStore, Summary, TargetKind};
 
     const NOW: Instant = Instant::ZERO;
 
@@ -274,15 +274,7 @@ mod tests {
                 router_id: RouterId(1),
                 cluster_id: Some(ClusterId(1)),
             };
-            let mut rib = Rib::new(RibConfig {
-                decision: DecisionConfig::default(),
-                multipath: 2,
-                next_hops: NextHopSource::Assume,
-                export,
-                limits: GroupLimits::default(),
-                fib: false,
-                seed: 1,
-            });
+            let mut rib = Rib::new(RibConfig { multipath: 2, ..RibConfig::new(export, 1) });
             let plain = GroupKey::new(TargetKind::Client, FamilySet::EMPTY.with(V4::FAMILY));
             let group = GroupKey { advertise, add_path, ..plain.clone() };
             rib.peer_up(NOW, PeerUp { info: info(5, 1), group });

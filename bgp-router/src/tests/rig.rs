@@ -15,7 +15,7 @@ use bgp_core::wire::{
 use bgp_core::{
     AddressFamily, Asn, ClusterId, Family, FamilySet, Instant, PeerKind, Prefix, RouterId, V4, V6,
 };
-use bgp_rib::{AttributeStore, DecisionConfig, GroupLimits, NextHopSource, PeerId, RibConfig};
+use bgp_rib::{AttributeStore, PeerId, RibConfig};
 
 use crate::{
     Core, CoreOutput, Identity, LocalAddresses, Peer, PeerEvent, PeerOutput, PeerSettings, ToCore, ToPeer,
@@ -39,15 +39,7 @@ pub(crate) fn identity() -> Identity {
 }
 
 pub(crate) fn rib_config() -> RibConfig {
-    RibConfig {
-        decision: DecisionConfig::default(),
-        multipath: 1,
-        next_hops: NextHopSource::Assume,
-        export: identity().export_context(),
-        limits: GroupLimits::default(),
-        fib: false,
-        seed: 1,
-    }
+    RibConfig::new(identity().export_context(), 1)
 }
 
 /// A client of ours at 10.0.0.`number`.

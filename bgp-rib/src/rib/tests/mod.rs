@@ -43,15 +43,7 @@ impl World {
             router_id: RouterId(5000),
             cluster_id: Some(ClusterId(5000)),
         };
-        let rib = Rib::new(RibConfig {
-            decision: DecisionConfig::default(),
-            multipath,
-            next_hops,
-            export,
-            limits: GroupLimits::default(),
-            fib: true,
-            seed: 1,
-        });
+        let rib = Rib::new(RibConfig { multipath, next_hops, fib: true, ..RibConfig::new(export, 1) });
         let store = AttributeStore::new(1);
         World {
             now: Instant::ZERO,

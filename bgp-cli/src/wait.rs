@@ -69,7 +69,7 @@ fn holds(args: &WaitArgs, peers: &[PeerRow]) -> bool {
     let up = peers.iter().filter(|peer| is_up(peer)).count();
     let named = |name: &String| {
         let wanted = PeerRef::from(name.as_str());
-        peers.iter().any(|peer| wanted.is(peer.address, peer.name.as_deref()) && is_up(peer))
+        peers.iter().any(|peer| wanted.is(&peer.address, peer.name.as_deref()) && is_up(peer))
     };
     let all_up = peers.iter().filter(|peer| peer.enabled).all(is_up) && up > 0;
     args.established.iter().all(named) && (!args.all || all_up) && args.count.is_none_or(|count| up >= count)

@@ -37,7 +37,6 @@ fn directory(test: &str) -> PathBuf {
 
 fn peer(state: SessionState) -> PeerRow {
     PeerRow {
-        interface: None,
         address: "10.0.0.12".parse().unwrap(),
         name: Some("node-7".to_owned()),
         asn: 64512,

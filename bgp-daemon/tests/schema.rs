@@ -38,7 +38,6 @@ fn document<T: Body + Serialize + DeserializeOwned + PartialEq + Debug>(name: &s
 
 fn peer() -> PeerRow {
     PeerRow {
-        interface: None,
         address: "10.0.0.12".parse().unwrap(),
         name: Some("node-7".to_owned()),
         group: Some("rack-a".to_owned()),
@@ -173,6 +172,7 @@ fn tunnels_keep_their_form() {
 fn bfd_keeps_its_form() {
     let session = BfdRow {
         peer: "10.0.0.12".parse().unwrap(),
+        interface: None,
         name: Some("node-7".to_owned()),
         local: Some("10.0.0.1".parse().unwrap()),
         hops: "single".to_owned(),

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
+use nix::net::if_::if_indextoname;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -157,6 +158,16 @@ fn with_interface(address: IpAddr, port: u16, interface: u32) -> SocketAddr {
     match address {
         IpAddr::V6(v6) if v6.is_unicast_link_local() => SocketAddrV6::new(v6, port, 0, interface).into(),
         other => SocketAddr::new(other, port),
+    }
+}
+
+/// A peer for people: with its interface where its address says nothing without, as in `fe80::1%eth0`.
+pub(super) fn shown(peer: &Peer) -> String {
+    let Peer { address, interface, .. } = peer;
+    match if_indextoname(*interface).ok().and_then(|name| name.into_string().ok()) {
+        _ if *interface == 0 => address.to_string(),
+        Some(name) => format!("{address}%{name}"),
+        None => format!("{address}%{interface}"),
     }
 }
 

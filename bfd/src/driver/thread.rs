@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::sockets::{Place, Receiver, Sender, buffer};
+use super::sockets::{Place, Receiver, Sender, buffer, shown};
 use super::{Inbox, Row, Shared, Snapshot, Status, Stop, Wanted, WatchId};
 use crate::session::Event;
 use crate::table::{Peer, SessionId, Sessions};
@@ -243,14 +243,14 @@ impl Thread {
             let Some(owned) = self.owners.get(&session).and_then(|owner| self.owned.get_mut(owner)) else {
                 continue;
             };
-            let peer = owned.wanted.peer.address;
+            let peer = shown(&owned.wanted.peer);
             match event {
                 Event::Up => {
                     owned.ups += 1;
-                    info!(%peer, "BFD session up");
+                    info!(peer, "BFD session up");
                 }
-                Event::Down(reason) => info!(%peer, %reason, "BFD session down"),
-                Event::PeerStopped => info!(%peer, "BFD session ended by the peer's operator"),
+                Event::Down(reason) => info!(peer, %reason, "BFD session down"),
+                Event::PeerStopped => info!(peer, "BFD session ended by the peer's operator"),
             }
             owned.status.send_modify(|status| {
                 status.up = event == Event::Up;
@@ -325,7 +325,7 @@ impl Outlet {
 
     fn fail(&mut self, peer: &Peer, problem: String) {
         if self.problem.as_ref() != Some(&problem) {
-            debug!(peer = %peer.address, "BFD: {problem}");
+            debug!(peer = shown(peer), "BFD: {problem}");
         }
         self.problem = Some(problem);
     }

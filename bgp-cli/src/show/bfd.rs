@@ -12,7 +12,7 @@ pub(crate) fn bfd(rows: &[BfdRow], wide: bool) -> Table {
     let mut table = Table::new(titles.into_iter().chain(more.into_iter().filter(|_| wide)));
     for row in rows {
         let mut cells: Vec<Cell> = vec![
-            row.peer.into(),
+            row.address().to_string().into(),
             or_dash(row.name.as_ref()),
             row.hops.as_str().into(),
             Cell::from(&row.state).coloured(if row.state == "up" { GREEN } else { RED }),
@@ -52,6 +52,7 @@ mod tests {
     fn a_session_tells_how_fast_it_is_and_what_is_in_the_way() {
         let up = BfdRow {
             peer: "10.0.0.2".parse().unwrap(),
+            interface: None,
             name: Some("tor-1".to_owned()),
             local: None,
             hops: "single".to_owned(),

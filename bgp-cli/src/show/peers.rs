@@ -38,7 +38,7 @@ pub(crate) fn peers(peers: &[PeerRow], wide: bool) -> Table {
     table
 }
 
-/// An address, if it is link-local with its interface.
+/// A next hop, if it is link-local with its interface.
 pub(super) fn on_link(address: std::net::IpAddr, interface: Option<&str>) -> String {
     interface.map_or_else(|| address.to_string(), |interface| format!("{address}%{interface}"))
 }
@@ -50,7 +50,7 @@ fn state(peer: &PeerRow) -> Cell {
 
 fn cells(peer: &PeerRow, family: Option<&FamilyCounts>, wide: bool) -> Vec<Cell> {
     let mut cells = vec![
-        on_link(peer.address, peer.interface.as_deref()).into(),
+        peer.address.to_string().into(),
         or_dash(peer.name.as_ref()),
         peer.asn.into(),
         peer.kind.name().into(),
@@ -89,8 +89,8 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
         (Some(address), None) => address.to_string(),
         (None, _) => String::new(),
     };
-    let link = row.interface.as_ref().map(|link| format!(" on {link}")).unwrap_or_default();
-    line("peer", endpoint(Some(row.address), peer.remote_port) + &link);
+    let link = row.address.interface().map(|link| format!(" on {link}")).unwrap_or_default();
+    line("peer", endpoint(Some(row.address.ip()), peer.remote_port) + &link);
     line("name", row.name.clone().unwrap_or_default());
     line("as", format!("{} ({})", row.asn, row.kind.name()));
     let admin = if row.enabled { "" } else { ", disabled" };
@@ -164,7 +164,6 @@ mod tests {
 
     fn row(address: &str, name: &str, state: SessionState) -> PeerRow {
         PeerRow {
-            interface: None,
             address: address.parse().unwrap(),
             name: Some(name.to_owned()),
             asn: 64512,

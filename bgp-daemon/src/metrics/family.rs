@@ -1,7 +1,6 @@
 //! From a snapshot to metric families: names, help and labels of every series.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
@@ -138,7 +137,7 @@ fn telemetry(out: &mut Families, snapshot: &MetricsSnapshot) {
 
 /// The eight series that every peer has.
 fn basic(out: &mut Families, peer: &PeerMetrics) {
-    let address = text(peer.address);
+    let address = peer.address.to_string();
     let labels = [("peer", address.as_str())];
     let asn = peer.asn.to_string();
     let name = peer.name.as_deref().unwrap_or_default();
@@ -169,7 +168,7 @@ fn routes(out: &mut Families, peer: &str, family: &str, state: &str, count: u64)
 }
 
 fn detailed(out: &mut Families, peer: &PeerMetrics) {
-    let address = text(peer.address);
+    let address = peer.address.to_string();
     let only_peer = [("peer", address.as_str())];
     if let Some(time) = peer.last_change {
         let help = "When the session's state last changed";
@@ -224,7 +223,7 @@ fn detailed(out: &mut Families, peer: &PeerMetrics) {
 /// Only of peers that BFD watches.
 fn bfd(out: &mut Families, bfd: &Bfd) {
     for row in &bfd.sessions {
-        let address = text(row.peer);
+        let address = row.address().to_string();
         let labels = [("peer", address.as_str())];
         let up = f64::from(u8::from(row.state == "up"));
         out.gauge("bgp_bfd_up", "1 if BFD says that the path is alive", &labels, up);
@@ -238,9 +237,4 @@ fn bfd(out: &mut Families, bfd: &Bfd) {
         let help = "Datagrams that were malformed, from too far, or for no session";
         out.counter("bgp_bfd_discarded_total", help, &[], number(bfd.discarded));
     }
-}
-
-/// The one spelling of a peer in every label.
-fn text(address: IpAddr) -> String {
-    address.to_string()
 }

@@ -1,9 +1,8 @@
 //! What the daemon hands over for a scrape.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::api::schema::{Bfd, PeerType, SessionState, TableSize, Timestamp};
+use crate::api::schema::{Bfd, PeerAddress, PeerType, SessionState, TableSize, Timestamp};
 use crate::config::PerPeer;
 use crate::monitor::{ArchiveStatus, CollectorStatus};
 
@@ -49,7 +48,7 @@ pub struct ReloadMetrics {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeerMetrics {
     /// Its address: the label `peer`.
-    pub address: IpAddr,
+    pub address: PeerAddress,
     /// Its name in the configuration.
     pub name: Option<String>,
     /// The configured group that it has keys from.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use bgp_core::RouterId;
+use bgp_core::{RouterId, link_local};
 use bgp_rib::Rib;
 use bgp_rib::table::DestId;
 use bgp_router::Core;
@@ -90,7 +90,7 @@ fn step(rib: &Rib, clock: Clock, collector: RouterId, at: Duration, next: Next) 
                     peer: *places.get(&path.slot())?,
                     received: since_1970(clock.wall(path.received())),
                     block: path.attrs.block(),
-                    next_hop: path.attrs.next_hop(),
+                    next_hop: link_local::bare(path.attrs.next_hop()),
                     path_id: path.path_id,
                 })
             })
@@ -110,7 +110,11 @@ fn peers(rib: &Rib, collector: RouterId, at: Duration, out: &mut Vec<u8>) -> Pla
     for info in rib.peers().iter() {
         let Ok(place) = u16::try_from(peers.len()) else { break };
         places.insert(info.id.slot, place);
-        peers.push(TablePeer { router_id: info.router_id, address: info.address, asn: info.asn });
+        peers.push(TablePeer {
+            router_id: info.router_id,
+            address: link_local::bare(info.address),
+            asn: info.asn,
+        });
     }
     mrt::peer_index(out, at, collector, VIEW, &peers);
     places

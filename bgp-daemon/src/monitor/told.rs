@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bgp_core::wire::{Capability, MessageType, Open, Treatment, UpdateView, header};
-use bgp_core::{Family, Prefix};
+use bgp_core::{Family, Prefix, link_local};
 use bgp_rib::PeerId;
 use bgp_telemetry::bmp::{self, Down, PeerHeader, Stat, Up, View};
 use bgp_telemetry::update;
@@ -109,8 +109,8 @@ impl Told {
                     match run.first().and_then(|change| change.attrs.as_ref()) {
                         // What came in a message fits into one.
                         Some(attrs) => {
-                            let _ =
-                                update::announce(&mut self.updates, attrs.block(), attrs.next_hop(), nlri);
+                            let next_hop = link_local::bare(attrs.next_hop());
+                            let _ = update::announce(&mut self.updates, attrs.block(), next_hop, nlri);
                         }
                         None => update::withdraw(&mut self.updates, nlri),
                     }

@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::authentication::Authentication;
+use super::links::shown_end;
 use super::sockopt::{self, OptionError, host_len};
 
 /// Octets of ours that the kernel may hold without having sent them.
@@ -57,7 +58,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// No answer came in time, or the kernel gave up.
-    #[error("{remote} does not answer{}", if *.protected { "; does it have the same password (or keys) and ttl-security?" } else { "" })]
+    #[error("{} does not answer{}", shown_end(.remote), if *.protected { "; does it have the same password (or keys) and ttl-security?" } else { "" })]
     NoAnswer {
         /// The peer.
         remote: SocketAddr,
@@ -65,13 +66,13 @@ pub enum ConnectError {
         protected: bool,
     },
     /// The peer's host answered that nothing listens there, or does not want us.
-    #[error("{remote} refuses the connection: is BGP running there, and on this port?")]
+    #[error("{} refuses the connection: is BGP running there, and on this port?", shown_end(.remote))]
     Refused {
         /// The peer.
         remote: SocketAddr,
     },
     /// Anything else: no route, no memory, no file descriptor left.
-    #[error("cannot connect to {remote}: {source}")]
+    #[error("cannot connect to {}: {source}", shown_end(.remote))]
     Other {
         /// The peer.
         remote: SocketAddr,

@@ -95,6 +95,14 @@ pub fn shown(address: IpAddr) -> String {
     }
 }
 
+/// An end of a connection for people: on a link as `[fe80::1%eth0]:179`.
+pub(super) fn shown_end(end: &SocketAddr) -> String {
+    match end {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("[{}]:{}", shown(address_of(*end)), end.port()),
+        end => end.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +124,7 @@ mod tests {
         let gone = link_local::on("fe80::1".parse().unwrap(), NonZeroU32::new(i32::MAX as u32));
         assert_eq!(shown(gone.into()), format!("fe80::1%{}", i32::MAX));
         assert_eq!(shown([10, 0, 0, 1].into()), "10.0.0.1");
+        assert_eq!(shown_end(&endpoint(here.into(), 179)), "[fe80::1%lo]:179");
+        assert_eq!(shown_end(&"[2001:db8::1]:179".parse().unwrap()), "[2001:db8::1]:179");
     }
 }

@@ -9,18 +9,18 @@ use bfd::{Hops, State};
 use bgp_core::link_local;
 
 use super::supervisor::Supervisor;
-use crate::api::schema::{Bfd, BfdRow, Timestamp};
+use crate::api::schema::{Bfd, BfdRow, PeerAddress, Timestamp};
 
 impl Supervisor {
     pub(super) async fn bfd(&self) -> Bfd {
         let snapshot = self.bfd.handle().snapshot().await;
         let row = |row: Row| {
-            let address = match row.peer.address {
+            let inside = match row.peer.address {
                 IpAddr::V6(v6) => link_local::on(v6, NonZeroU32::new(row.peer.interface)).into(),
                 v4 => v4,
             };
-            let name = self.peers.name_of(address);
-            bfd_row(&row, name)
+            let name = self.peers.name_of(inside);
+            bfd_row(&row, &PeerAddress::from(inside), name)
         };
         Bfd { sessions: snapshot.sessions.into_iter().map(row).collect(), discarded: snapshot.discarded }
     }
@@ -30,10 +30,11 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn bfd_row(row: &Row, name: Option<String>) -> BfdRow {
+fn bfd_row(row: &Row, peer: &PeerAddress, name: Option<String>) -> BfdRow {
     let remote = &row.remote;
     BfdRow {
-        peer: row.peer.address,
+        peer: peer.ip(),
+        interface: peer.interface().map(str::to_owned),
         name,
         local: row.local,
         hops: if row.peer.hops == Hops::Single { "single" } else { "multi" }.to_owned(),

@@ -22,6 +22,7 @@ use super::status::PeerStatus;
 use super::supervisor::Supervisor;
 use crate::api::schema::{Event, EventKind};
 use crate::config::PeerConfig;
+use crate::net::shown;
 
 /// How often peers are looked at.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
@@ -79,9 +80,10 @@ impl Clusters {
 fn sentence(cluster: ClusterId, reflector: IpAddr, first: RouterId, count: usize) -> String {
     let more = if count > 1 { format!(" (and of {} more)", count - 1) } else { String::new() };
     format!(
-        "the reflector {reflector} has our cluster id {cluster}, but {first}{more} is not our client: we refuse its \
+        "the reflector {} has our cluster id {cluster}, but {first}{more} is not our client: we refuse its \
          routes from there, and our clients lose them; give the reflectors different cluster ids, or have all clients \
-         peer with both"
+         peer with both",
+        shown(reflector)
     )
 }
 

@@ -28,6 +28,7 @@ use crate::api::schema::{
 use crate::api::{Command, ControlError, PeerAction};
 use crate::config::{Doubt, PeerConfig};
 use crate::monitor::{Ask, Numbers};
+use crate::net::shown;
 
 const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 
@@ -195,13 +196,13 @@ impl Supervisor {
         let text = |reason: Option<String>| reason.unwrap_or_default();
         if let (PeerAction::Down { .. }, Some(range)) = (&action, self.peers.range_of(address)) {
             return Err(ControlError::Refused {
-                message: format!("peer {address} comes from the range {range} and would be let in again"),
+                message: format!("peer {peer} comes from the range {range} and would be let in again"),
                 hint: Some(format!(
-                    "`bgp peer {address} reset` ends its session; to keep it out, configure its address with `enabled = false`"
+                    "`bgp peer {peer} reset` ends its session; to keep it out, configure its address with `enabled = false`"
                 )),
             });
         }
-        info!(peer = %address, action = action.name(), "asked by the operator");
+        info!(peer = shown(address), action = action.name(), "asked by the operator");
         match action {
             PeerAction::Up => self.tell(address, PeerCommand::Start).await,
             PeerAction::Down { reason } => {
@@ -218,11 +219,11 @@ impl Supervisor {
 
     async fn tell(&self, address: IpAddr, command: PeerCommand) -> Result<(), ControlError> {
         let told = self.peers.command(address, command).await;
-        told.then_some(()).ok_or_else(|| ControlError::NotFound(format!("peer {address} has just gone")))
+        told.then_some(()).ok_or_else(|| gone(address))
     }
 
     async fn refresh(&self, address: IpAddr, direction: RefreshDirection) -> Result<(), ControlError> {
-        let gone = || ControlError::NotFound(format!("peer {address} has just gone"));
+        let (gone, peer) = (|| gone(address), shown(address));
         if direction != RefreshDirection::Out {
             let request = |peer: &mut Peer, clock: Clock| {
                 let families = peer.settings().families;
@@ -230,8 +231,8 @@ impl Supervisor {
             };
             if !self.peers.ask(address, request).await.ok_or_else(gone)? {
                 return Err(ControlError::Refused {
-                    message: format!("peer {address} is not established or does not do route refresh"),
-                    hint: Some(format!("`bgp peer {address} reset` begins the session anew")),
+                    message: format!("peer {peer} is not established or does not do route refresh"),
+                    hint: Some(format!("`bgp peer {peer} reset` begins the session anew")),
                 });
             }
         }
@@ -314,6 +315,10 @@ impl Supervisor {
         let time = Timestamp::from(SystemTime::now());
         self.last_reload = Some(LastReload { time, success: error.is_none(), error });
     }
+}
+
+fn gone(address: IpAddr) -> ControlError {
+    ControlError::NotFound(format!("peer {} has just gone", shown(address)))
 }
 
 /// A peer's counts for statistics.

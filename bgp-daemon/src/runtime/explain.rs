@@ -51,9 +51,10 @@ impl Supervisor {
         }
         // A destination without paths needs no explanation of its way out; a peer that is down does.
         if let (Some(None), Some((address, _)), false) = (&export, peer, candidates.is_empty()) {
+            let peer = shown(address);
             return Err(ControlError::Refused {
-                message: format!("peer {address} is not established, so it is sent nothing"),
-                hint: Some(format!("`bgp peer {address}` says why")),
+                message: format!("peer {peer} is not established, so it is sent nothing"),
+                hint: Some(format!("`bgp peer {peer}` says why")),
             });
         }
         Ok(Explain { prefix, candidates, import, fib, kernel, export: export.flatten() })

@@ -110,7 +110,7 @@ impl History {
             }
             PeerEvent::Down(reason) | PeerEvent::Failed(reason) => self.down(&reason),
             PeerEvent::Many(family, count) => {
-                warn!(peer = %self.peer, %family, count, "many prefixes: see its max-prefix");
+                warn!(peer = shown(self.peer), %family, count, "many prefixes: see its max-prefix");
             }
             PeerEvent::Malformed { faults, body } => self.malformed(&faults, &body),
         }
@@ -125,7 +125,7 @@ impl History {
         self.malformed_told.1 += 1;
         if self.malformed_told.1 <= MALFORMED_TOLD {
             let faults = faults.iter().map(ToString::to_string).collect();
-            self.watchers.publish(Event::now(EventKind::Malformed { address: self.peer, faults }));
+            self.watchers.publish(Event::now(EventKind::Malformed { address: self.peer.into(), faults }));
         }
     }
 
@@ -142,7 +142,7 @@ impl History {
             self.transitions.pop_front();
         }
         self.watchers.publish(Event::now(EventKind::Peer {
-            address: self.peer,
+            address: self.peer.into(),
             name: self.name.clone(),
             from: session_state(from),
             to: session_state(to),

@@ -9,7 +9,7 @@ use bgp_core::link_local;
 use tracing::info;
 
 use crate::config::BfdHops;
-use crate::net::HostAddresses;
+use crate::net::{HostAddresses, shown};
 
 /// How a path is to be watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl PathWatch {
         self.local = Some(local);
         self.follow();
         if self.watch.as_ref().is_some_and(|watch| !watch.status().up) {
-            info!(peer = %self.peer, "BFD is not up yet; the session does not wait for it");
+            info!(peer = shown(self.peer), "BFD is not up yet; the session does not wait for it");
         }
     }
 

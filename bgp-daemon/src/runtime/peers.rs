@@ -172,12 +172,12 @@ impl PeerSet {
     pub(super) async fn forget(&mut self, ended: Ended) {
         let Some(address) = self.addresses.remove(&ended.task) else { return };
         let generation = ended.generation.unwrap_or_else(|failure| {
-            error!(peer = %address, "the peer's task failed: {failure}");
+            error!(peer = shown(address), "the peer's task failed: {failure}");
             // Which sessions there were it took along; none had a number so high.
             u32::MAX / 2
         });
         self.running.remove(&address);
-        self.shared.watchers.publish(Event::now(EventKind::PeerRemoved { address }));
+        self.shared.watchers.publish(Event::now(EventKind::PeerRemoved { address: address.into() }));
         if let Some(slot) = self.table.remove(address, generation) {
             let _ = self.shared.core.send(CoreRequest::Detach(slot)).await;
         }
@@ -257,13 +257,12 @@ impl PeerSet {
 
     /// The address of the peer that is meant.
     pub(super) fn find(&self, peer: &PeerRef) -> Option<IpAddr> {
-        let is_shown = |address: IpAddr, running: &Running| {
-            let PeerRef::Name(name) = peer else { return false };
-            let selector = running.config.selector;
-            selector.interface().is_some() && (shown(address) == *name || selector.to_string() == *name)
+        let by_interface = |running: &Running| match (peer, running.config.selector) {
+            (PeerRef::Name(name), Selector::Interface(interface)) => interface.as_str() == name,
+            _ => false,
         };
         let meant = self.running.iter().find(|(address, running)| {
-            peer.is(**address, running.config.name.as_deref()) || is_shown(**address, running)
+            peer.is(&(**address).into(), running.config.name.as_deref()) || by_interface(running)
         });
         meant.map(|(address, _)| *address)
     }
@@ -291,7 +290,7 @@ impl PeerSet {
     /// All at once, so that one that lingers costs its time only once.
     async fn end(&mut self, addresses: Vec<IpAddr>, notification: &Notification) {
         for address in &addresses {
-            info!(peer = %address, "removed");
+            info!(peer = shown(*address), "removed");
             self.command(*address, PeerCommand::Remove(Farewell::Cease(notification.clone()))).await;
         }
         while addresses.iter().any(|a| self.running.contains_key(a)) {

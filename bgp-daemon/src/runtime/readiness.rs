@@ -5,7 +5,6 @@
 //! so that a node is not used before it can be reached; later one is enough, so that a peer that is down elsewhere
 //! does not take the node down.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_core::fsm::State;
@@ -13,7 +12,7 @@ use bgp_rib::PeerId;
 
 use super::supervisor::Supervisor;
 use crate::api::ControlError;
-use crate::api::schema::Readiness;
+use crate::api::schema::{PeerAddress, Readiness};
 
 /// So long after the start a daemon is ready only with all its peers; afterwards one is enough.
 const STARTING: Duration = Duration::from_secs(90);
@@ -21,7 +20,7 @@ const STARTING: Duration = Duration::from_secs(90);
 /// How far a configured peer is.
 #[derive(Debug)]
 struct Progress {
-    address: IpAddr,
+    address: PeerAddress,
     stage: Stage,
 }
 
@@ -61,7 +60,7 @@ impl Supervisor {
         };
         let peers = statuses.iter().map(|(_, status)| status).zip(sending);
         Ok(peers
-            .map(|(status, sending)| Progress { address: status.address, stage: stage((status, sending)) })
+            .map(|(status, sending)| Progress { address: status.address.into(), stage: stage((status, sending)) })
             .collect())
     }
 }
@@ -77,7 +76,7 @@ fn missing_of(peers: &[Progress], starting: bool) -> Vec<String> {
 
 impl Progress {
     fn missing(&self) -> Option<String> {
-        let address = self.address;
+        let address = &self.address;
         match &self.stage {
             Stage::Down(Some(reason)) => Some(format!("peer {address} is not established: {reason}")),
             Stage::Down(None) => Some(format!("peer {address} is not established")),
@@ -89,10 +88,12 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn peer(last: u8, stage: Stage) -> Progress {
-        Progress { address: [10, 0, 0, last].into(), stage }
+        Progress { address: IpAddr::from([10, 0, 0, last]).into(), stage }
     }
 
     #[test]

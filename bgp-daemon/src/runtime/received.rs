@@ -10,6 +10,7 @@ use super::rows;
 use super::supervisor::Supervisor;
 use crate::api::ControlError;
 use crate::api::schema::{RouteCollector, RouteQuery, Routes};
+use crate::net::shown;
 
 /// Routes that are looked at in one go: the peer's session waits meanwhile.
 const STEP: usize = 4096;
@@ -39,7 +40,7 @@ impl Supervisor {
         }
         if !is_kept {
             let whose =
-                only.map_or_else(|| "no peer has".to_owned(), |address| format!("peer {address} has no"));
+                only.map_or_else(|| "no peer has".to_owned(), |peer| format!("peer {} has no", shown(peer)));
             return Err(ControlError::Refused {
                 message: format!("{whose} session whose routes are kept as they came"),
                 hint: Some("set `keep-received = true` for it".to_owned()),

@@ -12,12 +12,12 @@ use bgp_router::{ReceivedRoute, Refusal};
 use super::clock::Clock;
 use super::status::PeerStatus;
 use crate::api::schema::{
-    Capabilities, CollectorRow, Counter, FamilyCounts, MessageCount, PeerDetail, PeerRow, PeerType, RouteRow,
-    SessionState, Timers, Timestamp, Transition, Treated, UpdateLog,
+    Capabilities, CollectorRow, Counter, FamilyCounts, MessageCount, PeerAddress, PeerDetail, PeerRow,
+    PeerType, RouteRow, SessionState, Timers, Timestamp, Transition, Treated, UpdateLog,
 };
 use crate::config::{PeerConfig, Selector};
 use crate::monitor::{ArchiveStatus, CollectorStatus};
-use crate::net::link_name;
+use crate::net::{link_name, shown};
 
 /// The API's word for a state.
 pub(super) fn session_state(state: State) -> SessionState {
@@ -56,8 +56,7 @@ pub(super) fn peer_row(config: &PeerConfig, status: &PeerStatus, counts: &[(Fami
     });
     let negotiated = status.negotiated.as_ref();
     PeerRow {
-        address: link_local::bare(status.address),
-        interface: interface_of(status.address),
+        address: PeerAddress::from(status.address),
         name: config.name.clone(),
         group: config.group.clone(),
         asn: negotiated.map_or(config.asn.0, |n| n.peer_as.0),
@@ -235,7 +234,8 @@ pub(super) fn update_log(status: &ArchiveStatus) -> UpdateLog {
 }
 
 /// The alarm for two peers that say they are the same router.
-pub(super) fn duplicate_router_id(router_id: RouterId, [a, b]: [IpAddr; 2]) -> String {
+pub(super) fn duplicate_router_id(router_id: RouterId, peers: [IpAddr; 2]) -> String {
+    let [a, b] = peers.map(shown);
     format!(
         "the peers {a} and {b} both have the router id {router_id}: clients of a reflector hear only one of them; \
          give one of them another router id"

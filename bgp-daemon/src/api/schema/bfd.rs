@@ -4,13 +4,16 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Timestamp};
+use super::{Body, PeerAddress, Timestamp};
 
 /// The watch on the path to one peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BfdRow {
     /// The peer's address.
     pub peer: IpAddr,
+    /// The interface that a link-local address is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
     /// The peer's name in the configuration.
     pub name: Option<String>,
     /// Our address; `null`: as the kernel chooses.
@@ -51,6 +54,14 @@ pub struct BfdRow {
     pub failures: u64,
     /// What is in the way.
     pub problem: Option<String>,
+}
+
+impl BfdRow {
+    /// Where the peer is.
+    #[must_use]
+    pub fn address(&self) -> PeerAddress {
+        PeerAddress::of(self.peer, self.interface.as_deref())
+    }
 }
 
 /// `bgp.bfd/v1`.

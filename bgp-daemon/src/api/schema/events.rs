@@ -1,11 +1,9 @@
 //! What `GET /v1/events` streams, one JSON object a line.
 
-use std::net::IpAddr;
-
 use bgp_core::Prefix;
 use serde::{Deserialize, Serialize};
 
-use super::{RouteRow, SessionState, Timestamp, text};
+use super::{PeerAddress, RouteRow, SessionState, Timestamp, text};
 
 /// The `schema` of an event.
 pub const EVENT_SCHEMA: &str = "bgp.event/v1";
@@ -50,7 +48,8 @@ pub enum EventKind {
     /// A session changed its state.
     Peer {
         /// The peer.
-        address: IpAddr,
+        #[serde(flatten)]
+        address: PeerAddress,
         /// Its name in the configuration.
         name: Option<String>,
         /// The state before.
@@ -63,14 +62,16 @@ pub enum EventKind {
     /// A peer sent a malformed UPDATE (RFC 7606). Of many in a second the first ones are told.
     Malformed {
         /// The peer.
-        address: IpAddr,
+        #[serde(flatten)]
+        address: PeerAddress,
         /// What is wrong, a few words each.
         faults: Vec<String>,
     },
     /// A peer is known no more: taken out of the configuration, or dynamic and gone.
     PeerRemoved {
         /// The peer.
-        address: IpAddr,
+        #[serde(flatten)]
+        address: PeerAddress,
     },
     /// A prefix has another best route.
     Route {

@@ -1,5 +1,6 @@
 //! The JSON of the control API, as types that both ends share. Within `/v1` there are only additions.
 
+mod address;
 mod bfd;
 mod events;
 mod explain;
@@ -13,6 +14,7 @@ mod tunnels;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::PeerAddress;
 pub use bfd::{Bfd, BfdRow};
 pub use events::{EVENT_SCHEMA, Event, EventKind, Topic};
 pub use explain::{

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Timestamp};
+use super::{Body, PeerAddress, Timestamp};
 
 /// The states of RFC 4271 section 8.2.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -102,10 +102,8 @@ pub struct FamilyCounts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerRow {
     /// Its address.
-    pub address: IpAddr,
-    /// The interface that a link-local address is on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interface: Option<String>,
+    #[serde(flatten)]
+    pub address: PeerAddress,
     /// Its name in the configuration.
     pub name: Option<String>,
     /// The configured group that it has keys from.

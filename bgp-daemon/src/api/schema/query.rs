@@ -7,7 +7,7 @@ use std::str::FromStr;
 use bgp_core::{Asn, Prefix};
 use serde::{Deserialize, Serialize};
 
-use super::{RouteRow, Routes};
+use super::{PeerAddress, RouteRow, Routes};
 
 /// A peer by address or by its configured name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +19,14 @@ pub enum PeerRef {
 }
 
 impl PeerRef {
-    /// Whether a peer of this address and name is meant.
+    /// Whether a peer of this address and name is meant. A link-local address is `fe80::1%eth0`.
     #[must_use]
-    pub fn is(&self, address: IpAddr, name: Option<&str>) -> bool {
+    pub fn is(&self, address: &PeerAddress, name: Option<&str>) -> bool {
         match self {
-            PeerRef::Address(a) => *a == address,
-            PeerRef::Name(n) => Some(n.as_str()) == name,
+            PeerRef::Address(a) => address == a,
+            PeerRef::Name(n) => {
+                Some(n.as_str()) == name || address.interface().is_some() && address.to_string() == *n
+            }
         }
     }
 }

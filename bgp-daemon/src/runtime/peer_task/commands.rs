@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use super::PeerTask;
 use crate::monitor::{self, Item, Queue};
-use crate::net::{Authentication, ConnectOptions};
+use crate::net::{Authentication, ConnectOptions, shown};
 use crate::runtime::clock::Clock;
 use crate::runtime::path::PathSettings;
 use crate::runtime::status::PeerStatus;
@@ -129,7 +129,7 @@ impl PeerTask {
         }
         self.history.rename(name);
         let applied = self.peer.reconfigure(self.clock.now(), settings);
-        debug!(peer = %self.peer.settings().address, ?applied, "other settings");
+        debug!(peer = shown(self.peer.settings().address), ?applied, "other settings");
     }
 
     /// Signs with another key from now on, and takes only what is signed with it. The session goes on if the peer does
@@ -139,7 +139,7 @@ impl PeerTask {
         let Some(Authentication::Md5(key)) = &self.connect.authentication else { return };
         for connection in &self.connections {
             if let Err(error) = connection.set_key(key) {
-                warn!(peer = %self.peer.settings().address, "the session keeps its key: {error}");
+                warn!(peer = shown(self.peer.settings().address), "the session keeps its key: {error}");
             }
         }
     }

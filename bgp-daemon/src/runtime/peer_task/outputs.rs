@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bgp_core::link_local;
 use bgp_router::{PeerEvent, PeerOutput, ToCore};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -67,7 +68,7 @@ impl PeerTask {
                 _ => return,
             },
             PeerEvent::State { from, to } if wanted => Item::State {
-                peer: self.peer.settings().address,
+                peer: link_local::bare(self.peer.settings().address),
                 peer_as: self.peer.settings().peer_as.unwrap_or_default(),
                 local: self.connection().map(|connection| connection.local.ip().to_canonical()),
                 from: *from,

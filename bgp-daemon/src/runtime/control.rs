@@ -130,7 +130,7 @@ impl Supervisor {
             listen: self.config.listen.clone(),
             started: Timestamp::from(started),
             uptime_seconds: SystemTime::now().duration_since(started).map_or(0, |d| d.as_secs()),
-            peers: statuses.len() as u64,
+            peers: (statuses.len() + self.sought().count()) as u64,
             peers_established: statuses.iter().filter(|(_, s)| s.state == State::Established).count() as u64,
             tables: sizes.tables,
             attribute_sets: self.store.len() as u64,
@@ -172,17 +172,25 @@ impl Supervisor {
 
     async fn peer_rows(&self) -> Result<Vec<PeerRow>, ControlError> {
         let states = self.peer_states().await?;
-        Ok(states.iter().map(|(config, status, counts)| rows::peer_row(config, status, counts)).collect())
+        let found = states.iter().map(|(config, status, counts)| rows::peer_row(config, status, counts));
+        Ok(found.chain(self.sought().map(|sought| sought.row())).collect())
     }
 
     /// The address that a reference means.
     pub(super) fn resolve(&self, peer: &PeerRef) -> Result<IpAddr, ControlError> {
-        self.peers
-            .find(peer)
-            .ok_or_else(|| ControlError::NotFound(format!("no peer {peer}; `bgp peers` lists them")))
+        self.peers.find(peer).ok_or_else(|| match self.find_sought(peer) {
+            Some(sought) => ControlError::Refused {
+                message: format!("peer {peer}: {}", sought.reason().unwrap_or_default()),
+                hint: Some("there is no session yet that this could be about".to_owned()),
+            },
+            None => ControlError::NotFound(format!("no peer {peer}; `bgp peers` lists them")),
+        })
     }
 
     async fn peer_detail(&self, peer: &PeerRef) -> Result<PeerDetail, ControlError> {
+        if let Some(sought) = self.find_sought(peer) {
+            return Ok(sought.detail());
+        }
         let address = self.resolve(peer)?;
         let gone = || ControlError::NotFound(format!("peer {peer} has just gone"));
         let (config, status) = self.peers.status(address).await.ok_or_else(gone)?;

@@ -37,6 +37,7 @@ mod reload;
 mod rows;
 mod scrape;
 mod settings;
+mod sought;
 mod status;
 mod supervisor;
 

@@ -112,6 +112,17 @@ impl Neighbors {
         self.links.values().any(|link| link.seeks && link.router.is_none())
     }
 
+    /// Why an entry for this link has no peer.
+    pub(super) fn absence(&self, interface: Interface) -> String {
+        match self.links.get(&interface) {
+            None => format!("no neighbor: {interface} is not there, or cannot carry packets"),
+            Some(link) if link.seeks && link.router.is_none() => {
+                format!("no neighbor: no router advertisement came on {interface}, and nobody connected")
+            }
+            Some(_) => format!("no neighbor: the one on {interface} is about to become a peer"),
+        }
+    }
+
     /// Waits for the next event, and sends advertisements meanwhile. Nothing is lost if the wait is given up.
     pub(super) async fn next(&mut self) -> Event {
         loop {

@@ -247,6 +247,11 @@ impl PeerSet {
         self.running.contains_key(&address)
     }
 
+    /// Whether there is a peer of this entry.
+    pub(super) fn has_one_of(&self, selector: Selector) -> bool {
+        self.running.values().any(|running| running.config.selector == selector)
+    }
+
     /// Tells a peer; `false` if there is none with this address.
     pub(super) async fn command(&self, address: IpAddr, command: PeerCommand) -> bool {
         match self.running.get(&address) {

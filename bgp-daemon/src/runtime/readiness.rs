@@ -1,7 +1,7 @@
 //! `/readyz`: whether the daemon does its whole job, and what is missing for that.
 //!
-//! A daemon that answers has its configuration and its listener. Beside these it needs its peers: those configured by
-//! address, not the members of ranges. Shortly after the start all of them must be up and have been sent all routes,
+//! A daemon that answers has its configuration and its listener. Beside these it needs its peers: those configured one by
+//! one, not the members of ranges. Shortly after the start all of them must be up and have been sent all routes,
 //! so that a node is not used before it can be reached; later one is enough, so that a peer that is down elsewhere
 //! does not take the node down.
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 use bgp_core::fsm::State;
 use bgp_rib::PeerId;
 
+use super::sought::Sought;
 use super::supervisor::Supervisor;
 use crate::api::ControlError;
 use crate::api::schema::{PeerAddress, Readiness};
@@ -59,9 +60,13 @@ impl Supervisor {
             _ => Stage::Down(status.last_error.clone()),
         };
         let peers = statuses.iter().map(|(_, status)| status).zip(sending);
-        Ok(peers
-            .map(|(status, sending)| Progress { address: status.address.into(), stage: stage((status, sending)) })
-            .collect())
+        let found = peers.map(|(status, sending)| Progress {
+            address: status.address.into(),
+            stage: stage((status, sending)),
+        });
+        let sought = self.sought().filter(Sought::enabled);
+        let sought = sought.map(|s| Progress { stage: Stage::Down(s.reason()), address: s.address });
+        Ok(found.chain(sought).collect())
     }
 }
 

@@ -31,7 +31,12 @@ impl Supervisor {
             per_peer: self.config.metrics.per_peer,
             collectors: self.monitoring.collectors().cloned().collect(),
             update_log: self.monitoring.archive().cloned(),
-            peers: peers.iter().zip(lags).map(|(peer, lag)| peer_metrics(peer, lag)).collect(),
+            peers: peers
+                .iter()
+                .zip(lags)
+                .map(|(peer, lag)| peer_metrics(peer, lag))
+                .chain(self.sought().map(|sought| sought.metrics()))
+                .collect(),
             tables: sizes.tables,
             attribute_sets: self.store.len() as u64,
             update_groups: sizes.groups,
@@ -55,7 +60,7 @@ fn faults(faults: &[(u8, u64)]) -> Vec<(&'static str, u64)> {
     sums.into_iter().collect()
 }
 
-fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> PeerMetrics {
+pub(super) fn peer_metrics((config, status, counts): &PeerState, send_lag: Duration) -> PeerMetrics {
     let row = rows::peer_row(config, status, counts);
     let families = counts.iter().map(|(family, counts)| {
         let index = usize::from(*family == Family::IPV6_UNICAST);

@@ -1,6 +1,6 @@
 //! How a peer is, as its task tells it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::SystemTime;
 
 use bgp_core::RouterId;
@@ -69,6 +69,34 @@ pub struct PeerStatus {
 }
 
 impl PeerStatus {
+    /// Of a peer that is not there.
+    pub(super) fn absent(reason: String) -> PeerStatus {
+        PeerStatus {
+            address: Ipv6Addr::UNSPECIFIED.into(),
+            id: PeerId::LOCAL,
+            state: State::Idle,
+            since: SystemTime::UNIX_EPOCH,
+            negotiated: None,
+            local: None,
+            remote: None,
+            octets_read: 0,
+            octets_written: 0,
+            queued: 0,
+            offered: Vec::new(),
+            updates_sent: 0,
+            refreshes_sent: 0,
+            counters: Counters::default(),
+            import: ImportCounters::default(),
+            looped_originators: Vec::new(),
+            received: None,
+            flaps: 0,
+            downs: Vec::new(),
+            faults: Vec::new(),
+            last_error: Some(reason),
+            history: Vec::new(),
+        }
+    }
+
     pub(super) fn of(
         peer: &Peer,
         history: &History,

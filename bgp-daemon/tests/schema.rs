@@ -70,6 +70,9 @@ fn peer_detail() -> PeerDetail {
         import: "accept".to_owned(),
         export: "accept".to_owned(),
         max_prefix: None,
+        paused_seconds: Some(27),
+        role: Some("customer".to_owned()),
+        peer_role: Some("provider".to_owned()),
         capabilities: Capabilities {
             sent: vec!["route-refresh".to_owned()],
             received: vec!["four-octet-as 64512".to_owned()],

@@ -102,7 +102,10 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
     line("range", row.range.clone().unwrap_or_default());
     line("group", row.group.clone().unwrap_or_default());
     line("policy", format!("import {}, export {}", peer.import, peer.export));
+    line("role", role(peer.role.as_deref(), peer.peer_role.as_deref(), row.state));
     line("max-prefix", peer.max_prefix.map(|limit| limit.to_string()).unwrap_or_default());
+    let pause = |left| format!("for {left} s more, for too many prefixes");
+    line("paused", peer.paused_seconds.map(pause).unwrap_or_default());
     line("hold time", seconds(peer.timers.hold_seconds));
     line("keepalive", seconds(peer.timers.keepalive_seconds));
     line("next connect", seconds(peer.timers.connect_retry_seconds));
@@ -144,6 +147,16 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
     }
     line("flaps", row.flaps.to_string());
     out
+}
+
+/// What both say that they are to each other.
+fn role(ours: Option<&str>, theirs: Option<&str>, state: SessionState) -> String {
+    match (ours, theirs) {
+        (None, _) => String::new(),
+        (Some(ours), Some(theirs)) => format!("we are {ours}, it is {theirs}"),
+        (Some(ours), None) if state == SessionState::Established => format!("we are {ours}, it tells none"),
+        (Some(ours), None) => format!("we are {ours}"),
+    }
 }
 
 /// A peer's changes of state, oldest first.
@@ -208,5 +221,14 @@ PEER       NAME    AS     TYPE    STATE        SINCE  FAMILY  RECV  ACCEPT  ADV 
 10.0.0.13  node-8  64512  client  connect      41s    -          -       -     -      3  hold timer expired
 ";
         assert_eq!(peers(&[up, down], false).render(true, false), expected);
+    }
+
+    #[test]
+    fn a_role_is_told_with_the_peers_own() {
+        let (up, down) = (SessionState::Established, SessionState::Active);
+        assert_eq!(role(Some("customer"), Some("provider"), up), "we are customer, it is provider");
+        assert_eq!(role(Some("peer"), None, up), "we are peer, it tells none");
+        assert_eq!(role(Some("peer"), None, down), "we are peer");
+        assert_eq!(role(None, None, up), "");
     }
 }

@@ -90,6 +90,9 @@ pub(super) fn peer_detail(row: PeerRow, config: &PeerConfig, status: &PeerStatus
         import: config.import.to_string(),
         export: config.export.to_string(),
         max_prefix: config.options.max_prefix,
+        paused_seconds: status.pause.map(|left| left.as_millis().div_ceil(1000) as u64),
+        role: status.role.map(|role| role.to_string()),
+        peer_role: negotiated.and_then(|n| n.peer_role).map(|role| role.to_string()),
         capabilities: Capabilities {
             sent: status.offered.iter().map(ToString::to_string).collect(),
             received: negotiated

@@ -1,11 +1,12 @@
 //! How a peer is, as its task tells it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use bgp_core::RouterId;
 use bgp_core::fsm::{Counters, Negotiated, State};
 use bgp_core::wire::Capability;
+use bgp_core::wire::capability::Role;
+use bgp_core::{Instant, RouterId};
 use bgp_rib::PeerId;
 use bgp_router::{ImportCounters, Peer};
 
@@ -62,6 +63,10 @@ pub struct PeerStatus {
     pub downs: Vec<(&'static str, u64)>,
     /// Faults of UPDATEs by the type of the attribute, 0 for the UPDATE itself.
     pub faults: Vec<(u8, u64)>,
+    /// What we say that we are to the peer (RFC 9234).
+    pub role: Option<Role>,
+    /// For how long it still stays down for having announced too many routes.
+    pub pause: Option<Duration>,
     /// Why the last session ended or did not come up.
     pub last_error: Option<String>,
     /// The latest changes of state, oldest first.
@@ -92,6 +97,8 @@ impl PeerStatus {
             flaps: 0,
             downs: Vec::new(),
             faults: Vec::new(),
+            role: None,
+            pause: None,
             last_error: Some(reason),
             history: Vec::new(),
         }
@@ -102,6 +109,7 @@ impl PeerStatus {
         history: &History,
         connection: Option<&Connection>,
         octets: Octets,
+        now: Instant,
     ) -> PeerStatus {
         PeerStatus {
             address: peer.settings().address,
@@ -124,6 +132,8 @@ impl PeerStatus {
             flaps: history.flaps,
             downs: history.downs.iter().map(|(label, count)| (*label, *count)).collect(),
             faults: history.faults.iter().map(|(code, count)| (*code, *count)).collect(),
+            role: peer.settings().role,
+            pause: peer.pause_left(now),
             last_error: history.last_error.clone(),
             history: history.transitions().cloned().collect(),
         }

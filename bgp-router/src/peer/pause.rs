@@ -1,5 +1,7 @@
 //! A peer that has announced too many routes may have to stay down for a while: it would only do so again.
 
+use std::time::Duration;
+
 use bgp_core::Instant;
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
@@ -12,6 +14,12 @@ impl Peer {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.paused_until.is_some()
+    }
+
+    /// For how long it still stays down.
+    #[must_use]
+    pub fn pause_left(&self, now: Instant) -> Option<Duration> {
+        self.paused_until.map(|until| until.saturating_since(now))
     }
 
     /// Ends the session. If that is for too many routes it stays down for as long as the limits say.

@@ -43,6 +43,8 @@ fn a_peer_with_too_many_routes_stays_down_for_as_long_as_its_limits_say() {
     assert_eq!(state(&rig), (State::Idle, true));
     rig.later(Duration::from_secs(299));
     assert_eq!(state(&rig), (State::Idle, true));
+    let left = rig.sides[source].peer.pause_left(rig.now).unwrap();
+    assert!(left > Duration::ZERO && left <= Duration::from_secs(1), "{left:?}");
     rig.later(Duration::from_secs(1));
     assert_eq!(state(&rig), (State::Active, false));
     rig.establish(source);

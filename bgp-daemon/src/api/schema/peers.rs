@@ -208,6 +208,15 @@ pub struct PeerDetail {
     pub export: String,
     /// Its limit of prefixes; `null`: none.
     pub max_prefix: Option<u32>,
+    /// How long it still stays down for having announced too many prefixes, in seconds; `null`: it does not.
+    #[serde(default)]
+    pub paused_seconds: Option<u64>,
+    /// What we say that we are to it (RFC 9234): `provider`, `customer`, `peer`, `route-server` or `route-server-client`.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// What it says that it is to us; `null`: nothing, or there is no session.
+    #[serde(default)]
+    pub peer_role: Option<String>,
     /// Capabilities both ways.
     pub capabilities: Capabilities,
     /// The times in force.

@@ -92,7 +92,7 @@ impl PeerTask {
             }
             PeerCommand::Reset(cease) => self.peer.reset(now, cease),
             PeerCommand::Status(answer) => {
-                let status = PeerStatus::of(&self.peer, &self.history, self.connection(), self.octets);
+                let status = PeerStatus::of(&self.peer, &self.history, self.connection(), self.octets, now);
                 let _ = answer.send(status);
             }
             PeerCommand::Tell(ask) => self.tell(*ask),

@@ -76,6 +76,10 @@ pub struct Session {
     since: Duration,
     diagnostic: Diagnostic,
     remote: Remote,
+    /// When the peer last said that it was up.
+    heard_up: Option<Duration>,
+    /// The C bit of its last packet.
+    independent: bool,
     /// As in our packets. Slow unless up.
     desired_min_tx: Duration,
     /// Those that count: they differ from what our packets say until the peer has answered a Poll.
@@ -103,6 +107,8 @@ impl Session {
             since: now,
             diagnostic: Diagnostic::NONE,
             remote: Remote::default(),
+            heard_up: None,
+            independent: false,
             desired_min_tx: SLOW.max(timers.interval),
             min_tx: SLOW.max(timers.interval),
             min_rx: timers.interval,
@@ -127,6 +133,10 @@ impl Session {
             multiplier: packet.multiplier.get(),
             demand: packet.demand,
         };
+        self.independent = packet.control_plane_independent;
+        if packet.state == State::Up {
+            self.heard_up = Some(now);
+        }
         if self.polling && packet.finish {
             self.polling = false;
             self.min_tx = self.desired_min_tx;
@@ -347,6 +357,18 @@ impl Session {
     #[must_use]
     pub fn remote(&self) -> &Remote {
         &self.remote
+    }
+
+    /// When the peer last said that it was up.
+    #[must_use]
+    pub fn heard_up(&self) -> Option<Duration> {
+        self.heard_up
+    }
+
+    /// Whether the peer's BFD lives on when its control plane ends, by the C bit of its last packet (RFC 5880 section 4.1).
+    #[must_use]
+    pub fn is_independent(&self) -> bool {
+        self.independent
     }
 
     /// The timers as configured.

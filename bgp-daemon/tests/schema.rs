@@ -185,6 +185,7 @@ fn bfd_keeps_its_form() {
         diagnostic: "no diagnostic".to_owned(),
         peer_state: "down".to_owned(),
         peer_diagnostic: "control detection time expired".to_owned(),
+        peer_independent: true,
         discriminator: 7,
         peer_discriminator: Some(9),
         interval_ms: 300,

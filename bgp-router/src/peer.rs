@@ -221,6 +221,13 @@ impl Peer {
         self.drain(now);
     }
 
+    /// Nothing is kept any longer for the peer to come back, as it cannot be reached either. Without effect on a session.
+    pub fn drop_kept(&mut self) {
+        if self.established.is_none() && self.kept_until.take().is_some() {
+            self.outputs.push_back(PeerOutput::Core(ToCore::Down(self.id, None)));
+        }
+    }
+
     /// A TCP connection is up. `id` is the caller's, never used twice.
     pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: LocalAddresses) {
         let settings = self.settings.clone();

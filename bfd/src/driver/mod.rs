@@ -15,7 +15,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::{oneshot, watch};
@@ -46,6 +46,10 @@ pub struct Status {
     pub failures: u64,
     /// The reason of the last failure.
     pub diagnostic: Diagnostic,
+    /// Whether the peer's BFD, as it said before that, lives on when its control plane ends (the C bit).
+    pub independent: bool,
+    /// When the peer had last said that it was up.
+    pub heard: Option<Instant>,
 }
 
 /// A session in full.
@@ -65,6 +69,8 @@ pub struct Row {
     pub discriminator: u32,
     /// What the peer last said.
     pub remote: Remote,
+    /// Whether its BFD lives on when its control plane ends, as it last said (the C bit).
+    pub independent: bool,
     /// The timers that are asked for.
     pub timers: Timers,
     /// The pause between our packets, before jitter.

@@ -252,11 +252,15 @@ impl Thread {
                 Event::Down(reason) => info!(peer, %reason, "BFD session down"),
                 Event::PeerStopped => info!(peer, "BFD session ended by the peer's operator"),
             }
+            let view = self.sessions.get(session);
+            let heard = view.as_ref().and_then(|view| view.session.heard_up());
             owned.status.send_modify(|status| {
                 status.up = event == Event::Up;
                 if let Event::Down(reason) = event {
                     status.failures += 1;
                     status.diagnostic = reason;
+                    status.independent = view.is_some_and(|view| view.session.is_independent());
+                    status.heard = heard.map(|at| self.origin + at);
                 }
             });
         }
@@ -296,6 +300,7 @@ impl Thread {
             diagnostic: session.diagnostic(),
             discriminator: session.discriminator().get(),
             remote: *session.remote(),
+            independent: session.is_independent(),
             timers: session.timers(),
             transmit_interval: session.transmit_interval(),
             detection_time: session.detection_time(),

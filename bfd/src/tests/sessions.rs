@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::pair::{Pair, timers};
+use crate::packet::Packet;
 use crate::session::{Event, Session};
 use crate::state::{Diagnostic, State};
 
@@ -210,4 +211,19 @@ fn nothing_is_planned_for_a_time_that_is_over() {
             assert!(pair.sides.iter().all(|side| side.next_timeout().is_none_or(|at| at > pair.now)));
         }
     }
+}
+
+#[test]
+fn what_the_peer_said_while_it_was_up_is_known_after_it_fell_silent() {
+    let mut pair = fast_pair(5);
+    assert!(!pair.sides[0].is_independent(), "ours ends with the routing daemon, and says so");
+    pair.run_ms(1000);
+    let from_peer = pair.sent.iter().rfind(|sent| sent.from == 1).unwrap().packet;
+    let now = pair.now;
+    pair.sides[0].receive(now, &Packet { control_plane_independent: true, ..from_peer });
+    pair.passes = [true, false];
+    pair.run_ms(2000);
+    let side = &pair.sides[0];
+    assert_eq!((side.state(), side.is_independent()), (State::Down, true));
+    assert!(side.heard_up().is_some_and(|at| at >= now && at <= now + Duration::from_millis(1)), "not later");
 }

@@ -62,6 +62,7 @@ mod tests {
             diagnostic: "no diagnostic".to_owned(),
             peer_state: "up".to_owned(),
             peer_diagnostic: "no diagnostic".to_owned(),
+            peer_independent: false,
             discriminator: 7,
             peer_discriminator: Some(9),
             interval_ms: 100,

@@ -44,6 +44,7 @@ fn bfd_row(row: &Row, peer: &PeerAddress, name: Option<String>) -> BfdRow {
         diagnostic: row.diagnostic.to_string(),
         peer_state: remote.state.to_string(),
         peer_diagnostic: remote.diagnostic.to_string(),
+        peer_independent: row.independent,
         discriminator: row.discriminator,
         peer_discriminator: remote.discriminator.map(Into::into),
         interval_ms: millis(row.timers.interval),

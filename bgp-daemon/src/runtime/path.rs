@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
-use bfd::driver::{Handle, Wanted, Watch};
-use bfd::{Diagnostic, Hops, Peer, Timers};
+use bfd::driver::{Handle, Status, Wanted, Watch};
+use bfd::{Hops, Peer, Timers};
 use bgp_core::link_local;
 use tracing::info;
 
@@ -24,6 +25,26 @@ pub(crate) struct PathSettings {
     pub(crate) ttl_security: Option<u8>,
 }
 
+/// Packets of a process that has ended may be looked at so much later than the end of its connection.
+const BELATED: Duration = Duration::from_secs(1);
+
+/// A path that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The peer's BFD does not end with its BGP: so packets do not get through.
+    pub(crate) independent: bool,
+    /// The peer's BFD was not heard any more after the end of the last session, so it has ended with that one.
+    pub(crate) belated: bool,
+}
+
+impl Failure {
+    fn of(status: Status, session_ended: Option<Instant>) -> Failure {
+        let Status { independent, heard, .. } = status;
+        let belated = session_ended.zip(heard).is_some_and(|(ended, heard)| heard < ended + BELATED);
+        Failure { independent, belated }
+    }
+}
+
 /// The watch on the path to a peer, if there is to be one. It lasts over sessions, so that it can tell of a path that
 /// comes back, too. Dropping it tells the peer that no failure is meant.
 pub(crate) struct PathWatch {
@@ -36,6 +57,8 @@ pub(crate) struct PathWatch {
     watch: Option<Watch>,
     /// Failures that were told.
     failures: u64,
+    /// When the last session ended.
+    session_ended: Option<Instant>,
 }
 
 impl PathWatch {
@@ -46,7 +69,16 @@ impl PathWatch {
         settings: Option<PathSettings>,
         local: Option<IpAddr>,
     ) -> PathWatch {
-        PathWatch { handle, peer, settings, local, enabled: false, watch: None, failures: 0 }
+        PathWatch {
+            handle,
+            peer,
+            settings,
+            local,
+            enabled: false,
+            watch: None,
+            failures: 0,
+            session_ended: None,
+        }
     }
 
     /// Watches otherwise from now on.
@@ -68,6 +100,11 @@ impl PathWatch {
         if self.watch.as_ref().is_some_and(|watch| !watch.status().up) {
             info!(peer = shown(self.peer), "BFD is not up yet; the session does not wait for it");
         }
+    }
+
+    /// The session has ended.
+    pub(crate) fn session_ended(&mut self) {
+        self.session_ended = Some(Instant::now());
     }
 
     fn follow(&mut self) {
@@ -104,15 +141,29 @@ impl PathWatch {
     }
 
     /// Waits for the next failure of the path. Nothing is lost if the wait is given up.
-    pub(crate) async fn failed(&mut self) -> Diagnostic {
+    pub(crate) async fn failed(&mut self) -> Failure {
         let Some(watch) = &mut self.watch else { return std::future::pending().await };
         loop {
             let status = watch.status();
             if status.failures > self.failures {
                 self.failures = status.failures;
-                return status.diagnostic;
+                return Failure::of(status, self.session_ended);
             }
             watch.changed().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_belated_if_nothing_was_heard_of_the_peer_since_its_session_ended() {
+        let ended = Instant::now();
+        let at = |heard| Failure::of(Status { heard: Some(heard), ..Status::default() }, Some(ended)).belated;
+        assert!(at(ended - Duration::from_secs(9)) && at(ended + Duration::from_millis(5)));
+        assert!(!at(ended + Duration::from_secs(9)), "the path lived on");
+        assert!(!Failure::of(Status::default(), None).belated, "no session has ended");
     }
 }

@@ -18,16 +18,17 @@ use bgp_router::{Peer, ToPeer};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep_until};
+use tracing::info;
 
 use super::budget::{Budget, Charge};
 use super::clock::Clock;
 use super::connection::{Connection, Ready};
 use super::core_thread::CoreRequest;
 use super::history::History;
-use super::path::PathWatch;
+use super::path::{Failure, PathWatch};
 use super::status::Octets;
 use crate::monitor::{Feed, Session};
-use crate::net::{ConnectError, ConnectOptions};
+use crate::net::{ConnectError, ConnectOptions, shown};
 
 pub(crate) use commands::{Farewell, PeerCommand, Reconfigure, TellReceived};
 
@@ -109,8 +110,8 @@ enum Wake {
     Core(Option<mpsc::OwnedPermit<CoreRequest>>),
     Charged(RoutesFrom, Option<Charge>),
     Socket(ConnectionId, Ready),
-    /// BFD: the path is dead.
-    PathDown,
+    /// BFD says so.
+    PathDown(Failure),
     Timer,
 }
 
@@ -198,7 +199,7 @@ impl PeerTask {
         tokio::select! {
             biased;
             command = self.commands.recv(), if !self.abandoned => Wake::Command(command),
-            _ = self.path.failed() => Wake::PathDown,
+            failure = self.path.failed() => Wake::PathDown(failure),
             () = self.timer.as_mut() => Wake::Timer,
             result = when(&mut self.connecting) => Wake::Connected(result),
             permit = when(&mut self.reserving) => Wake::Core(permit),
@@ -244,11 +245,28 @@ impl PeerTask {
                 None => self.wait_for_charge(RoutesFrom::Socket(id)),
             },
             Wake::Socket(id, Ready::Write) => self.write(id),
-            // Ends what there is of a session. Whoever waits for the peer's restart goes on: BFD may have died with the
-            // process that restarts (RFC 5882 section 4.3.2).
-            Wake::PathDown => self.peer.reset(now, Notification::cease(cease::BFD_DOWN, "")),
+            Wake::PathDown(failure) => self.path_failed(failure),
             Wake::Timer => self.timeout(),
         }
+    }
+
+    /// RFC 5882 section 4.3. The C bit that counts is the peer's: ours is never set, but it cannot be our own restart that
+    /// we see here.
+    fn path_failed(&mut self, failure: Failure) {
+        let (now, peer) = (self.clock.now(), shown(self.peer.settings().address));
+        match failure {
+            // Its BFD has died with the process that restarts, which may be back already: no failure of the path is known.
+            Failure { independent: false, belated: true } => {
+                return info!(peer, "BFD ended with the session before: the peer has restarted");
+            }
+            // A restart has no part in it: packets do not get through, so what is kept for the peer to come back goes.
+            Failure { independent: true, .. } if self.peer.may_have_left_routes() => {
+                info!(peer, "BFD: the path is dead; routes are not kept for the peer's restart any longer");
+                self.peer.drop_kept();
+            }
+            Failure { .. } => {}
+        }
+        self.peer.reset(now, Notification::cease(cease::BFD_DOWN, ""));
     }
 
     /// Ends the session and the task, for want of anybody to serve.

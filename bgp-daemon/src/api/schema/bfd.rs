@@ -32,6 +32,9 @@ pub struct BfdRow {
     pub peer_state: String,
     /// Why, as the peer said.
     pub peer_diagnostic: String,
+    /// Whether the peer's BFD lives on when its BGP ends, as it said (the C bit).
+    #[serde(default)]
+    pub peer_independent: bool,
     /// Our number for the session.
     pub discriminator: u32,
     /// The peer's; `null`: it is not heard.

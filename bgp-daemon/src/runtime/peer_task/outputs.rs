@@ -38,6 +38,9 @@ impl PeerTask {
             PeerOutput::Event(event) => {
                 self.publish(&event);
                 let is_up = matches!(event, PeerEvent::Established(_));
+                if let PeerEvent::Down(_) = event {
+                    self.path.session_ended();
+                }
                 self.history.record(event);
                 if let (true, Some(connection)) = (is_up, self.connection()) {
                     let local = connection.local.ip().to_canonical();

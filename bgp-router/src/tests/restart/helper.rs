@@ -45,6 +45,24 @@ fn a_peer_that_does_not_come_back_in_its_restart_time_loses_its_routes() {
 }
 
 #[test]
+fn a_peer_that_cannot_be_reached_either_has_nothing_kept_for_it() {
+    for mut r in [Restart::new(), Restart::long_lived()] {
+        r.announce(&[V4, V6]);
+        r.rig.sides[0].peer.drop_kept();
+        r.rig.settle();
+        assert_eq!(r.seen().len(), 2, "a session that is up has nothing to lose by it");
+        r.cut();
+        assert_eq!(r.seen().len(), 2);
+        r.rig.sides[0].peer.drop_kept();
+        r.rig.settle();
+        assert!(r.seen().is_empty() && !r.rig.sides[0].peer.may_have_left_routes());
+        r.back();
+        r.announce(&[V4]);
+        assert_eq!(r.seen(), [V4]);
+    }
+}
+
+#[test]
 fn a_peer_that_is_back_but_sends_no_end_of_rib_loses_its_routes_after_the_stale_time() {
     let mut r = Restart::new();
     r.announce(&[V4, OTHER]);

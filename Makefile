@@ -14,7 +14,7 @@ MINUTES ?= 30
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries demo test lint instructions faults fuzz sim replay soak bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile bench-fib bench-dataplane musl
+.PHONY: help setup binaries test-binaries demo test lint instructions faults fuzz sim replay soak bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile bench-fib bench-dataplane musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,10 @@ setup: ## install what tests and demo need (Debian, root), where it is missing
 
 binaries: ## the two daemons and the command line, with the profile `ci`
 	cargo build --locked --profile ci $(DAEMONS)
+
+# With all of the workspace, so that what follows finds its libraries built: those of a part may have fewer features.
+test-binaries:
+	cargo build --locked --profile ci --workspace --bins
 
 demo: setup binaries ## three nodes and a reflector in network namespaces, with pings between pods
 	examples/demo/run $(BIN)
@@ -38,7 +42,7 @@ instructions: ## what the hot paths of codec and RIB take, against bench/instruc
 	bench/instructions
 
 # Everything: lints, documentation tests, unit tests, simulation, planted mistakes, hot paths, tests with BIRD, FRR and GoBGP, fuzzing.
-test: setup lint binaries instructions faults ## all tests, a fuzz target for FUZZ_TIME=20 seconds each
+test: setup lint test-binaries instructions faults ## all tests, a fuzz target for FUZZ_TIME=20 seconds each
 	cargo test --locked --profile ci --workspace --doc
 	cargo nextest run --locked --cargo-profile ci --workspace
 	cd bench && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest --quiet comparison.tests

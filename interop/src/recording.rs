@@ -81,6 +81,22 @@ impl Recording {
         Ok(recording)
     }
 
+    /// UPDATEs that withdraw everything that was announced, in the same order.
+    ///
+    /// # Errors
+    /// If an UPDATE is malformed.
+    pub fn withdrawals(&self) -> Result<Vec<Vec<u8>>> {
+        let mut messages = Vec::new();
+        for message in &self.messages {
+            let body = message.get(HEADER_LEN..).unwrap_or_default();
+            let nlri = announced(body).ok_or_else(|| Error::parse("UPDATE", format!("{message:02x?}")))?;
+            if !nlri.is_empty() {
+                messages.push(withdrawal(nlri));
+            }
+        }
+        Ok(messages)
+    }
+
     /// What the receiver's table holds after the last message.
     ///
     /// # Errors
@@ -121,6 +137,24 @@ impl Table {
         self.routes.extend(announced.into_iter().map(|prefix| (prefix, set)));
         Some(())
     }
+}
+
+/// The NLRI of an UPDATE.
+fn announced(body: &[u8]) -> Option<&[u8]> {
+    let mut input = Octets(body);
+    input.length_prefixed()?;
+    input.length_prefixed()?;
+    Some(input.0)
+}
+
+fn withdrawal(nlri: &[u8]) -> Vec<u8> {
+    let mut message = vec![0xff; MARKER_LEN];
+    message.extend(((HEADER_LEN + 2 + nlri.len() + 2) as u16).to_be_bytes());
+    message.push(UPDATE);
+    message.extend((nlri.len() as u16).to_be_bytes());
+    message.extend(nlri);
+    message.extend([0, 0]);
+    message
 }
 
 fn attributes(block: &[u8]) -> Option<Vec<Attribute>> {
@@ -172,6 +206,10 @@ mod tests {
         assert_eq!((table.announced, table.withdrawn, table.routes.len()), (3, 1, 1));
         let set = table.routes[&(Ipv4Addr::new(10, 0, 1, 0), 24)];
         assert_eq!(table.sets[set], [Attribute { flags: 0x40, code: 1, value: vec![2] }]);
+
+        let messages = [recording.messages.clone(), recording.withdrawals().unwrap()].concat();
+        let table = Recording { messages, ..recording }.table().unwrap();
+        assert_eq!((table.withdrawn, table.routes.len()), (4, 0));
     }
 
     #[test]

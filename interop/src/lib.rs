@@ -49,6 +49,7 @@ mod process;
 mod programs;
 mod recording;
 mod replay;
+mod rig;
 mod seen;
 mod setup;
 mod told;

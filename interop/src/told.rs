@@ -13,6 +13,19 @@ pub fn flaps(daemon: &mut dyn Peer) -> Result<u64> {
     Ok(rows(&peers, "peers").map(|peer| number(peer, "flaps")).sum())
 }
 
+/// How often established sessions of a daemon with some of its neighbours have ended.
+///
+/// # Errors
+/// If the daemon does not answer.
+pub(crate) fn flaps_of(daemon: &mut dyn Peer, neighbors: &[IpAddr]) -> Result<u64> {
+    let peers = ask(daemon, &["peers"])?;
+    let is_one = |peer: &&Value| {
+        let address = peer.get("address").and_then(Value::as_str).and_then(|text| text.parse().ok());
+        address.is_some_and(|address: IpAddr| neighbors.contains(&address))
+    };
+    Ok(rows(&peers, "peers").filter(is_one).map(|peer| number(peer, "flaps")).sum())
+}
+
 /// How many stale routes a daemon holds, of all peers and families.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! What was seen, and whether it is good.
 
 use super::Plan;
+use crate::rig::Rig;
 use crate::usage::Usage;
 use crate::{Recording, Traffic};
 use std::fmt::Write;
@@ -11,29 +12,6 @@ const PARTS: u64 = 50;
 const SLACK_KB: u64 = 1024;
 /// The slowest answer of a control socket that is good, in milliseconds.
 const ANSWER_MS: u64 = 1000;
-
-/// Who is watched, in the order of [`Sample::programs`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// In the middle.
-    Reflector,
-    /// A client, for comparison.
-    Bird,
-    /// On a node; two of them.
-    Speaker,
-}
-
-impl Program {
-    /// The program's name.
-    #[must_use]
-    pub fn command(self) -> &'static str {
-        match self {
-            Program::Reflector => "route-reflector",
-            Program::Bird => "bird",
-            Program::Speaker => "bgp-speaker",
-        }
-    }
-}
 
 /// The columns of [`Sample::programs`].
 const NAMES: [&str; 4] = ["route-reflector", "BIRD", "bgp-speaker n1", "bgp-speaker n2"];
@@ -52,7 +30,7 @@ pub struct Sample {
     /// How long the reflector took to answer.
     pub answer_ms: u64,
     /// What each takes.
-    pub programs: Vec<Usage>,
+    pub programs: [Usage; 4],
 }
 
 /// One time through the recording, or through its withdrawals.
@@ -96,7 +74,7 @@ impl Report {
 
     /// For who waits.
     pub(super) fn line(&self) -> String {
-        let last = self.samples.last().map(|sample| sample.programs.as_slice()).unwrap_or_default();
+        let last = self.samples.last().map(|sample| sample.programs).unwrap_or_default();
         let memory = NAMES.iter().zip(last).map(|(name, usage)| format!("{name} {:.1} MB", mb(usage.rss_kb)));
         let agreed = self.rounds.last().map_or(0, |round| round.agreed_ms);
         format!(
@@ -117,13 +95,12 @@ impl Report {
             }
         };
         wrong(
-            self.samples.iter().filter(|sample| sample.sessions < super::SESSIONS).count(),
+            self.samples.iter().filter(|sample| sample.sessions < Rig::SESSIONS).count(),
             "a session was not up",
         );
-        // The feed's own session ends at the end.
-        let watched = self.samples.iter().rev().skip(1);
-        wrong(watched.clone().filter(|sample| sample.flaps > 0).count(), "a session had ended");
-        wrong(watched.filter(|sample| sample.answer_ms > ANSWER_MS).count(), "an answer took over a second");
+        wrong(self.samples.iter().filter(|sample| sample.flaps > 0).count(), "a session had ended");
+        let slow = self.samples.iter().filter(|sample| sample.answer_ms > ANSWER_MS);
+        wrong(slow.count(), "an answer took over a second");
         wrong(usize::try_from(self.pings.1).unwrap_or(usize::MAX), "a ping was lost");
         for (number, name) in NAMES.iter().enumerate().filter(|(_, name)| **name != "BIRD") {
             let rss = self.thirds(number, |usage| usage.rss_kb);

@@ -34,6 +34,7 @@
 pub mod failures;
 pub mod matrix;
 pub mod soak;
+pub mod strain;
 
 mod command;
 mod compare;

@@ -7,10 +7,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// Where routers listen.
+pub(crate) const PORT: u16 = 179;
 const HOLD_TIME: u16 = 240;
 /// A third of the shortest hold time there is (RFC 4271 section 4.2).
 const KEEPALIVE_TIME: Duration = Duration::from_secs(1);
-const KEEPALIVE: [u8; 19] = *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x13\x04";
+pub(crate) const KEEPALIVE: [u8; 19] =
+    *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x13\x04";
 /// An UPDATE with nothing in it: the end of the IPv4 table (RFC 4724 section 2).
 const END_OF_RIB: [u8; 23] =
     *b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00\x17\x02\x00\x00\x00\x00";
@@ -27,13 +30,8 @@ pub(crate) struct Player {
 impl Player {
     /// Opens the session with the router at `to`.
     pub(crate) fn connect(recording: &Recording, to: IpAddr, router_id: Ipv4Addr) -> Result<Player> {
-        let what = || format!("the session with {to}");
-        let mut stream = TcpStream::connect(SocketAddr::new(to, 179)).map_err(Error::io(what()))?;
-        stream.write_all(&open(recording.asn, router_id)).map_err(Error::io(what()))?;
-        expect(&mut stream, 1)?;
-        stream.write_all(&KEEPALIVE).map_err(Error::io(what()))?;
-        expect(&mut stream, 4)?;
-        let reader = stream.try_clone().map_err(Error::io(what()))?;
+        let stream = greet(recording.asn, to, router_id)?;
+        let reader = stream.try_clone().map_err(Error::io(format!("the session with {to}")))?;
         Ok(Player { router: to, stream, reader: Some(std::thread::spawn(move || drain(reader))) })
     }
 
@@ -95,7 +93,19 @@ pub fn play(recording: &Recording, to: IpAddr, router_id: Ipv4Addr) -> Result<()
     player.stay()
 }
 
-fn open(asn: u32, router_id: Ipv4Addr) -> Vec<u8> {
+/// Opens a session with the router at `to`.
+pub(crate) fn greet(asn: u32, to: IpAddr, router_id: Ipv4Addr) -> Result<TcpStream> {
+    let what = || format!("the session with {to}");
+    let mut stream = TcpStream::connect(SocketAddr::new(to, PORT)).map_err(Error::io(what()))?;
+    stream.write_all(&open(asn, router_id)).map_err(Error::io(what()))?;
+    expect(&mut stream, 1)?;
+    stream.write_all(&KEEPALIVE).map_err(Error::io(what()))?;
+    expect(&mut stream, 4)?;
+    Ok(stream)
+}
+
+/// The OPEN of such a speaker.
+pub(crate) fn open(asn: u32, router_id: Ipv4Addr) -> Vec<u8> {
     let mut capabilities = b"\x01\x04\0\x01\0\x01\x41\x04".to_vec(); // IPv4 unicast; four-octet AS number
     capabilities.extend(asn.to_be_bytes());
     let mut body = vec![4];

@@ -24,6 +24,11 @@ impl Node {
     /// # Errors
     /// If there is none.
     pub fn usage(&self, program: &str) -> Result<Usage> {
+        usage(Path::new("/proc").join(self.pid(program)?).as_path())
+    }
+
+    /// The id of the one process of this name that runs in the node's namespace.
+    pub(crate) fn pid(&self, program: &str) -> Result<String> {
         // The kernel keeps fifteen characters of a name.
         let name: String = program.chars().take(15).collect();
         let pids = run("ip", &["netns", "pids", self.namespace()])?;
@@ -32,8 +37,8 @@ impl Node {
             comm.is_ok_and(|comm| comm.trim_end() == name)
         };
         let pid = pids.split_whitespace().find(named);
-        let pid = pid.ok_or_else(|| Error::NotSo(format!("no {program} runs in {}", self.namespace())))?;
-        usage(Path::new("/proc").join(pid).as_path())
+        pid.map(str::to_owned)
+            .ok_or_else(|| Error::NotSo(format!("no {program} runs in {}", self.namespace())))
     }
 }
 

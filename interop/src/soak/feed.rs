@@ -11,7 +11,7 @@ const PIECES: u32 = 20;
 
 /// What the feed is told, and what it tells.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(crate) struct Feed {
     rate: u32,
     asked: AtomicU64,
     done: AtomicU64,
@@ -21,7 +21,7 @@ pub(super) struct Feed {
 
 impl Feed {
     /// So many UPDATEs in a second.
-    pub(super) fn new(rate: u32) -> Feed {
+    pub(crate) fn new(rate: u32) -> Feed {
         Feed {
             rate,
             asked: AtomicU64::new(0),
@@ -32,25 +32,25 @@ impl Feed {
     }
 
     /// Odd parts are the recording, even ones withdraw it.
-    pub(super) fn ask_for(&self, part: u64) {
+    pub(crate) fn ask_for(&self, part: u64) {
         self.asked.store(part, Ordering::Relaxed);
     }
 
-    pub(super) fn done(&self) -> u64 {
+    pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 
     /// Whether the session ended although nobody said so.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 
     /// Until it is told to stop.
-    pub(super) fn run(&self, recording: &Recording, to: IpAddr) -> Result<()> {
+    pub(crate) fn run(&self, recording: &Recording, to: IpAddr) -> Result<()> {
         let ended = self.play(recording, to);
         self.over.store(true, Ordering::Relaxed);
         ended

@@ -15,7 +15,7 @@ mod report;
 
 use crate::rig::Rig;
 use crate::{Error, Recording, Result, ensure};
-use feed::Feed;
+pub(crate) use feed::Feed;
 use std::time::{Duration, Instant};
 
 pub use report::{Report, Round, Sample};
@@ -39,7 +39,7 @@ pub struct Plan {
 /// # Errors
 /// If something does not start, or the tables differ. Whatever else is wrong is in the report.
 pub fn soak(recording: &Recording, plan: Plan) -> Result<Report> {
-    let mut rig = Rig::start(recording.asn, "")?;
+    let mut rig = Rig::start(recording.asn)?;
     let routes = crate::replay::passed_on(recording, &rig.reflector.node)?;
     let mut report = Report::new(recording, plan);
     let feed = Feed::new(plan.rate);

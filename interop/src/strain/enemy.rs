@@ -1,0 +1,72 @@
+//! Peers that nobody wants.
+
+use super::ENEMY;
+use crate::player::{KEEPALIVE, greet};
+use crate::{Recording, Result};
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Messages in a session, if it lasts so long.
+const MESSAGES: usize = 500;
+
+/// Keeps a session and reads nothing. Whether the router ended it.
+pub(super) fn deaf(recording: &Recording, to: IpAddr, stop: &AtomicBool) -> Result<bool> {
+    let mut stream = greet(recording.asn, to, ENEMY)?;
+    while !stop.load(Ordering::Relaxed) {
+        if stream.write_all(&KEEPALIVE).is_err() {
+            return Ok(true);
+        }
+        std::thread::park_timeout(Duration::from_secs(1));
+    }
+    Ok(false)
+}
+
+/// Session after session of recorded UPDATEs in which octets are wrong. How many of both.
+pub(super) fn garbage(recording: &Recording, to: IpAddr, stop: &AtomicBool) -> Result<(u64, u64)> {
+    let (mut sessions, mut sent, mut dice) = (0, 0, Dice(0x9e37_79b9_7f4a_7c15));
+    while !stop.load(Ordering::Relaxed) {
+        // The router may want none for a while.
+        let Ok(mut stream) = greet(recording.asn, to, ENEMY) else {
+            std::thread::park_timeout(Duration::from_millis(100));
+            continue;
+        };
+        sessions += 1;
+        for _ in 0..MESSAGES {
+            if stop.load(Ordering::Relaxed) || stream.write_all(&dice.spoil(recording)).is_err() {
+                break;
+            }
+            sent += 1;
+        }
+    }
+    Ok((sessions, sent))
+}
+
+/// Numbers that are the same in each run (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound.max(1) as u64) as usize
+    }
+
+    /// Some message, with up to four octets changed, its header mostly left alone.
+    fn spoil(&mut self, recording: &Recording) -> Vec<u8> {
+        let at = self.below(recording.messages.len());
+        let mut message = recording.messages.get(at).cloned().unwrap_or_default();
+        for _ in 0..self.below(5) {
+            let whole = self.below(50) == 0;
+            let first = if whole { 0 } else { 19 };
+            let place = first + self.below(message.len().saturating_sub(first));
+            let value = self.below(256) as u8;
+            if let Some(octet) = message.get_mut(place) {
+                *octet = value;
+            }
+        }
+        message
+    }
+}

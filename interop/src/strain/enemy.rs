@@ -43,6 +43,33 @@ pub(super) fn garbage(recording: &Recording, to: IpAddr, stop: &AtomicBool) -> R
     Ok((sessions, sent))
 }
 
+/// Announces ever more routes, until the router is gone. How many.
+pub(super) fn endless(recording: &Recording, to: IpAddr, stop: &AtomicBool) -> Result<u64> {
+    // ORIGIN IGP, AS_PATH empty, NEXT_HOP 10.9.0.99, LOCAL_PREF 100.
+    const ATTRIBUTES: &[u8] = b"\x40\x01\x01\0\x40\x02\0\x40\x03\x04\x0a\x09\0\x63\x40\x05\x04\0\0\0\x64";
+    const ROUTES: u32 = 700;
+    let mut stream = greet(recording.asn, to, ENEMY)?;
+    let mut next = u32::from_be_bytes([20, 0, 0, 0]);
+    let first = next;
+    while !stop.load(Ordering::Relaxed) {
+        let mut body = vec![0, 0, 0, ATTRIBUTES.len() as u8];
+        body.extend(ATTRIBUTES);
+        for address in next..next + ROUTES {
+            body.push(32);
+            body.extend(address.to_be_bytes());
+        }
+        let mut message = vec![0xff; 16];
+        message.extend((19 + body.len() as u16).to_be_bytes());
+        message.push(2);
+        message.extend(body);
+        if stream.write_all(&message).is_err() {
+            break;
+        }
+        next += ROUTES;
+    }
+    Ok((next - first).into())
+}
+
 /// Numbers that are the same in each run (xorshift).
 struct Dice(u64);
 

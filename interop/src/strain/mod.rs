@@ -9,13 +9,15 @@
 //! The sessions with BIRD and the speakers, the pings between the pods, and the speakers' routes in the kernels are the
 //! innocent: they are counted.
 
+mod cgroup;
 mod crowd;
 mod enemy;
 
 use crate::player;
-use crate::rig::Rig;
+use crate::rig::{PODS, Rig};
 use crate::soak::Feed;
 use crate::{Error, Monitor, Node, Recording, Result, Traffic, ensure};
+use cgroup::Cgroup;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +26,8 @@ use std::time::{Duration, Instant};
 const ENEMY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 99);
 /// UPDATEs in a second.
 const RATE: u32 = 2000;
+/// Memory that the reflector may still take, in bytes.
+const ROOM: u64 = 64 << 20;
 /// File descriptors that the reflector may still open.
 const SPARE: u64 = 10;
 /// One packet in ten is lost, each way.
@@ -56,7 +60,7 @@ pub struct Strain {
 pub struct Seen {
     /// The pings.
     pub traffic: Traffic,
-    /// Routes of BGP that a speaker's kernel lost.
+    /// Routes to the pods that a speaker's kernel lost.
     pub withdrawn: usize,
     /// Sessions of the innocent that ended.
     pub fallen: u64,
@@ -67,7 +71,7 @@ pub struct Seen {
 }
 
 /// All of them, in the order of the page.
-pub const ALL: [Strain; 9] = [
+pub const ALL: [Strain; 10] = [
     Strain {
         name: "kills",
         what: "six kills (SIGKILL) of speakers and reflector, each started again",
@@ -92,6 +96,11 @@ pub const ALL: [Strain; 9] = [
     },
     Strain { name: "deaf", what: "a peer that reads nothing while a table comes and goes", run: deaf },
     Strain { name: "garbage", what: "a peer whose UPDATEs are garbage, session after session", run: garbage },
+    Strain {
+        name: "memory",
+        what: "a peer announces until the reflector is out of memory (a cgroup's) and killed; it is started again",
+        run: memory,
+    },
     Strain {
         name: "descriptors",
         what: "a peer takes the last file descriptors with OPENs like these",
@@ -124,7 +133,7 @@ impl Strain {
         rig.is_whole()?;
         Ok(Seen {
             traffic: rig.pings.traffic()?,
-            withdrawn: monitors.iter().map(|monitor| monitor.deleted("bgp").len()).sum(),
+            withdrawn: monitors.iter().map(pods_lost).sum(),
             fallen: rig.flaps()?,
             memory: (before, memory(rig)?),
             note,
@@ -190,6 +199,12 @@ impl Scene<'_> {
             longest.as_secs_f64()
         ))
     }
+}
+
+/// How often the other node's pods went out of a kernel.
+fn pods_lost(monitor: &Monitor) -> usize {
+    let is_pods = |line: &&String| PODS.iter().any(|(prefix, _)| line.contains(prefix));
+    monitor.deleted("bgp").iter().filter(is_pods).count()
 }
 
 /// Does one thing on a thread in a node's namespace, until the other is done.
@@ -300,4 +315,25 @@ fn descriptors(scene: &mut Scene<'_>) -> Result<String> {
     let open = player::open(scene.recording.asn, ENEMY);
     let note = scene.crowd(&enemy, 200, &open)?;
     Ok(format!("{SPARE} were left; {note}"))
+}
+
+fn memory(scene: &mut Scene<'_>) -> Result<String> {
+    let rig = &mut scene.rig;
+    let usage = rig.reflector.node.usage("route-reflector")?;
+    let pid = rig.reflector.node.pid("route-reflector")?;
+    let group = Cgroup::new(&pid, usage.rss_kb * 1024 + ROOM)?;
+    let (enemy, to, recording) = (rig.enemy.clone(), rig.reflector.node.v4(), scene.recording);
+    let net = rig.net.clone();
+    let announced = beside(
+        &enemy,
+        |stop| enemy::endless(recording, to, stop),
+        || {
+            net.eventually_within(Duration::from_secs(60), "the reflector is killed", || {
+                ensure(rig.reflector.node.usage("route-reflector").is_err(), || "it still runs")
+            })
+        },
+    )?;
+    drop(group);
+    rig.reflector.start()?;
+    Ok(format!("killed after {announced} routes were sent, with room for {} MB", ROOM >> 20))
 }

@@ -29,7 +29,7 @@ def chart(text):
         x, y = place(last * part / 4, most * part / 4)
         drawing.line(LEFT, y, WIDTH - RIGHT, y, "grid")
         drawing.text(LEFT - 6, y + 4, f"{most * part / 4:.0f} MB", "faint", "end")
-        drawing.text(x, HEIGHT - BOTTOM + 16, f"{last * part / 4:.0f} min", "faint", "middle")
+        drawing.text(x, HEIGHT - BOTTOM + 16, f"{last * part / 4:.1f} min", "faint", "middle")
     labels = []
     for name, line in lines.items():
         drawing.path([place(*point) for point in line], "theirs" if name == "BIRD" else "ours")

@@ -53,6 +53,8 @@ pub fn soak(recording: &Recording, plan: Plan) -> Result<Report> {
     })?;
     // The feed's session ended: its routes go.
     agree(&mut rig, 0)?;
+    // The daemons give memory back when it is quiet.
+    crate::holds_for(PAUSE, || Ok(()))?;
     report.traffic(rig.pings.traffic()?);
     report.samples.push(sample(&mut rig, report.rounds.len(), report.begun.elapsed())?);
     Ok(report)

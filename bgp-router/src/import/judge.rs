@@ -171,6 +171,8 @@ impl Judge {
             IpAddr::V4(_) => [self.local.v4, self.settings.local_v4].map(|a| a.map(IpAddr::V4)),
             IpAddr::V6(_) => [self.local.v6, self.settings.local_v6].map(|a| a.map(IpAddr::V6)),
         };
-        next_hop == self.local.session || ours.contains(&Some(next_hop))
+        // From elsewhere a loopback address is the peer's own, and to us it would be ours.
+        let elsewhere = next_hop.is_loopback() && !self.local.session.is_loopback();
+        elsewhere || next_hop == self.local.session || ours.contains(&Some(next_hop))
     }
 }

@@ -13,7 +13,7 @@ pub enum Refusal {
     Originator,
     /// Our cluster is in the CLUSTER_LIST (RFC 4456 section 8).
     Cluster,
-    /// The next hop is our own address (RFC 4271 section 5.1.3).
+    /// The next hop is our own address (RFC 4271 section 5.1.3), or a loopback address and the peer is on another host.
     NextHop,
     /// The AS_PATH does not begin with the AS of the eBGP peer (RFC 4271 section 6.3).
     FirstAs,

@@ -103,6 +103,18 @@ fn our_address_in_the_other_family_is_no_next_hop_either() {
 }
 
 #[test]
+fn a_loopback_address_is_no_next_hop_unless_the_peer_is_on_this_host() {
+    let block = attributes(&[], &[PathAttribute::LocalPref(100)]);
+    let good = announce("fd01::/64", "fd00::1".parse().unwrap(), &block);
+    for (good, prefix, bad) in
+        [(from_client(1, "10.1.0.0/16"), "10.1.0.0/16", "127.0.0.1"), (good, "fd01::/64", "::1")]
+    {
+        let bad = announce(prefix, bad.parse().unwrap(), &block);
+        replaces(client(1), &good, &bad, Refusal::NextHop);
+    }
+}
+
+#[test]
 fn only_allowed_prefixes_are_taken() {
     let settings = PeerSettings { allowed_prefixes: vec![prefix("10.244.0.0/16")], ..client(1) };
     let mut rig = Rig::new();

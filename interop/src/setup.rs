@@ -11,7 +11,10 @@ pub struct Setup {
     pub(crate) announce_file: Option<PathBuf>,
     pub(crate) igp: Vec<(String, String)>,
     pub(crate) after_restart: bool,
+    pub(crate) port: Option<u16>,
+    pub(crate) keys: String,
     pub(crate) extra: String,
+    pub(crate) native: String,
 }
 
 /// A session. Over IPv4 it carries IPv4 and IPv6 routes, over IPv6 only IPv6 ones.
@@ -28,6 +31,7 @@ pub struct Neighbor {
     pub(crate) long_lived_time: Option<u32>,
     pub(crate) bfd: Option<Bfd>,
     pub(crate) source: Option<IpAddr>,
+    pub(crate) port: Option<u16>,
     pub(crate) extra: String,
     pub(crate) native: String,
 }
@@ -64,6 +68,7 @@ pub struct Announcement {
     pub(crate) med: Option<u32>,
     pub(crate) communities: Vec<(u16, u16)>,
     pub(crate) large: Vec<(u32, u32, u32)>,
+    pub(crate) bandwidth: Option<u32>,
 }
 
 impl Setup {
@@ -76,7 +81,10 @@ impl Setup {
             announce_file: None,
             igp: Vec::new(),
             after_restart: false,
+            port: None,
+            keys: String::new(),
             extra: String::new(),
+            native: String::new(),
         }
     }
 
@@ -110,6 +118,26 @@ impl Setup {
         self
     }
 
+    /// Listens on another port than 179.
+    pub fn port(mut self, port: u16) -> Setup {
+        self.port = Some(port);
+        self
+    }
+
+    /// Keys at the top of the configuration of one of this project's daemons.
+    pub fn keys(mut self, toml: &str) -> Setup {
+        self.keys.push_str(toml);
+        self
+    }
+
+    /// Lines that belong to no neighbour in the other router's own language: at the top level of BIRD, GoBGP and OpenBGPD, under
+    /// `router bgp` of FRR.
+    pub fn native(mut self, lines: &str) -> Setup {
+        self.native.push_str(lines);
+        self.native.push('\n');
+        self
+    }
+
     /// Text appended to the configuration of one of this project's daemons: its tables.
     pub fn extra(mut self, toml: &str) -> Setup {
         self.extra.push_str(toml);
@@ -132,6 +160,7 @@ impl Neighbor {
             long_lived_time: None,
             bfd: None,
             source: None,
+            port: None,
             extra: String::new(),
             native: String::new(),
         }
@@ -191,9 +220,15 @@ impl Neighbor {
         self
     }
 
-    /// The session's own address where it is none of the link's: BFD is multihop then.
+    /// The session's own address where it is none of the link's: BIRD's BFD is multihop then.
     pub fn source(mut self, address: IpAddr) -> Neighbor {
         self.source = Some(address);
+        self
+    }
+
+    /// The neighbour listens on another port than 179.
+    pub fn port(mut self, port: u16) -> Neighbor {
+        self.port = Some(port);
         self
     }
 
@@ -224,7 +259,14 @@ impl Announcement {
     /// A prefix with origin IGP and no other attribute.
     pub fn new(prefix: &str) -> Announcement {
         let prefix = prefix.to_owned();
-        Announcement { prefix, as_path: Vec::new(), med: None, communities: Vec::new(), large: Vec::new() }
+        Announcement {
+            prefix,
+            as_path: Vec::new(),
+            med: None,
+            communities: Vec::new(),
+            large: Vec::new(),
+            bandwidth: None,
+        }
     }
 
     /// An AS path as if learned from elsewhere.
@@ -249,6 +291,17 @@ impl Announcement {
     pub fn large(mut self, global: u32, one: u32, two: u32) -> Announcement {
         self.large.push((global, one, two));
         self
+    }
+
+    /// The extended community Link Bandwidth, in Mbit/s. OpenBGPD cannot; GoBGP gives it to all that it announces.
+    pub fn bandwidth(mut self, mbits: u32) -> Announcement {
+        self.bandwidth = Some(mbits);
+        self
+    }
+
+    /// The same in octets per second, as it is on the wire.
+    pub(crate) fn octets_per_second(&self) -> Option<u32> {
+        self.bandwidth.map(|mbits| mbits.saturating_mul(125_000))
     }
 
     /// What a neighbour over iBGP must see.

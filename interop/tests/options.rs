@@ -12,10 +12,10 @@ const OTHER: u32 = 65001;
 interop::feature_tests! {
     "gtsm": has_a_session_only_from_so_near [all];
     "timers": has_a_session_with_our_timers_and_connects_to_us [all];
-    "roles": is_a_provider_whose_routes_are_marked [bird frr];
-    "roles": is_refused_if_its_role_does_not_suit_ours [bird frr];
+    "roles": is_a_provider_whose_routes_are_marked [bird frr openbgpd];
+    "roles": is_refused_if_its_role_does_not_suit_ours [bird frr openbgpd];
     "first-as": cannot_pretend_to_be_another_as [exabgp];
-    "max-prefix-restart": stays_away_for_a_while_after_it_announced_too_much [bird];
+    "max-prefix-restart": stays_away_for_a_while_after_it_announced_too_much [all];
 }
 
 fn established(net: &Net, peer: &mut dyn Peer, neighbor: IpAddr) -> Result<()> {
@@ -68,6 +68,7 @@ fn has_a_session_with_our_timers_and_connects_to_us(router: Software) -> Result<
 fn provider(router: Software) -> &'static str {
     match router {
         Software::Bird => "local role provider;",
+        Software::OpenBgpd => "announce policy provider",
         _ => "local-role provider",
     }
 }

@@ -18,7 +18,7 @@ interop::feature_tests! {
     "llgr-from": leaves_long_lived_stale_routes_behind [bird frr gobgp];
     "llgr-to": keeps_long_lived_stale_routes_of_a_reflector_that_stays_away [bird frr gobgp];
     "refresh": is_asked_for_its_routes_again_and_asks [bird frr gobgp];
-    "refresh-by-it": asks_for_our_routes_again [bird openbgpd exabgp];
+    "refresh-by-it": asks_for_our_routes_again [bird frr openbgpd exabgp];
     "filter-change": sees_a_changed_filter_without_a_flap [all];
     "drain": sees_that_the_reflector_is_about_to_go [all];
 }
@@ -242,7 +242,7 @@ fn is_asked_for_its_routes_again_and_asks(router: Software) -> Result<()> {
     no_flaps(middle.as_mut())
 }
 
-/// What those do that cannot be asked.
+/// GoBGP never asks: it keeps what it was sent, and looks at that again.
 fn asks_for_our_routes_again(router: Software) -> Result<()> {
     let net = Net::new()?;
     let [rr, a, _] = nodes(&net)?;

@@ -56,34 +56,56 @@ fn both_ways_without_an_address_on_any_cable(_: Software) -> Result<()> {
     fabric.net().eventually("all pods reach each other again", || fabric.all_pods_ping())
 }
 
+/// A router of `examples/link-local`: its node, n1's interface to it, and the third number of its prefixes.
+fn of_the_example(software: Software) -> (&'static str, &'static str, u8) {
+    match software {
+        Software::Bird => ("bird", "dev eth0", 2),
+        Software::GoBgp => ("gobgp", "dev eth1", 3),
+        _ => ("openbgpd", "dev eth2", 4),
+    }
+}
+
 fn a_neighbor_without_advertisements_has_a_session_over_its_link(software: Software) -> Result<()> {
     let mut pair = Topology::build("link-local")?;
-    let (name, link, prefix) = match software {
-        Software::Bird => ("bird", "dev eth0", "10.42.2.0/26"),
-        _ => ("gobgp", "dev eth1", "10.42.3.0/26"),
-    };
+    let (name, link, number) = of_the_example(software);
     pair.run("n1")?;
     pair.run(name)?;
-    expect_route(&pair, "n1", prefix, &["via inet6 fe80::2", link], &[])?;
-    let v6 = prefix.replace("10.42.", "fd00:42:").replace(".0/26", "::/64");
-    expect_route(&pair, "n1", &v6, &["via fe80::2", link], &[])?;
+    expect_route(&pair, "n1", &format!("fd00:42:{number}::/64"), &["via fe80::2", link], &[])?;
+    match software {
+        Software::Bird => expect_route(&pair, name, "fd00:42:1::/64", &["via fe80::1 dev eth0"], &[]),
+        Software::GoBgp => {
+            expect_said(&pair, name, &["gobgp", "global", "rib", "-a", "ipv6", "fd00:42:1::/64"], "fe80::1")
+        }
+        _ => {
+            let net = pair.net().clone();
+            net.eventually("OpenBGPD has our route", || {
+                let said = pair.router(name)?.command(&["show", "rib", "detail", "fd00:42:1::/64"])?;
+                ensure(said.contains("Nexthop fe80::1"), || said)
+            })
+        }
+    }
+}
+
+fn gives_and_takes_ipv4_routes_with_its_link_local_address(software: Software) -> Result<()> {
+    let mut pair = Topology::build("link-local")?;
+    let (name, link, number) = of_the_example(software);
+    pair.run("n1")?;
+    pair.run(name)?;
+    expect_route(&pair, "n1", &format!("10.42.{number}.0/26"), &["via inet6 fe80::2", link], &[])?;
     match software {
         Software::Bird => {
-            expect_route(&pair, "bird", "10.42.1.0/26", &["via inet6 fe80::1 dev eth0"], &[])?;
-            expect_route(&pair, "bird", "fd00:42:1::/64", &["via fe80::1 dev eth0"], &[])?;
+            expect_route(&pair, name, "10.42.1.0/26", &["via inet6 fe80::1 dev eth0"], &[])?;
             pair.net().eventually("the pods reach each other", || {
                 pair.ping("10.42.1.2", "10.42.2.2")?;
                 pair.ping("10.42.2.2", "10.42.1.2")
             })
         }
-        _ => {
-            expect_said(&pair, name, &["gobgp", "global", "rib", "10.42.1.0/26"], "fe80::1")?;
-            expect_said(&pair, name, &["gobgp", "global", "rib", "-a", "ipv6", "fd00:42:1::/64"], "fe80::1")
-        }
+        _ => expect_said(&pair, name, &["gobgp", "global", "rib", "10.42.1.0/26"], "fe80::1"),
     }
 }
 
 interop::feature_tests! {
     "unnumbered": both_ways_without_an_address_on_any_cable [frr];
-    "link-local": a_neighbor_without_advertisements_has_a_session_over_its_link [bird gobgp];
+    "link-local": a_neighbor_without_advertisements_has_a_session_over_its_link [bird gobgp openbgpd];
+    "link-local-ipv4": gives_and_takes_ipv4_routes_with_its_link_local_address [bird gobgp];
 }

@@ -189,13 +189,14 @@ fn render(node: &Node, setup: &Setup) -> String {
     );
     for family in ["ipv4", "ipv6"] {
         let ours = setup.announcements.iter().filter(|a| a.is_ipv6() == (family == "ipv6"));
-        let routes: String = ours.map(static_route).collect();
+        let routes: String = ours.map(|a| static_route(setup.asn, a)).collect();
         let _ = writeln!(text, "protocol static {{ {family}; {routes} }}");
         let _ = writeln!(
             text,
             "protocol kernel {{ {family} {{ import none; export where source = RTS_BGP; }}; scan time 10; }}"
         );
     }
+    text.push_str(&setup.native);
     text.push_str(&igp(setup));
     if setup.neighbors.iter().any(|neighbor| neighbor.bfd.is_some()) {
         text.push_str("protocol bfd { }\n");
@@ -236,6 +237,12 @@ fn render(node: &Node, setup: &Setup) -> String {
         if let Some(password) = &neighbor.password {
             let _ = writeln!(text, "  password \"{password}\";");
         }
+        if let Some(port) = setup.port {
+            let _ = writeln!(text, "  local port {port};");
+        }
+        if let Some(port) = neighbor.port {
+            let _ = writeln!(text, "  neighbor port {port};");
+        }
         text.push_str(&neighbor.native);
         let paths = if neighbor.add_path { "add paths on; " } else { "" };
         for family in if address.is_ipv6() { &["ipv6"][..] } else { &["ipv4", "ipv6"] } {
@@ -262,7 +269,7 @@ fn igp(setup: &Setup) -> String {
     }
 }
 
-fn static_route(announcement: &Announcement) -> String {
+fn static_route(asn: u32, announcement: &Announcement) -> String {
     let mut set = "bgp_origin = ORIGIN_IGP; ".to_owned();
     for asn in announcement.as_path.iter().rev() {
         let _ = write!(set, "bgp_path.prepend({asn}); ");
@@ -275,6 +282,12 @@ fn static_route(announcement: &Announcement) -> String {
     }
     for (global, one, two) in &announcement.large {
         let _ = write!(set, "bgp_large_community.add(({global},{one},{two})); ");
+    }
+    if let Some(speed) = announcement.octets_per_second() {
+        let bits = (speed as f32).to_bits();
+        // The transitive form: BIRD keeps the other one to its AS.
+        let _ =
+            write!(set, "bgp_ext_community.add((generic, {:#x}, {bits:#x})); ", 0x0004 << 16 | asn & 0xffff);
     }
     format!("route {} blackhole {{ {set}}}; ", announcement.prefix)
 }

@@ -141,8 +141,15 @@ fn read_route(route: &Value) -> Option<SeenRoute> {
 }
 
 fn render(node: &Node, setup: &Setup, socket: &str) -> String {
-    let mut text =
-        format!("asn = {}\nrouter-id = \"{}\"\nhold-time = 30\nconnect-retry = 1\n", setup.asn, node.v4());
+    let mut text = format!(
+        "asn = {}\nrouter-id = \"{}\"\nhold-time = 30\nconnect-retry = 1\n{}",
+        setup.asn,
+        node.v4(),
+        setup.keys
+    );
+    if let Some(port) = setup.port {
+        let _ = writeln!(text, "listen = [\"{}:{port}\", \"[{}]:{port}\"]", node.v4(), node.v6());
+    }
     for neighbor in &setup.neighbors {
         text.push_str(&render_neighbor(setup.asn, neighbor));
     }
@@ -209,6 +216,9 @@ fn render_neighbor(own: u32, neighbor: &Neighbor) -> String {
     }
     if let Some(source) = neighbor.source {
         let _ = writeln!(text, "source-address = \"{source}\"");
+    }
+    if let Some(port) = neighbor.port {
+        let _ = writeln!(text, "port = {port}");
     }
     text + &neighbor.extra
 }

@@ -145,7 +145,8 @@ fn render(node: &Node, setup: &Setup) -> String {
 
 fn render_neighbor(node: &Node, setup: &Setup, neighbor: &Neighbor) -> String {
     let Some(address) = neighbor.address() else { return String::new() };
-    let local = if address.is_ipv6() { node.v6() } else { node.v4() };
+    let own = if address.is_ipv6() { node.v6() } else { node.v4() };
+    let local = neighbor.source.unwrap_or(own);
     let mut text = format!(
         "neighbor {address} {{\n  router-id {}; local-address {local}; local-as {}; peer-as {}; hold-time 30;\n",
         node.v4(),
@@ -154,6 +155,12 @@ fn render_neighbor(node: &Node, setup: &Setup, neighbor: &Neighbor) -> String {
     );
     if let Some(password) = &neighbor.password {
         let _ = writeln!(text, "  md5-password {password};");
+    }
+    if let Some(port) = setup.port {
+        let _ = writeln!(text, "  listen {port};");
+    }
+    if let Some(port) = neighbor.port {
+        let _ = writeln!(text, "  connect {port};");
     }
     let restart =
         neighbor.restart_time.map_or(String::new(), |seconds| format!("graceful-restart {seconds}; "));
@@ -166,12 +173,12 @@ fn render_neighbor(node: &Node, setup: &Setup, neighbor: &Neighbor) -> String {
         neighbor.native
     );
     for announcement in setup.announcements.iter().filter(|a| a.is_ipv6() || address.is_ipv4()) {
-        let _ = writeln!(text, "    {}", route(node, announcement));
+        let _ = writeln!(text, "    {}", route(node, setup.asn, announcement));
     }
     text + "  }\n}\n"
 }
 
-fn route(node: &Node, announcement: &Announcement) -> String {
+fn route(node: &Node, asn: u32, announcement: &Announcement) -> String {
     let next_hop = if announcement.is_ipv6() { node.v6() } else { node.v4() };
     let mut text = format!("route {} next-hop {next_hop} origin igp", announcement.prefix);
     if !announcement.as_path.is_empty() {
@@ -187,6 +194,9 @@ fn route(node: &Node, announcement: &Announcement) -> String {
     let large: Vec<String> = announcement.large.iter().map(|(g, a, b)| format!("{g}:{a}:{b}")).collect();
     if !large.is_empty() {
         let _ = write!(text, " large-community [ {} ]", join(&large, " "));
+    }
+    if let Some(speed) = announcement.octets_per_second() {
+        let _ = write!(text, " extended-community [ bandwidth:{asn}:{speed} ]");
     }
     text + ";"
 }

@@ -13,6 +13,8 @@ use std::time::Duration;
 /// Seconds for which zebra keeps the routes of its last run that it finds in the kernel, for bgpd's graceful restart.
 const ZEBRA_KEEPS: &str = "60";
 
+const BGP_PORT: u16 = 179;
+
 pub(crate) struct Frr {
     bgpd: Process,
     zebra: Process,
@@ -24,17 +26,18 @@ impl Frr {
     pub(crate) fn start(node: &Node, setup: &Setup) -> Result<Frr> {
         let bfd = bfd_profiles(setup);
         let more = if bfd.is_empty() { &[][..] } else { &[("bfdd", bfd.as_str())] };
-        Frr::start_beside(node, &render(node, setup), more)
+        let port = setup.port.unwrap_or(BGP_PORT).to_string();
+        Frr::start_beside(node, &render(node, setup), more, &["-p", &port])
     }
 
     /// With bgpd's configuration, read before its first session.
     pub(crate) fn start_with(node: &Node, config: &str) -> Result<Frr> {
-        Frr::start_beside(node, config, &[])
+        Frr::start_beside(node, config, &[], &[])
     }
 
-    /// With other daemons and their configurations.
-    fn start_beside(node: &Node, config: &str, more: &[(&str, &str)]) -> Result<Frr> {
-        let frr = Frr::run(node, config, more)?;
+    /// With other daemons and their configurations, and bgpd's options.
+    fn start_beside(node: &Node, config: &str, more: &[(&str, &str)], options: &[&str]) -> Result<Frr> {
+        let frr = Frr::run(node, config, more, options)?;
         // It starts with whatever lines it understood.
         ensure(!frr.log().contains("No such command"), || {
             format!("bgpd refused its configuration: {}", frr.log())
@@ -53,7 +56,7 @@ impl Frr {
         ];
         let more: Vec<(&str, &str)> =
             wanted.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| (*name, "")).collect();
-        let frr = Frr::run(node, "", &more)?;
+        let frr = Frr::run(node, "", &more, &[])?;
         let path = node.write("frr.conf", config)?.display().to_string();
         let said = crate::command::output("vtysh", &["--vty_socket", &frr.sockets, "-f", &path])?;
         let text = String::from_utf8_lossy(&said.stdout) + String::from_utf8_lossy(&said.stderr);
@@ -63,7 +66,7 @@ impl Frr {
         Ok(frr)
     }
 
-    fn run(node: &Node, config: &str, more: &[(&str, &str)]) -> Result<Frr> {
+    fn run(node: &Node, config: &str, more: &[(&str, &str)], options: &[&str]) -> Result<Frr> {
         let _ = installed("vtysh")?;
         let file = |name: &str| node.dir().join(name).display().to_string();
         let (zserv, sockets) = (file("zserv.api"), node.dir().display().to_string());
@@ -84,7 +87,7 @@ impl Frr {
         })?;
         let more =
             more.iter().map(|(name, config)| run(name, config, &[])).collect::<Result<Vec<Process>>>()?;
-        let mut frr = Frr { bgpd: run("bgpd", config, &[])?, zebra, more, sockets };
+        let mut frr = Frr { bgpd: run("bgpd", config, options)?, zebra, more, sockets };
         crate::wait::until_ready("bgpd answers", || {
             frr.bgpd.check_alive()?;
             frr.show("show bgp summary json").map(drop)
@@ -132,7 +135,10 @@ impl Peer for Frr {
     }
 
     fn refresh(&mut self, neighbor: IpAddr) -> Result<()> {
-        self.command(&[&format!("clear bgp ipv4 unicast {neighbor} soft in")]).map(drop)
+        for family in ["ipv4", "ipv6"] {
+            self.command(&[&format!("clear bgp {family} unicast {neighbor} soft in")])?;
+        }
+        Ok(())
     }
 
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
@@ -211,7 +217,11 @@ fn as_path(value: &Value) -> Option<String> {
     for segment in value.get("segments")?.as_array()? {
         let numbers: Vec<u64> = segment.get("list")?.as_array()?.iter().filter_map(Value::as_u64).collect();
         let text = join(&numbers, " ");
-        segments.push(if segment.get("type")?.as_str()? == "as-set" { format!("{{{text}}}") } else { text });
+        segments.push(match segment.get("type")?.as_str()? {
+            "as-set" => format!("{{{text}}}"),
+            "as-confed-sequence" => format!("({text})"),
+            _ => text,
+        });
     }
     Some(join(&segments, " "))
 }
@@ -237,6 +247,9 @@ fn render(node: &Node, setup: &Setup) -> String {
         node.v4(),
         restart(setup)
     );
+    for line in setup.native.lines() {
+        let _ = writeln!(text, " {line}");
+    }
     for neighbor in &setup.neighbors {
         let Some(address) = neighbor.address() else { continue };
         let _ = writeln!(
@@ -247,6 +260,9 @@ fn render(node: &Node, setup: &Setup) -> String {
         );
         if let Some(source) = neighbor.source {
             let _ = writeln!(text, " neighbor {address} update-source {source}");
+        }
+        if let Some(port) = neighbor.port {
+            let _ = writeln!(text, " neighbor {address} port {port}");
         }
         if let Some(bfd) = &neighbor.bfd {
             let _ =
@@ -333,6 +349,9 @@ fn route_map(number: usize, announcement: &crate::Announcement) -> String {
     let large: Vec<String> = announcement.large.iter().map(|(g, a, b)| format!("{g}:{a}:{b}")).collect();
     if !large.is_empty() {
         let _ = writeln!(text, " set large-community {}", join(&large, " "));
+    }
+    if let Some(mbits) = announcement.bandwidth {
+        let _ = writeln!(text, " set extcommunity bandwidth {mbits}");
     }
     text + "exit\n"
 }

@@ -182,7 +182,11 @@ fn as_path(value: &Value) -> Option<String> {
     for segment in value.as_array()? {
         let numbers: Vec<u64> = segment.get("asns")?.as_array()?.iter().filter_map(Value::as_u64).collect();
         let text = join(&numbers, " ");
-        segments.push(if segment.get("segment_type")?.as_u64()? == 1 { format!("{{{text}}}") } else { text });
+        segments.push(match segment.get("segment_type")?.as_u64()? {
+            1 => format!("{{{text}}}"),
+            3 => format!("({text})"),
+            _ => text,
+        });
     }
     Some(join(&segments, " "))
 }
@@ -195,15 +199,20 @@ fn render(node: &Node, setup: &Setup) -> String {
         node.v4(),
         node.v6()
     );
+    if let Some(port) = setup.port {
+        let _ = writeln!(text, "  port = {port}");
+    }
     for neighbor in &setup.neighbors {
         let Some(address) = neighbor.address() else { continue };
-        let local = if address.is_ipv6() { node.v6() } else { node.v4() };
+        let port = neighbor.port.map_or(String::new(), |port| format!("    remote-port = {port}\n"));
+        let own = if address.is_ipv6() { node.v6() } else { node.v4() };
+        let local = neighbor.source.unwrap_or(own);
         let password =
             neighbor.password.as_ref().map_or(String::new(), |p| format!("    auth-password = \"{p}\"\n"));
         let _ = write!(
             text,
             "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{address}\"\n    peer-as = {}\n{password}  \
-             [neighbors.transport.config]\n    local-address = \"{local}\"\n  [neighbors.timers.config]\n    \
+             [neighbors.transport.config]\n    local-address = \"{local}\"\n{port}  [neighbors.timers.config]\n    \
              hold-time = 30\n    keepalive-interval = 10\n    connect-retry = 1\n    idle-hold-time-after-reset = 1\n",
             neighbor.asn
         );
@@ -228,7 +237,22 @@ fn render(node: &Node, setup: &Setup) -> String {
             text.push_str(&render_family(neighbor, family));
         }
     }
-    text
+    text + &bandwidth(setup) + &setup.native
+}
+
+/// An export policy for the community that its command line does not take.
+fn bandwidth(setup: &Setup) -> String {
+    let Some(speed) = setup.announcements.iter().find_map(Announcement::octets_per_second) else {
+        return String::new();
+    };
+    let set = "policy-definitions.statements.actions.bgp-actions.set-ext-community";
+    format!(
+        "[[policy-definitions]]\n  name = \"bandwidth\"\n  [[policy-definitions.statements]]\n    \
+         [policy-definitions.statements.actions]\n      route-disposition = \"accept-route\"\n    [{set}]\n      \
+         options = \"add\"\n    [{set}.set-ext-community-method]\n      communities-list = [\"lb:{}:{speed}\"]\n\
+         [global.apply-policy.config]\n  export-policy-list = [\"bandwidth\"]\n",
+        setup.asn
+    )
 }
 
 fn render_family(neighbor: &Neighbor, family: &str) -> String {

@@ -162,13 +162,15 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 }
 
 fn render(node: &Node, setup: &Setup) -> String {
+    let port = setup.port.map_or(String::new(), |port| format!(" port {port}"));
     let mut text = format!(
-        "AS {}\nrouter-id {}\nlisten on {}\nlisten on {}\nholdtime 30\nconnect-retry 1\n",
+        "AS {}\nrouter-id {}\nlisten on {}{port}\nlisten on {}{port}\nholdtime 30\nconnect-retry 1\n",
         setup.asn,
         node.v4(),
         node.v4(),
         node.v6()
     );
+    text.push_str(&setup.native);
     for announcement in &setup.announcements {
         text.push_str(&network(node, announcement));
     }
@@ -200,8 +202,9 @@ fn network(node: &Node, announcement: &Announcement) -> String {
 fn render_neighbor(node: &Node, neighbor: &Neighbor) -> String {
     let Some(address) = neighbor.address() else { return String::new() };
     let mut lines = vec![format!("remote-as {}", neighbor.asn)];
-    let local = if address.is_ipv6() { node.v6() } else { node.v4() };
-    lines.push(format!("local-address {local}"));
+    let own = if address.is_ipv6() { node.v6() } else { node.v4() };
+    lines.push(format!("local-address {}", neighbor.source.unwrap_or(own)));
+    lines.extend(neighbor.port.map(|port| format!("port {port}")));
     let ipv4 = if address.is_ipv4() { "unicast" } else { "none" };
     lines.push(format!("announce IPv4 {ipv4}"));
     lines.push("announce IPv6 unicast".to_owned());

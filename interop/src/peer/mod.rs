@@ -134,7 +134,10 @@ impl Software {
 
     /// Starts the router with a whole configuration of its own, as an example holds it: [`Software::start_with`], but FRR's is
     /// that of all its daemons, and this project's daemons get a control socket besides.
-    pub(crate) fn start_from(self, node: &Node, config: &str) -> Result<Box<dyn Peer>> {
+    ///
+    /// # Errors
+    /// As for [`Software::start`].
+    pub fn start_from(self, node: &Node, config: &str) -> Result<Box<dyn Peer>> {
         match self {
             Software::Frr => Ok(Box::new(frr::Frr::start_integrated(node, config)?)),
             Software::RouteReflector | Software::Speaker => {

@@ -164,7 +164,7 @@ fn takes_admin_down_for_a_failure(router: Software) -> Result<()> {
     let _theirs = router.start(&there, &Setup::new(AS).neighbor(neighbor).announce(THEIRS))?;
     net.eventually("the path is watched and the route there", || is_up(ours.as_mut(), &here, &there))?;
     // BFD ends, and nothing else.
-    interop::reload(ours.as_mut(), &here, |config| config.replace("bfd = \"3x100\"\n", ""))?;
+    interop::reload(&here, ours.as_mut(), |config| config.replace("bfd = \"3x100\"\n", ""))?;
     net.eventually_within(Duration::from_secs(5), "its session has ended", || {
         ensure(flaps(ours.as_mut())? == 1, || "it goes on")
     })

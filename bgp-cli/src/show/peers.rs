@@ -90,7 +90,13 @@ pub(crate) fn peer(peer: &PeerDetail) -> String {
         (None, _) => String::new(),
     };
     let link = row.address.interface().map(|link| format!(" on {link}")).unwrap_or_default();
-    line("peer", endpoint(Some(row.address.ip()), peer.remote_port) + &link);
+    line(
+        "peer",
+        match row.address.is_known() {
+            true => endpoint(Some(row.address.ip()), peer.remote_port) + &link,
+            false => row.address.to_string(),
+        },
+    );
     line("name", row.name.clone().unwrap_or_default());
     line("as", format!("{} ({})", row.asn, row.kind.name()));
     let admin = if row.enabled { "" } else { ", disabled" };

@@ -45,10 +45,10 @@ impl PeerAddress {
         self.interface.as_deref()
     }
 
-    /// The link-local address, where there is one already, or the interface alone.
-    fn parts(&self) -> (Option<IpAddr>, Option<&str>) {
-        let is_known = !self.address.is_unspecified() || self.interface.is_none();
-        (is_known.then_some(self.address), self.interface())
+    /// Whether it is the address of somebody who was heard.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.address.is_unspecified() || self.interface.is_none()
     }
 }
 
@@ -64,10 +64,10 @@ impl From<IpAddr> for PeerAddress {
 impl fmt::Display for PeerAddress {
     /// As in `fe80::1%eth0`; a neighbour who was not heard yet is `eth0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.parts() {
-            (Some(address), Some(interface)) => f.pad(&format!("{address}%{interface}")),
-            (Some(address), None) => address.fmt(f),
-            (None, interface) => f.pad(interface.unwrap_or_default()),
+        match (self.address, self.interface()) {
+            (_, Some(interface)) if !self.is_known() => f.pad(interface),
+            (address, Some(interface)) => f.pad(&format!("{address}%{interface}")),
+            (address, None) => address.fmt(f),
         }
     }
 }

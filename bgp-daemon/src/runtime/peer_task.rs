@@ -257,7 +257,7 @@ impl PeerTask {
         match failure {
             // Its BFD has died with the process that restarts, which may be back already: no failure of the path is known.
             Failure { independent: false, belated: true } => {
-                return info!(peer, "BFD ended with the session before: the peer has restarted");
+                return info!(peer, "BFD ended with the session before: that says nothing of the path");
             }
             // A restart has no part in it: packets do not get through, so what is kept for the peer to come back goes.
             Failure { independent: true, .. } if self.peer.may_have_left_routes() => {

@@ -207,6 +207,8 @@ pub struct PeerSettings {
     pub connect_retry: Duration,
     /// Wait this long for the peer's OPEN before sending ours (RFC 4271 section 8.1.1).
     pub delay_open: Option<Duration>,
+    /// How long the peer may take for its OPEN.
+    pub open_time: Duration,
     /// After how many seconds a peer that takes nothing is dropped (RFC 9687); `None`: [`SessionConfig::send_hold_time`].
     pub send_hold_time: Option<u16>,
     /// Never connect, only accept.
@@ -263,6 +265,7 @@ impl PeerSettings {
             keepalive: None,
             connect_retry: Duration::from_secs(5),
             delay_open: None,
+            open_time: Duration::from_secs(240),
             send_hold_time: None,
             passive: false,
             extended_message: true,
@@ -295,6 +298,7 @@ impl PeerSettings {
             keepalive: self.keepalive,
             connect_retry: self.connect_retry,
             delay_open: self.delay_open,
+            open_time: self.open_time,
             send_hold_time: self.send_hold_time,
             passive: self.passive,
             families: self.families,

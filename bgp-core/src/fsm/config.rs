@@ -28,6 +28,8 @@ pub struct SessionConfig {
     pub connect_retry: Duration,
     /// How long to wait for the peer's OPEN before sending ours (RFC 4271 section 8.1.1, DelayOpen).
     pub delay_open: Option<Duration>,
+    /// How long the peer may take for its OPEN, once ours is sent (RFC 4271 section 8.2.2 suggests four minutes).
+    pub open_time: Duration,
     /// Never connect, only accept.
     pub passive: bool,
     /// The families that we offer (RFC 4760 section 8). A peer that offers none of them is refused.
@@ -71,6 +73,7 @@ impl SessionConfig {
             keepalive: None,
             connect_retry: Duration::from_secs(5),
             delay_open: None,
+            open_time: Duration::from_secs(240),
             passive: false,
             families: FamilySet::EMPTY.with(Family::IPV4_UNICAST),
             graceful_restart: Some(GracefulRestart::default()),

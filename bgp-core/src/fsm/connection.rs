@@ -10,9 +10,6 @@ use super::timer::{Timer, Timers};
 use crate::Instant;
 use crate::wire::header::MAX_LEN;
 
-/// How long the peer may take for its OPEN (RFC 4271 section 8.2.2 suggests four minutes).
-pub(super) const OPEN_HOLD: Duration = Duration::from_secs(240);
-
 /// How far a connection has come.
 #[derive(Debug)]
 pub(super) enum Phase {

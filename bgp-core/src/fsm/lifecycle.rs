@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Session;
 use super::backoff::{LONGEST, Random};
-use super::connection::{Connection, OPEN_HOLD, Phase};
+use super::connection::{Connection, Phase};
 use super::negotiate::our_open;
 use super::output::{ConnectionId, Direction, DownReason, Output};
 use super::timer::Timer;
@@ -152,7 +152,7 @@ impl Session {
         our_open(&connection.config).encode(&mut message);
         connection.phase = Phase::OpenSent;
         connection.timers.stop(Timer::DelayOpen);
-        connection.timers.set(Timer::Hold, now + OPEN_HOLD);
+        connection.timers.set(Timer::Hold, now + connection.config.open_time);
         self.send(id, MessageType::Open, message);
     }
 

@@ -15,10 +15,11 @@ const WAYS: usize = 4;
 /// Memory is constant, 128 KiB for 4096 sources: the table is hashed with a random key into sets of four, and
 /// the source that was quiet for longest gives its place to a new one. A flood from more sources than that is not held
 /// back source by source; what bounds it is that only configured peers and ranges get past this point. An IPv6 source
-/// is its /64, since one host can use all of it; a link-local one is itself.
+/// is its /64, since one host can use all of it; a link-local one is itself. With [`Limiter::of_hosts`] each address is one.
 #[derive(Debug)]
 pub struct Limiter {
     hasher: RandomState,
+    source_of: fn(IpAddr) -> IpAddr,
     interval: Duration,
     tolerance: Duration,
     sets: Box<[[Bucket; WAYS]]>,
@@ -37,15 +38,22 @@ impl Limiter {
     pub fn new(burst: u32, interval: Duration) -> Limiter {
         Limiter {
             hasher: RandomState::new(),
+            source_of: network_of,
             interval,
             tolerance: interval.saturating_mul(burst.saturating_sub(1)),
             sets: vec![[Bucket::default(); WAYS]; SETS].into_boxed_slice(),
         }
     }
 
+    /// The same for those who are known by their addresses, of which a network has many.
+    #[must_use]
+    pub fn of_hosts(burst: u32, interval: Duration) -> Limiter {
+        Limiter { source_of: |address| address, ..Limiter::new(burst, interval) }
+    }
+
     /// Whether `source` may try now; if so, the attempt is counted.
     pub fn allow(&mut self, now: Instant, source: IpAddr) -> bool {
-        let source = network_of(source);
+        let source = (self.source_of)(source);
         let (interval, tolerance) = (self.interval, self.tolerance);
         let Some(bucket) = self.bucket(source) else { return true };
         if bucket.source != Some(source) {
@@ -102,6 +110,14 @@ mod tests {
 
     fn at(millis: u64) -> Instant {
         Instant::from_origin(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn hosts_of_one_network_are_told_apart_if_they_are_to_be() {
+        let (one, other): (IpAddr, IpAddr) = ("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
+        let tries = |mut limiter: Limiter| [one, other, other].map(|host| limiter.allow(at(0), host));
+        assert_eq!(tries(Limiter::of_hosts(1, SECOND)), [true, true, false]);
+        assert_eq!(tries(Limiter::new(1, SECOND)), [true, false, false]);
     }
 
     #[test]

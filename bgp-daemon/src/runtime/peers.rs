@@ -26,7 +26,7 @@ use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind, PeerRef};
 use crate::config::{Config, PeerConfig, Selector};
 use crate::monitor::Feed;
-use crate::net::{Inbound, KeyError, Rate, shown};
+use crate::net::{Inbound, KeyError, Limiter, Rate, shown};
 
 /// Commands that may wait for a peer.
 const COMMANDS: usize = 16;
@@ -61,6 +61,8 @@ pub(super) struct PeerSet {
     tasks: JoinSet<u32>,
     /// Connections from ranges with `max-connects`.
     connects: BTreeMap<Selector, Rate>,
+    /// Connections of each peer.
+    attempts: Limiter,
     /// Whose task each is.
     addresses: HashMap<Id, IpAddr>,
     /// We are about to go: every peer is told, also those that come meanwhile.
@@ -87,6 +89,7 @@ impl PeerSet {
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
             connects: BTreeMap::new(),
+            attempts: arrivals::attempts(),
             addresses: HashMap::new(),
             draining: false,
             restarting: true,

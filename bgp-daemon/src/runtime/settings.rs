@@ -15,6 +15,13 @@ use crate::net::{AoKey, Authentication, ConnectOptions, Key, KeyError, endpoint}
 /// How long a TCP connection may take to come up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a peer may take for its OPEN (RFC 4271 section 8.2.2).
+const OPEN_TIME: Duration = Duration::from_secs(240);
+
+/// The same for the members of a range, of whom nothing is known but that they connect: until then they are one of its
+/// `max-sessions`.
+const MEMBERS_OPEN_TIME: Duration = Duration::from_secs(30);
+
 /// Who we are.
 pub(super) fn identity(config: &Config, router_id: RouterId) -> Identity {
     let reflects = config.daemon == DaemonKind::Reflector;
@@ -56,6 +63,7 @@ pub(super) fn peer(config: &Config, peer: &PeerConfig, address: IpAddr, forwardi
         keepalive: peer.keepalive_time,
         connect_retry: peer.connect_retry,
         delay_open: peer.delay_open,
+        open_time: if peer.selector.is_one() { OPEN_TIME } else { MEMBERS_OPEN_TIME },
         send_hold_time: peer.send_hold_time,
         passive: peer.passive,
         extended_message: peer.extended_message,
@@ -103,7 +111,7 @@ pub(super) fn authentication(peer: &PeerConfig) -> Result<Option<Authentication>
         return Ok(key.map(Authentication::Md5));
     }
     let key = |key: &TcpAoKey| {
-        let TcpAoKey { id, receive_id, algorithm, secret } = key;
+        let TcpAoKey { id, receive_id, algorithm, secret, .. } = key;
         let secret = Key::new(secret.expose())?;
         Ok(AoKey { id: *id, receive_id: *receive_id, algorithm: *algorithm, secret })
     };

@@ -6,4 +6,5 @@ mod filters;
 mod going;
 mod peers;
 mod reload;
+mod strangers;
 mod support;

@@ -39,6 +39,17 @@ fn without_a_hold_time_a_peer_that_never_confirms_is_still_given_up() {
 }
 
 #[test]
+fn a_peer_has_the_configured_time_for_its_open() {
+    let mut solo = Solo::new(SessionConfig { open_time: seconds(30), passive: true, ..speaker(1) });
+    let id = solo.up(Direction::Incoming);
+    solo.outputs();
+    solo.later(seconds(29));
+    assert!(solo.outputs().is_empty());
+    solo.later(seconds(1));
+    assert_eq!(said(&solo.outputs(), id), [Said::Notification(4, 0, vec![]), Said::Closed]);
+}
+
+#[test]
 fn a_hold_time_of_one_second_is_refused() {
     assert_eq!(proposed(1).2, [Said::Notification(2, 6, vec![]), Said::Closed]);
 }

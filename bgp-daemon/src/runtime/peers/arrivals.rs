@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::{NonZeroU8, NonZeroU32};
+use std::time::Duration;
 
 use bgp_core::fsm::State;
 use bgp_core::link_local;
@@ -12,9 +13,18 @@ use tracing::{debug, info};
 
 use super::PeerSet;
 use crate::config::{Config, PeerConfig, Selector};
-use crate::net::{Authentication, Inbound, KeyError, address_of, link_name, shown};
+use crate::net::{Authentication, Inbound, KeyError, Limiter, address_of, link_name, shown};
 use crate::runtime::peer_task::PeerCommand;
 use crate::runtime::settings;
+
+/// Connections of one address that are taken at once, and the time after which one more is: each is work for all.
+const ATTEMPT_BURST: u32 = 20;
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What counts the connections of each peer.
+pub(super) fn attempts() -> Limiter {
+    Limiter::of_hosts(ATTEMPT_BURST, ATTEMPT_INTERVAL)
+}
 
 /// Why a connection was refused.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +41,8 @@ pub(in crate::runtime) enum Refused {
     Key(#[from] KeyError),
     #[error(transparent)]
     Option(#[from] crate::net::OptionError),
+    #[error("it connects more often than twice a second")]
+    Eager,
     #[error("the range {0} has more connections a second than the {1} of `max-connects`")]
     TooOften(Selector, u32),
     #[error("its task does not take it")]
@@ -81,6 +93,9 @@ impl PeerSet {
         let entry = entry_of(config, address).ok_or(Stranger::Unknown)?;
         if !entry.enabled {
             return Err(Refused::Disabled);
+        }
+        if !self.attempts.allow(self.shared.clock.now(), address) {
+            return Err(Refused::Eager);
         }
         self.count_connect(entry)?;
         match settings::authentication(entry)? {

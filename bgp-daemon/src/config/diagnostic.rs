@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::nearest::nearest;
+
 /// Whether a finding stops the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -144,7 +146,11 @@ impl Source<'_> {
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         let marked = rest.get(..span.len()).unwrap_or(rest);
         let width = marked.lines().next().unwrap_or_default().chars().count().max(1);
-        let snippet = redact(line);
+        // Inside a text of several lines nothing tells whose it is.
+        let is_inside = ["\"\"\"", "'''"]
+            .iter()
+            .any(|quotes| self.text.get(..line_start).unwrap_or_default().matches(quotes).count() % 2 == 1);
+        let snippet = if is_inside { "<redacted>".to_owned() } else { redact(line) };
         let shown = snippet.chars().count();
         let column = column.min(shown + 1);
         let width = width.min((shown + 1).saturating_sub(column)).max(1);
@@ -152,22 +158,32 @@ impl Source<'_> {
     }
 }
 
-/// The line with what follows `password =` or `key =` replaced, and control characters made harmless.
+/// The line with what follows `password =` or `key =`, or a word much like them, replaced, and control characters made
+/// harmless.
 fn redact(line: &str) -> String {
-    let mut end = line.len();
-    for (at, word) in ["password", "key", "tcp-ao"].into_iter().flat_map(|word| line.match_indices(word)) {
-        let after = line.get(at + word.len()..).unwrap_or_default();
-        let assignment = after.trim_start_matches(['"', '\'']).trim_start();
-        let is_list = word == "tcp-ao" && assignment.contains(['[', '{']);
-        if assignment.starts_with('=') && !is_list {
-            end = end.min(at + word.len() + (after.len() - assignment.len()));
+    let assigned = line.match_indices('=').filter_map(|(at, _)| Some((line.get(..at)?, line.get(at + 1..)?)));
+    let secret = assigned.clone().find_map(|(before, after)| is_secret(before, after).then_some(before));
+    let shown = secret.map_or_else(|| line.to_owned(), |before| format!("{before}= <redacted>"));
+    shown.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect()
+}
+
+/// Whether `after` may be a secret, by the key that `before` ends with.
+fn is_secret(before: &str, after: &str) -> bool {
+    let key = before.trim_end().trim_end_matches(['"', '\'']);
+    let start = key.rfind(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_')).map_or(0, |at| at + 1);
+    match key.get(start..).unwrap_or_default().to_lowercase().as_str() {
+        "key" | "keys" => true,
+        "tcp-ao" => !after.contains(['[', '{']),
+        word if word.ends_with("file") => false,
+        word => {
+            ["passw", "passphrase", "secret", "md5"].iter().any(|part| word.contains(part))
+                || resembles_password(word)
         }
     }
-    let mut shown: String = line.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
-    if end < line.len() {
-        shown = line.get(..end).unwrap_or_default().to_owned() + "= <redacted>";
-    }
-    shown
+}
+
+fn resembles_password(word: &str) -> bool {
+    nearest(word, ["password"]).is_some()
 }
 
 /// Collects findings while a file is read.
@@ -250,7 +266,17 @@ mod tests {
             "tcp-ao = [{ id = 1, key = <redacted>"
         );
         assert_eq!(redact(r#"tcp-ao = "a""#), "tcp-ao = <redacted>");
+        assert_eq!(redact(r#"asn = 1, passwrod = "s3cret""#), "asn = 1, passwrod = <redacted>");
+        assert_eq!(redact(r#"TCP_MD5 = "s3cret""#), "TCP_MD5 = <redacted>");
+        assert_eq!(redact("passive = true"), "passive = true");
         assert_eq!(redact(r#"password-file = "/run/key""#), r#"password-file = "/run/key""#);
+    }
+
+    #[test]
+    fn nothing_inside_a_text_of_several_lines_is_shown() {
+        let text = "password = \"\"\"\ns3cret\\q\n\"\"\"\nasn = 1\n";
+        let snippet = |at: usize| Source { file: "x.toml", text }.location(&(at..at + 1)).snippet;
+        assert_eq!([0, 16, 28].map(snippet), ["password = <redacted>", "<redacted>", "asn = 1"]);
     }
 
     #[test]

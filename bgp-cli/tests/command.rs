@@ -8,6 +8,7 @@ use std::process::Output;
 use axum::Router;
 use bgp_daemon::api::schema::{Announced, Event, EventKind, PeerRow, PeerType, Routes, SessionState};
 use bgp_daemon::api::{ApiServer, Command, ControlError, ControlHandle};
+use bgp_daemon::config::Api;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
@@ -95,7 +96,7 @@ async fn daemon(test: &str) -> Daemon {
     let (control, commands) = ControlHandle::new("host-1");
     let (stop, stopped) = watch::channel(false);
     let daemon = Daemon { directory, _stop: stop };
-    let server = ApiServer::bind(&daemon.socket(), None).await.unwrap();
+    let server = ApiServer::bind(&Api { socket: daemon.socket(), group: None, listen: None }).await.unwrap();
     tokio::spawn(answer(commands, control.clone()));
     tokio::spawn(server.serve(control, Router::new(), prometheus::Registry::new(), stopped));
     daemon

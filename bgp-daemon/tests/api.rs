@@ -2,8 +2,9 @@
 
 #![cfg(test)]
 
+use std::io::Read;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use axum::Router;
@@ -12,9 +13,10 @@ use bgp_daemon::api::schema::{
     Announced, DrainRequest, Drained, Event, EventKind, PeerRef, Readiness, RefreshDirection, Routes, Scope,
 };
 use bgp_daemon::api::{ApiServer, Command, ControlError, ControlHandle, PeerAction, ServeError};
+use bgp_daemon::config::Api;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -37,6 +39,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+fn at(socket: &Path, listen: Option<SocketAddr>) -> Api {
+    Api { socket: socket.to_owned(), group: None, listen }
 }
 
 /// Answers as a daemon would, in one line a command.
@@ -82,7 +88,7 @@ struct Served {
     control: ControlHandle,
     seen: mpsc::UnboundedReceiver<String>,
     stop: watch::Sender<bool>,
-    server: JoinHandle<Result<(), ServeError>>,
+    server: JoinHandle<()>,
 }
 
 async fn serve(test: &str) -> Served {
@@ -90,7 +96,7 @@ async fn serve(test: &str) -> Served {
     let (control, commands) = ControlHandle::new("host-1");
     let (report, seen) = mpsc::unbounded_channel();
     let (stop, stopped) = watch::channel(false);
-    let server = ApiServer::bind(&place.socket(), Some("127.0.0.1:0".parse().unwrap())).await.unwrap();
+    let server = ApiServer::bind(&at(&place.socket(), Some("127.0.0.1:0".parse().unwrap()))).await.unwrap();
     let tcp = server.tcp_endpoint().unwrap();
     let extra = Router::new().route("/v1/fib", get(async || "fib"));
     tokio::spawn(daemon(commands, report));
@@ -205,7 +211,7 @@ async fn events_stream_as_lines_until_the_daemon_stops() {
 
     served.stop.send(true).unwrap();
     while lines.next_line().await.unwrap().is_some_and(|line| line != "0") {}
-    served.server.await.unwrap().unwrap();
+    served.server.await.unwrap();
     assert!(!served.place.socket().exists(), "the socket file is gone");
 }
 
@@ -215,16 +221,16 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let socket = place.socket();
     drop(UnixListener::bind(&socket).unwrap());
     assert!(socket.exists());
-    let server = ApiServer::bind(&socket, None).await.unwrap();
+    let server = ApiServer::bind(&at(&socket, None)).await.unwrap();
 
-    let second = ApiServer::bind(&socket, None).await.unwrap_err();
+    let second = ApiServer::bind(&at(&socket, None)).await.unwrap_err();
     assert!(matches!(second, ServeError::InUse(_)));
     assert!(second.to_string().starts_with("another daemon answers on "));
     drop(server);
     assert!(!socket.exists());
 
     std::fs::write(&socket, "").unwrap();
-    assert!(matches!(ApiServer::bind(&socket, None).await.unwrap_err(), ServeError::NotASocket(_)));
+    assert!(matches!(ApiServer::bind(&at(&socket, None)).await.unwrap_err(), ServeError::NotASocket(_)));
 }
 
 #[tokio::test]
@@ -233,8 +239,44 @@ async fn a_daemon_that_has_ended_is_unavailable() {
     let (control, commands) = ControlHandle::new("host-1");
     drop(commands);
     let (_stop, stopped) = watch::channel(false);
-    let server = ApiServer::bind(&place.socket(), None).await.unwrap();
+    let server = ApiServer::bind(&at(&place.socket(), None)).await.unwrap();
     tokio::spawn(server.serve(control, Router::new(), prometheus::Registry::new(), stopped));
     let (status, body) = unix(&place.socket(), "GET /v1/status", "").await;
     assert_eq!((status, &body["error"]["code"]), (503, &json!("unavailable")));
+}
+
+#[tokio::test]
+async fn hosts_that_connect_and_say_nothing_leave_places_to_others_over_tcp() {
+    let served = serve("places").await;
+    let mut silent = Vec::new();
+    for host in 1..=3 {
+        for _ in 0..32 {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::from(([127, 77, 0, host], 0))).unwrap();
+            silent.push(socket.connect(served.tcp).await.unwrap());
+        }
+    }
+    let (status, _) = exchange(TcpStream::connect(served.tcp).await.unwrap(), "GET /healthz", "").await;
+    assert_eq!(status, 200);
+    let mut closed = 0;
+    for stream in silent {
+        let read = stream.into_std().unwrap().read(&mut [0]);
+        closed += u32::from(read.is_ok_and(|octets| octets == 0));
+    }
+    assert_eq!(closed, 3 * 16, "sixteen of each host stay");
+}
+
+#[tokio::test]
+async fn the_socket_is_given_to_a_group_or_not_served() {
+    let place = Place::new("group");
+    let group = |name: &str| Api { group: Some(name.to_owned()), ..at(&place.socket(), None) };
+    let unknown = ApiServer::bind(&group("no-such-group")).await.unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "there is no group no-such-group: make it (`groupadd --system no-such-group`), or change `api.group`"
+    );
+    assert!(!place.socket().exists());
+    let _server = ApiServer::bind(&group("4242")).await.unwrap();
+    let metadata = std::fs::metadata(place.socket()).unwrap();
+    assert_eq!((metadata.gid(), metadata.permissions().mode() & 0o777), (4242, 0o660));
 }

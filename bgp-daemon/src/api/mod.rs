@@ -9,14 +9,16 @@
 //!        └──────────── events: broadcast, bounded ◄────────────┘
 //! ```
 
-mod bounded;
+mod connections;
 mod control;
 mod error;
 mod events;
 mod routes;
 pub mod schema;
 mod server;
+mod socket;
 
 pub use control::{Command, ControlError, ControlHandle, Heartbeat, PeerAction, Reply};
 pub use events::{EventBus, Watcher};
 pub use server::{ApiServer, ServeError};
+pub(crate) use socket::join_group;

@@ -2,20 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use axum::Router;
 use axum::middleware;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
-use super::bounded::Bounded;
+use super::connections;
 use super::control::ControlHandle;
 use super::routes::{Shared, read_only, router};
-
-/// How many connections each endpoint serves at once; more wait.
-const CONNECTIONS: usize = 64;
+use super::socket::{self, SocketFile};
+use crate::config::Api;
 
 /// Why an endpoint cannot be served. The sentence names the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +34,21 @@ pub enum ServeError {
         /// What the system says.
         error: io::Error,
     },
+    /// There is no such group.
+    #[error("there is no group {0}: make it (`groupadd --system {0}`), or change `api.group`")]
+    NoGroup(String),
+    /// The socket cannot be given to the group.
+    #[error(
+        "the control socket {path} cannot be given to the group {group}: {error}; the daemon's user must be in it (SupplementaryGroups= in systemd)"
+    )]
+    Group {
+        /// The socket.
+        path: PathBuf,
+        /// The group.
+        group: String,
+        /// What the system says.
+        error: io::Error,
+    },
     /// The TCP endpoint cannot be listened on.
     #[error("the API cannot listen on {endpoint}: {error}; choose another `api.listen`, or \"\" for none")]
     Listen {
@@ -44,9 +57,6 @@ pub enum ServeError {
         /// What the system says.
         error: io::Error,
     },
-    /// Serving ended with an error.
-    #[error("the API ended: {0}")]
-    Serve(#[from] io::Error),
 }
 
 /// The API, bound and not yet served.
@@ -59,19 +69,19 @@ pub struct ApiServer {
 
 impl ApiServer {
     /// Takes both endpoints, so that a daemon can refuse to start. A socket file that nobody serves any more is
-    /// replaced; the new one is for owner and group (mode 0660).
+    /// replaced; the new one is for owner and group (mode 0660), with `api.group` for that group.
     ///
     /// # Errors
     /// One sentence with the remedy, if an endpoint is in use or not allowed.
-    pub async fn bind(socket: &Path, listen: Option<SocketAddr>) -> Result<ApiServer, ServeError> {
-        let tcp = match listen {
+    pub async fn bind(api: &Api) -> Result<ApiServer, ServeError> {
+        let tcp = match api.listen {
             None => None,
             Some(endpoint) => {
                 let bound = TcpListener::bind(endpoint).await;
                 Some(bound.map_err(|error| ServeError::Listen { endpoint, error })?)
             }
         };
-        let (socket, file) = bind_socket(socket).await?;
+        let (socket, file) = socket::bind(&api.socket, api.group.as_deref()).await?;
         Ok(ApiServer { socket, file, tcp })
     }
 
@@ -83,89 +93,23 @@ impl ApiServer {
 
     /// Serves until `shutdown` becomes true or its sender is gone; then open requests are answered, event streams
     /// end, and the socket file is removed. `extra` holds the embedder's paths, `registry` its metrics.
-    ///
-    /// # Errors
-    /// If a listener fails for good.
     pub async fn serve(
         self,
         control: ControlHandle,
         extra: Router,
         registry: prometheus::Registry,
         shutdown: watch::Receiver<bool>,
-    ) -> Result<(), ServeError> {
+    ) {
         let shared = Shared { control, registry, shutdown: shutdown.clone() };
         let all = router(shared, extra);
         let reading = all.clone().layer(middleware::from_fn(read_only));
-        let stopped = |mut shutdown: watch::Receiver<bool>| async move {
-            let _ = shutdown.wait_for(|stop| *stop).await;
-        };
-        let unix = axum::serve(Bounded::new(self.socket, CONNECTIONS), all)
-            .with_graceful_shutdown(stopped(shutdown.clone()));
+        let unix = connections::serve(self.socket, all, shutdown.clone());
         let tcp = async {
-            match self.tcp {
-                Some(tcp) => {
-                    axum::serve(Bounded::new(tcp, CONNECTIONS), reading)
-                        .with_graceful_shutdown(stopped(shutdown))
-                        .await
-                }
-                None => Ok(()),
+            if let Some(tcp) = self.tcp {
+                connections::serve(tcp, reading, shutdown).await;
             }
         };
-        let ended = tokio::try_join!(async { unix.await }, tcp);
+        tokio::join!(unix, tcp);
         drop(self.file);
-        ended?;
-        Ok(())
-    }
-}
-
-/// Binds under another name, sets the mode, then takes the name: nobody ever sees the socket with another mode.
-async fn bind_socket(path: &Path) -> Result<(UnixListener, SocketFile), ServeError> {
-    check_free(path).await?;
-    let failed = |error| ServeError::Socket { path: path.to_owned(), error };
-    if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory).map_err(failed)?;
-    }
-    let mut new = path.as_os_str().to_owned();
-    new.push(format!(".{}", std::process::id()));
-    let new = PathBuf::from(new);
-    let _ = std::fs::remove_file(&new);
-    let listener = UnixListener::bind(&new).map_err(failed)?;
-    let named = std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o660))
-        .and_then(|()| std::fs::rename(&new, path))
-        .and_then(|()| std::fs::metadata(path));
-    match named {
-        Ok(metadata) => Ok((listener, SocketFile { path: path.to_owned(), inode: metadata.ino() })),
-        Err(error) => {
-            let _ = std::fs::remove_file(&new);
-            Err(failed(error))
-        }
-    }
-}
-
-async fn check_free(path: &Path) -> Result<(), ServeError> {
-    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
-    if !metadata.file_type().is_socket() {
-        return Err(ServeError::NotASocket(path.to_owned()));
-    }
-    match UnixStream::connect(path).await {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Ok(_) => Err(ServeError::InUse(path.to_owned())),
-        Err(error) => Err(ServeError::Socket { path: path.to_owned(), error }),
-    }
-}
-
-/// The socket's name in the file system; removed at the end unless another daemon has taken it since.
-#[derive(Debug)]
-struct SocketFile {
-    path: PathBuf,
-    inode: u64,
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
-            let _ = std::fs::remove_file(&self.path);
-        }
     }
 }

@@ -46,7 +46,7 @@ pub use entries::{Impact, reload_table};
 pub use interface::Interface;
 pub use model::{
     Aggregate, Announce, Api, Confederation, Config, DaemonKind, Decision, Fib, Group, Log, LogFormat,
-    Metrics, NextHops, PeerConfig, PerPeer, Policy, Selector, Sources,
+    Metrics, NextHops, PeerConfig, PerPeer, Policy, Sandbox, Selector, Sources,
 };
 pub use nearest::nearest;
 pub use network::{Doubt, Network, Node, Pool, TunnelKind, TunnelMode, Tunnels};

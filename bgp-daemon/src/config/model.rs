@@ -85,6 +85,8 @@ pub struct Config {
     pub decision: Decision,
     /// The control API.
     pub api: Api,
+    /// What the daemon gives up at its start.
+    pub sandbox: Sandbox,
     /// Logging.
     pub log: Log,
     /// Metrics.
@@ -318,8 +320,17 @@ pub struct Decision {
 pub struct Api {
     /// The Unix socket, which may do everything.
     pub socket: PathBuf,
+    /// The group, by name or number, that may use the socket beside its owner; `None`: that of the process.
+    pub group: Option<String>,
     /// A TCP endpoint that may only read; `None`: none.
     pub listen: Option<SocketAddr>,
+}
+
+/// `[sandbox]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sandbox {
+    /// Whether a daemon gives up at its start what it does not need.
+    pub enabled: bool,
 }
 
 /// How a log line is written.

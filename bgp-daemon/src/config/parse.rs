@@ -12,7 +12,7 @@ use super::diagnostic::{Code, Diagnostic, Report, Source};
 use super::filters::Names;
 use super::model::{
     Aggregate, Announce, Api, Confederation, Config, DaemonKind, Decision, Fib, Log, LogFormat, Metrics,
-    NextHops, Origins, PerPeer, Selector, Sources,
+    NextHops, Origins, PerPeer, Sandbox, Selector, Sources,
 };
 use super::network::Network;
 use super::options::PeerOptions;
@@ -88,6 +88,7 @@ fn read(mut top: Section<'_>, report: &mut Report<'_>, daemon: DaemonKind) -> Co
         aggregates: aggregates(&mut top, report, &mut origins),
         decision: decision(&mut top, report, &mut origins, daemon),
         api: api(&mut top, report, &mut origins, daemon),
+        sandbox: sandbox(&mut top, report, &mut origins),
         log: log(&mut top, report, &mut origins),
         metrics: metrics(&mut top, report, &mut origins),
         bmp: telemetry::bmp(&mut top, report, &mut origins),
@@ -230,11 +231,23 @@ fn decision(
 fn api(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins, daemon: DaemonKind) -> Api {
     let socket = PathBuf::from(format!("/run/bgp/{}.sock", daemon.name()));
     let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9179)));
-    let Some(mut section) = top.section(report, "api", "[api]") else { return Api { socket, listen } };
+    let Some(mut section) = top.section(report, "api", "[api]") else {
+        return Api { socket, group: None, listen };
+    };
     let socket = section.get(report, "socket", values::path).unwrap_or(socket);
+    let group = section.get(report, "group", values::name);
     let listen = section.get(report, "listen", values::endpoint_or_off).unwrap_or(listen);
     section.finish(report, "api", origins);
-    Api { socket, listen }
+    Api { socket, group, listen }
+}
+
+fn sandbox(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins) -> Sandbox {
+    let Some(mut section) = top.section(report, "sandbox", "[sandbox]") else {
+        return Sandbox { enabled: true };
+    };
+    let enabled = section.get(report, "enabled", values::boolean).unwrap_or(true);
+    section.finish(report, "sandbox", origins);
+    Sandbox { enabled }
 }
 
 fn log(top: &mut Section<'_>, report: &mut Report<'_>, origins: &mut Origins) -> Log {

@@ -28,16 +28,12 @@ impl Daemon {
         let (stop_api, api_stopped) = watch::channel(false);
         let routes = options.routes.take().unwrap_or_default();
         let metrics = options.metrics.get_or_insert_default().clone();
-        let server = ApiServer::bind(&config.api.socket, config.api.listen).await?;
+        let server = ApiServer::bind(&config.api).await?;
         let supervisor = Supervisor::start(config, options, control.clone(), inbox).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(supervisor.run(stopped));
         let serving = server.serve(control.clone(), routes, metrics, api_stopped);
-        tasks.spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!("{error}");
-            }
-        });
+        tasks.spawn(serving);
         Ok(Daemon { control, stop, stop_api, tasks })
     }
 

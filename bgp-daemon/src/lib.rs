@@ -19,6 +19,7 @@
 //! - [`api`]: its JSON, as types that `bgp` shares; events; who may change what.
 //! - [`monitor`]: BMP collectors, MRT files.
 //! - [`metrics`]: the text of `/metrics`.
+//! - [`confine`]: what a program gives up at its start, so that who takes it over gets little.
 //! - [`process`] and [`log`]: what the programs' `main` share.
 //!
 //! ```no_run
@@ -41,6 +42,7 @@
 
 pub mod api;
 pub mod config;
+pub mod confine;
 pub mod log;
 pub mod metrics;
 pub mod monitor;

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::api;
 use crate::config::{Config, DaemonKind, Diagnostic};
+use crate::confine::confine;
 use crate::log::{self, LogHandle};
 use crate::runtime::{Daemon, check_kernel};
 
@@ -37,7 +39,8 @@ pub struct Prepared {
     pub log: LogHandle,
 }
 
-/// Reads the configuration and starts to log.
+/// Reads the configuration, starts to log, and gives up what the daemon does not need ([`confine`]). To be called before
+/// there are other threads.
 ///
 /// # Errors
 /// The exit code, when there is nothing more to do: after `--check`, or with everything said on standard error.
@@ -63,6 +66,8 @@ pub fn prepare(kind: DaemonKind, arguments: &Arguments) -> Result<Prepared, Exit
         return Err(ExitCode::SUCCESS);
     }
     let log = log::init(&config.log).map_err(|e| failed(&e))?;
+    api::join_group(&config.api);
+    confine(&config, arguments.config.as_deref());
     Ok(Prepared { config, config_path: arguments.config.clone(), log })
 }
 

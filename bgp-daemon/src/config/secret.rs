@@ -6,6 +6,7 @@ use std::path::Path;
 use super::diagnostic::{Code, Report};
 use super::section::Section;
 use super::values;
+use crate::confine;
 
 /// Linux takes no longer key (`TCP_MD5SIG_MAXKEYLEN`, `TCP_AO_MAXKEYLEN`).
 const MAX_LEN: usize = 80;
@@ -47,7 +48,11 @@ impl Secret {
                 Ok(text) => (text.trim_end_matches(['\r', '\n']).to_owned(), at),
                 Err(error) => {
                     let message = format!("the {key} file {} cannot be read: {error}", path.display());
-                    report.error(Code::File, at, message, "it must be readable by the daemon's user");
+                    let remedy = match confine::hides(path) {
+                        true => "the daemon gave up reading there when it started: restart it",
+                        false => "it must be readable by the daemon's user",
+                    };
+                    report.error(Code::File, at, message, remedy);
                     return None;
                 }
             },

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::diagnostic::{Code, Report};
 use super::model::{Origins, PeerConfig, Selector};
@@ -11,8 +12,8 @@ use super::section::{Node, Section};
 use super::values::{self, Choices, choice, word};
 use crate::net::AoAlgorithm;
 
-/// A key of TCP-AO.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A key of TCP-AO. Where it was read from makes no difference.
+#[derive(Clone, Debug)]
 pub struct TcpAoKey {
     /// What our segments call it (SendID).
     pub id: u8,
@@ -22,7 +23,18 @@ pub struct TcpAoKey {
     pub algorithm: AoAlgorithm,
     /// The key itself.
     pub secret: Secret,
+    /// Where it was read from, if not from the configuration itself.
+    pub file: Option<PathBuf>,
 }
+
+impl PartialEq for TcpAoKey {
+    fn eq(&self, other: &TcpAoKey) -> bool {
+        let key = |it: &TcpAoKey| (it.id, it.receive_id, it.algorithm);
+        key(self) == key(other) && self.secret == other.secret
+    }
+}
+
+impl Eq for TcpAoKey {}
 
 const ALGORITHMS: Choices<AoAlgorithm> =
     &[("hmac-sha-1-96", AoAlgorithm::HmacSha1), ("aes-128-cmac-96", AoAlgorithm::Aes128Cmac)];
@@ -83,8 +95,8 @@ fn key(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<TcpAoKey> {
             report.error(Code::Missing, section.span.clone(), message, remedy);
         }
     }
-    let id = id?;
-    Some(TcpAoKey { id, receive_id: receive_id.unwrap_or(id), algorithm: algorithm?, secret: secret? })
+    let (id, algorithm, secret) = (id?, algorithm?, secret?);
+    Some(TcpAoKey { id, receive_id: receive_id.unwrap_or(id), algorithm, secret, file })
 }
 
 fn id(node: &Node<'_>, report: &mut Report<'_>) -> Option<u8> {

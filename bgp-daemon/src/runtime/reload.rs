@@ -11,6 +11,7 @@ use super::supervisor::Supervisor;
 use crate::api::ControlError;
 use crate::api::schema::{Event, EventKind, ReloadReport};
 use crate::config::{Changes, Config, Impact, PeerChange, Selector, diff};
+use crate::confine;
 use crate::net::{FileWatch, KeyError};
 
 impl Supervisor {
@@ -45,6 +46,15 @@ impl Supervisor {
             return Err(ControlError::Refused {
                 message: format!("these changes need a restart: {}", restart.join("; ")),
                 hint: Some("nothing was changed; restart the daemon to bring them into effect".to_owned()),
+            });
+        }
+        let given_up = confine::given_up(&new, Some(path));
+        if !given_up.is_empty() {
+            return Err(ControlError::Refused {
+                message: format!("the daemon gave up at its start: {}", given_up.join("; ")),
+                hint: Some(
+                    "nothing was changed; restart the daemon, which then keeps what it needs".to_owned(),
+                ),
             });
         }
         let file = self.new_file_watch(&new)?;

@@ -1,5 +1,7 @@
 //! A running daemon, as an embedder holds it.
 
+use std::pin::Pin;
+
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
@@ -22,7 +24,16 @@ impl Daemon {
     ///
     /// # Errors
     /// What keeps it from starting, with the remedy. Nothing is left running then.
-    pub async fn start(config: Config, mut options: Options) -> Result<Daemon, StartError> {
+    // Boxed: else all that it runs would be compiled again with each program that starts one.
+    #[inline(never)]
+    pub fn start(
+        config: Config,
+        options: Options,
+    ) -> Pin<Box<dyn Future<Output = Result<Daemon, StartError>> + Send>> {
+        Box::pin(Daemon::begin(config, options))
+    }
+
+    async fn begin(config: Config, mut options: Options) -> Result<Daemon, StartError> {
         let (control, inbox) = ControlHandle::new(&host_name());
         let (stop, stopped) = watch::channel(None);
         let (stop_api, api_stopped) = watch::channel(false);

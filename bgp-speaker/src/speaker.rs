@@ -1,6 +1,7 @@
 //! The daemon and the kernel's side put together.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::thread::JoinHandle;
 
 use bgp_daemon::config::Config;
@@ -92,7 +93,17 @@ impl Speaker {
     ///
     /// # Errors
     /// What keeps it from starting, with the remedy.
-    pub async fn start(
+    // Boxed: else all that it runs would be compiled again with each program that starts one.
+    #[inline(never)]
+    pub fn start(
+        config: Config,
+        config_path: Option<PathBuf>,
+        log: Option<LogHandle>,
+    ) -> Pin<Box<dyn Future<Output = Result<Speaker, SpeakerError>> + Send>> {
+        Box::pin(Speaker::begin(config, config_path, log))
+    }
+
+    async fn begin(
         config: Config,
         config_path: Option<PathBuf>,
         log: Option<LogHandle>,

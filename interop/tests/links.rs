@@ -107,7 +107,7 @@ fn link_local_of(net: &Net, node: &Node) -> Result<Ipv6Addr> {
         let shown = node.run(&["ip", "-o", "-6", "address", "show", "dev", "eth0", "scope", "link"])?;
         ensure(!shown.contains("tentative"), || shown.clone())?;
         let address = shown.split_whitespace().find_map(|word| word.strip_suffix("/64")?.parse().ok());
-        address.ok_or_else(|| interop::Error::NotSo(shown))
+        address.ok_or(interop::Error::NotSo(shown))
     })
 }
 

@@ -87,7 +87,8 @@ impl FromStr for PeerAddress {
 impl PartialEq<IpAddr> for PeerAddress {
     /// Whether it is that of an address as this process has it.
     fn eq(&self, other: &IpAddr) -> bool {
-        *self == PeerAddress::from(*other)
+        let PeerAddress { address, interface } = PeerAddress::from(*other);
+        (self.address, &self.interface) == (address, &interface)
     }
 }
 

@@ -222,6 +222,15 @@ impl Node {
         ended.map_err(|_| Error::NotSo(format!("{what}: panicked")))?.map_err(Error::io(what))
     }
 
+    /// The processes inside the namespace, by number.
+    ///
+    /// # Errors
+    /// If `ip` fails.
+    pub fn processes(&self) -> Result<Vec<u32>> {
+        let listed = run("ip", &["netns", "pids", &self.namespace])?;
+        Ok(listed.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+    }
+
     /// Runs many `ip` commands (without the word `ip`) in one go.
     ///
     /// # Errors

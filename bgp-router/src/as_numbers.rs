@@ -62,9 +62,11 @@ impl PeerSettings {
         }
         let AsNumbers { overrides, private, local, .. } = self.as_numbers;
         let spared = negotiated.peer_as;
+        // A member AS is nothing to the world.
+        let public = identity.confederation.unwrap_or(identity.local_as);
         AsRules {
             session_as: Some(self.session_as(identity)).filter(|asn| *asn != identity.local_as),
-            shows_own: local.is_some_and(|local| !local.replaces),
+            shown: local.filter(|local| !local.replaces).map(|_| public),
             overridden: overrides.then_some(spared),
             private: (private != PrivateNumbers::Keep)
                 .then_some(PrivateAs { replace: private == PrivateNumbers::Replace, spared }),

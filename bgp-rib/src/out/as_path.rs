@@ -49,8 +49,8 @@ fn put_in_front<'a>(
 /// The path as it leaves the AS by `rules`, with us in front; `own` is our AS. `scratch` is for what is between.
 pub(crate) fn leave(value: &[u8], own: Asn, rules: &AsRules, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
     let us = rules.session_as.unwrap_or(own);
-    let shown = rules.shows_own && us != own;
-    if !shown && rules.overridden.is_none() && rules.private.is_none() {
+    let shown = rules.shown.filter(|shown| *shown != us);
+    if shown.is_none() && rules.overridden.is_none() && rules.private.is_none() {
         return prepend(value, us, out);
     }
     scratch.clear();
@@ -61,8 +61,8 @@ pub(crate) fn leave(value: &[u8], own: Asn, rules: &AsRules, scratch: &mut Vec<u
             put_segment(kind, &numbers, scratch);
         }
     }
-    if shown {
-        prepend(scratch, own, out);
+    if let Some(shown) = shown {
+        prepend(scratch, shown, out);
         std::mem::swap(scratch, out);
         out.clear();
     }
@@ -228,7 +228,7 @@ mod tests {
     fn a_former_as_stands_in_front_of_ours_or_in_its_place() {
         let rules = AsRules { session_as: Some(Asn(9)), ..AsRules::default() };
         assert_eq!(left(&[(AS_SEQUENCE, &[2])], rules), path(&[(AS_SEQUENCE, &[9, 2])]));
-        let both = AsRules { shows_own: true, ..rules };
+        let both = AsRules { shown: Some(Asn(1)), ..rules };
         assert_eq!(left(&[(AS_SEQUENCE, &[2])], both), path(&[(AS_SEQUENCE, &[9, 1, 2])]));
         assert_eq!(left(&[], both), path(&[(AS_SEQUENCE, &[9, 1])]));
         let same = AsRules { session_as: Some(Asn(1)), ..both };

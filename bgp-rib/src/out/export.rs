@@ -127,8 +127,8 @@ pub struct AsRules {
     /// The AS that the peers know us by, and that is put in front, if it is not our own: that of our confederation
     /// (RFC 5065), or a former one (RFC 7705).
     pub session_as: Option<Asn>,
-    /// Our own AS stands on the path behind that one.
-    pub shows_own: bool,
+    /// The AS that stands on the path behind that one, if it is another: our own, or that of our confederation.
+    pub shown: Option<Asn>,
     /// The peers' AS: wherever it is on the path ours takes its place, so that they do not take the route for a loop.
     pub overridden: Option<Asn>,
     /// What becomes of private AS numbers (RFC 6996).

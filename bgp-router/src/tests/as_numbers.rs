@@ -176,6 +176,16 @@ fn a_confederation_is_one_as_to_the_world_and_a_path_of_members_within() {
 }
 
 #[test]
+fn behind_a_former_as_the_world_sees_the_confederation_and_no_member_as() {
+    let mut rig = Rig::of(MEMBER);
+    let as_numbers = AsNumbers { local: Some(FORMER), ..AsNumbers::default() };
+    let (other, migrated) = (rig.up(member(1)), rig.up(numbered(2, as_numbers)));
+    let path = vec![segment(SegmentKind::ConfedSequence, &[65001]), segment(SegmentKind::Sequence, &[3356])];
+    rig.hear(other, &from_member(1, "10.1.0.0/16", path));
+    assert_eq!(sent(&rig, migrated).as_deref(), Some("64999 65000 3356"));
+}
+
+#[test]
 fn a_path_that_was_in_our_member_as_or_our_confederation_is_a_loop() {
     let mut rig = Rig::of(MEMBER);
     let (other, world) = (rig.up(member(1)), rig.up(external(2)));

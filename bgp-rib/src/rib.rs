@@ -137,7 +137,7 @@ impl Rib {
 
     /// A session ended for good: all that the peer announced goes, and what was kept of it.
     pub fn peer_down(&mut self, now: Instant, peer: PeerId) {
-        self.peer_lost(now, peer, FamilySet::EMPTY);
+        self.peer_lost(now, peer, FamilySet::EMPTY, FamilySet::EMPTY);
     }
 
     /// A peer said that it has announced all it has in this family (RFC 4724 section 2).

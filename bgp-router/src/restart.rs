@@ -175,8 +175,9 @@ impl Stage {
     /// The stage of a family whose session ended, and which stage the session before it left.
     fn after(before: Option<&Stage>, now: Instant, restart: Duration, long: Duration) -> Option<Stage> {
         match before {
-            Some(Stage::LongLived { until }) => Some(Stage::LongLived { until: *until }),
-            Some(Stage::Spent) => None,
+            // A session that did not agree on it has no long-lived routes, whatever the one before left.
+            Some(Stage::LongLived { until }) if !long.is_zero() => Some(Stage::LongLived { until: *until }),
+            Some(Stage::Spent) if !long.is_zero() => None,
             _ if !restart.is_zero() => Some(Stage::Waiting { until: now + restart, then: long }),
             _ if !long.is_zero() => Some(Stage::LongLived { until: now + long }),
             _ => None,

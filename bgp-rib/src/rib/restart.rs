@@ -12,24 +12,25 @@ use crate::peer::{PeerId, PeerInfo};
 
 impl Rib {
     /// A session ended, and the peer may come back: in the families of `keep` its paths stay, as stale ones. Of those
-    /// that the session before it left, and that were not announced again, only long-lived ones stay once more (RFC 4724
-    /// section 4.2, RFC 9494 section 4.2).
-    pub fn peer_lost(&mut self, now: Instant, peer: PeerId, keep: FamilySet) {
+    /// that the session before it left, and that were not announced again, only long-lived ones stay once more, in the
+    /// families for which this session agreed on such (RFC 4724 section 4.2, RFC 9494 section 4.2).
+    pub fn peer_lost(&mut self, now: Instant, peer: PeerId, keep: FamilySet, long_lived: FamilySet) {
         if peer == PeerId::LOCAL || self.peers.source(peer).is_none_or(|info| info.id != peer) {
             return;
         }
         let Rib { families, peers, groups, .. } = self;
         groups.leave(peer, &mut super::tables_mut(families, peers));
-        self.lose_in::<V4>(now, peer, keep);
-        self.lose_in::<V6>(now, peer, keep);
+        self.lose_in::<V4>(now, peer, keep, long_lived);
+        self.lose_in::<V6>(now, peer, keep, long_lived);
         self.peers.lose(peer);
         self.forget_without_paths(peer.slot);
         self.tidy_later(now);
     }
 
-    fn lose_in<F: RibFamily>(&mut self, now: Instant, peer: PeerId, keep: FamilySet) {
+    fn lose_in<F: RibFamily>(&mut self, now: Instant, peer: PeerId, keep: FamilySet, long_lived: FamilySet) {
         let kept = keep.contains(F::FAMILY) && !planted(Fault::StaleDroppedAtOnce);
-        let is_older = |path: &Path| path.source() != peer && !path.is_long_lived();
+        let stays = |path: &Path| path.is_long_lived() && long_lived.contains(F::FAMILY);
+        let is_older = |path: &Path| path.source() != peer && !stays(path);
         self.remove_paths::<F>(now, peer.slot, |path| !kept || is_older(path));
         F::rib_mut(&mut self.families).mark_stale(peer.slot);
     }

@@ -20,7 +20,8 @@ impl Core {
         self.sessions.remove(&peer.slot);
         self.propagation.forget(peer);
         let kept = self.restarts.lost(now, peer.slot, retention);
-        self.rib.peer_lost(now, peer, kept.families);
+        let agreed = retention.into_iter().flat_map(|kept| &kept.long_lived).map(|(family, _)| *family);
+        self.rib.peer_lost(now, peer, kept.families, agreed.collect());
         kept.long_lived.iter().for_each(|family| self.rib.begin_long_lived(now, peer.slot, family));
         self.restarts.retain(peer.slot, self.rib.stale_families(peer.slot));
         self.check_awaited(now);

@@ -438,7 +438,8 @@ fn apply(w: &mut World, told: &mut BTreeMap<String, Vec<String>>, op: Op) {
         Op::Lost(slot, keep) => {
             if let Some(peer) = id(w, slot) {
                 w.believed.remove(&peer);
-                w.rib.peer_lost(w.now, peer, if keep { both() } else { FamilySet::EMPTY });
+                let keep = if keep { both() } else { FamilySet::EMPTY };
+                w.rib.peer_lost(w.now, peer, keep, keep);
             }
         }
         Op::Sweep(slot) => w.rib.sweep_stale(w.now, slot, V4::FAMILY),

@@ -22,7 +22,7 @@ impl Restart {
 
     fn lose(&mut self, keep: FamilySet) {
         self.w.believed.remove(&self.source);
-        self.w.rib.peer_lost(self.w.now, self.source, keep);
+        self.w.rib.peer_lost(self.w.now, self.source, keep, keep);
         self.w.settle();
     }
 

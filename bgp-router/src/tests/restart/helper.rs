@@ -363,6 +363,24 @@ fn a_session_that_ends_before_its_end_of_rib_does_not_move_the_long_lived_time()
 }
 
 #[test]
+fn a_session_that_agrees_on_nothing_long_lived_leaves_nothing_long_lived() {
+    let mut r = Restart::long_lived();
+    r.announce(&[V4]);
+    r.cut();
+    r.later(RESTART_TIME);
+    assert!(r.is_long_lived(V4));
+    let now = r.rig.now;
+    r.rig.sides[0].peer.reconfigure(now, restarting(1));
+    r.back();
+    r.announce(&[OTHER]);
+    r.cut();
+    assert_eq!(r.seen(), [OTHER], "what was stale before goes");
+    assert!(!r.is_long_lived(OTHER));
+    r.later(RESTART_TIME);
+    assert!(r.seen().is_empty());
+}
+
+#[test]
 fn the_long_lived_time_runs_on_while_the_peer_is_back() {
     let mut r = Restart::long_lived();
     r.announce(&[V4]);

@@ -131,7 +131,8 @@ impl<'a> Decision<'a> {
     #[must_use]
     pub fn new(config: DecisionConfig, peers: &'a Peers) -> Decision<'a> {
         let always_compare_med = config.always_compare_med || planted(Fault::MedComparedAcrossAses);
-        let config = DecisionConfig { always_compare_med, ..config };
+        let multipath_relax = config.multipath_relax || planted(Fault::LoadSharedAcrossAses);
+        let config = DecisionConfig { always_compare_med, multipath_relax, ..config };
         Decision { config, peers }
     }
 

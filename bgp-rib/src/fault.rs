@@ -108,6 +108,28 @@ faults! {
     RefreshEndsWithoutSweep,
     /// Sessions that are up when we are about to go are not told.
     DrainNotTold,
+    /// A peer's own AS goes out to it although ours is to stand for it.
+    PeersAsNotOverridden,
+    /// Private AS numbers go out although they are to be taken off or replaced.
+    PrivateAsToldOutside,
+    /// Our own AS may be on a path once more than is allowed.
+    OwnAsAllowedOnceMore,
+    /// The AS that a peer knows us by is not put in front of what it sends.
+    FormerAsNotPrepended,
+    /// Our member AS is not told to another one of the confederation.
+    MemberAsNotPrepended,
+    /// The confederation's member ASes are told outside of it.
+    MembersToldOutside,
+    /// A leaked route is taken.
+    LeakTaken,
+    /// Routes that are only for customers go to providers and peers too.
+    OnlyToCustomerSentUp,
+    /// Routes that are only for customers are not marked.
+    OnlyToCustomerNotMarked,
+    /// Paths of different neighbouring ASes share the load without being allowed to.
+    LoadSharedAcrossAses,
+    /// The bandwidth of links makes no difference.
+    BandwidthForgotten,
 }
 
 #[cfg(planted_faults)]

@@ -7,9 +7,14 @@ use bgp_core::Asn;
 use bgp_core::wire::Attributes;
 use bgp_core::wire::capability::Role;
 
+use crate::fault::{Fault, planted};
+
 /// Whether a route that comes from an eBGP peer in `peer_as` has been leaked: it was only for customers of somebody.
 #[must_use]
 pub fn is_leak(ours: Option<Role>, peer_as: Asn, block: &[u8]) -> bool {
+    if planted(Fault::LeakTaken) {
+        return false;
+    }
     let marked_by = || Attributes::new(block).only_to_customer();
     match ours {
         Some(Role::Provider | Role::RouteServer) => marked_by().is_some(),
@@ -21,20 +26,23 @@ pub fn is_leak(ours: Option<Role>, peer_as: Asn, block: &[u8]) -> bool {
 /// Whether a route that comes over eBGP without the mark gets one, with the peer's AS in it.
 #[must_use]
 pub fn marks_coming(ours: Option<Role>) -> bool {
-    matches!(ours, Some(Role::Customer | Role::Peer | Role::RouteServerClient))
+    let from_above = matches!(ours, Some(Role::Customer | Role::Peer | Role::RouteServerClient));
+    from_above && !planted(Fault::OnlyToCustomerNotMarked)
 }
 
 /// Whether a route may go to an eBGP peer.
 #[must_use]
 pub fn may_leave(ours: Option<Role>, block: &[u8]) -> bool {
     let only_to_customers = matches!(ours, Some(Role::Customer | Role::Peer | Role::RouteServerClient));
-    !only_to_customers || Attributes::new(block).only_to_customer().is_none()
+    let is_free = !only_to_customers || planted(Fault::OnlyToCustomerSentUp);
+    is_free || Attributes::new(block).only_to_customer().is_none()
 }
 
 /// Whether a route that goes to an eBGP peer without the mark gets one, with our AS in it.
 #[must_use]
 pub fn marks_leaving(ours: Option<Role>) -> bool {
-    matches!(ours, Some(Role::Provider | Role::Peer | Role::RouteServer))
+    let goes_down = matches!(ours, Some(Role::Provider | Role::Peer | Role::RouteServer));
+    goes_down && !planted(Fault::OnlyToCustomerNotMarked)
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@ use bgp_core::wire::Attributes;
 use bgp_core::wire::community::Extended;
 
 use crate::attributes::Attrs;
+use crate::fault::{Fault, planted};
 use crate::fib::FibNextHop;
 
 /// Gives `next_hops` their weights. `shares` are the paths that they are of: where each leads, and its attributes.
 pub(crate) fn weigh<'a>(next_hops: &mut [FibNextHop], shares: impl Iterator<Item = (FibNextHop, &'a Attrs)>) {
+    if planted(Fault::BandwidthForgotten) {
+        return;
+    }
     let mut bandwidths = vec![0_u64; next_hops.len()];
     for (to, attrs) in shares {
         let Some(bandwidth) = link_bandwidth(attrs) else { return };

@@ -4,6 +4,7 @@ use bgp_core::fsm::Negotiated;
 use bgp_core::wire::notification::open_error;
 use bgp_core::wire::{AsPath, Notification, SegmentKind};
 use bgp_core::{Asn, PeerKind};
+use bgp_rib::fault::{Fault, planted};
 use bgp_rib::{AsRules, PrivateAs};
 
 use crate::config::{Identity, PeerSettings};
@@ -82,7 +83,8 @@ impl PeerSettings {
             return false;
         }
         let times = path.asns().filter(|asn| ours.contains(&Some(*asn))).count();
-        times > usize::from(self.as_numbers.allow_own)
+        let allowed = usize::from(self.as_numbers.allow_own);
+        times > if planted(Fault::OwnAsAllowedOnceMore) { allowed + 1 } else { allowed }
     }
 
     /// Whether a path may come from the peer: one from another member AS begins with a sequence of those (RFC 5065
@@ -95,7 +97,8 @@ impl PeerSettings {
     /// The AS that goes in front of the paths of routes that the peer sends.
     pub(crate) fn prepended(&self, kind: PeerKind) -> Option<Asn> {
         let local = self.as_numbers.local.filter(|local| local.prepends_received)?;
-        (kind == PeerKind::External).then_some(local.asn)
+        let is_external = kind == PeerKind::External && !planted(Fault::FormerAsNotPrepended);
+        is_external.then_some(local.asn)
     }
 }
 

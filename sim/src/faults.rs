@@ -23,11 +23,18 @@ const PLAIN: Features = Features {
     configure: false,
     drain: false,
     best_external: false,
+    as_numbers: false,
+    roles: false,
+    relax: false,
+    bandwidth: false,
 };
 
 const FILTERS: Features = Features { import: true, export: true, ..PLAIN };
 const RESTART: Features = Features { restart: true, ..PLAIN };
 const ADD_PATH: Features = Features { add_path: true, ..PLAIN };
+const AS_NUMBERS: Features = Features { as_numbers: true, ..PLAIN };
+const ROLES: Features = Features { roles: true, ..PLAIN };
+const BANDWIDTH: Features = Features { bandwidth: true, ..PLAIN };
 const TRACKING: Features = Features { tracking: true, ..PLAIN };
 
 /// Where a mistake shows best.
@@ -101,6 +108,17 @@ fn hunt_for(fault: Fault) -> (Place, &'static [&'static str]) {
         F::RegroupWithoutWithdrawals => (Scene(scenes::new_filters), &["agreement", "sent"]),
         F::RefreshEndsWithoutSweep => (Scene(scenes::less_and_again), &["stale"]),
         F::DrainNotTold => (Scene(scenes::drained), &["sent"]),
+        F::PeersAsNotOverridden | F::PrivateAsToldOutside => (Drawn(T::AsPerRack, AS_NUMBERS), &["sent"]),
+        F::OwnAsAllowedOnceMore => (Drawn(T::AsPerRack, AS_NUMBERS), &["loop", "paths"]),
+        F::FormerAsNotPrepended => (Drawn(T::Graph, AS_NUMBERS), &["paths"]),
+        F::MemberAsNotPrepended => (Drawn(T::Confederation, PLAIN), &["sent"]),
+        // Outside the path is malformed: the route is not taken.
+        F::MembersToldOutside => (Drawn(T::Confederation, PLAIN), &["sent", "paths"]),
+        F::LeakTaken => (Drawn(T::Graph, ROLES), &["paths"]),
+        F::OnlyToCustomerSentUp => (Drawn(T::Graph, ROLES), &["sent"]),
+        F::OnlyToCustomerNotMarked => (Drawn(T::Graph, ROLES), &["sent", "paths"]),
+        F::LoadSharedAcrossAses => (Drawn(T::Graph, PLAIN), &["fib"]),
+        F::BandwidthForgotten => (Drawn(T::Mesh, BANDWIDTH), &["fib"]),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Specs drawn from a seed: who peers with whom and how, and what happens to them.
 
+mod borders;
 mod events;
 mod policy;
 mod shape;
@@ -11,9 +12,10 @@ use std::time::Duration;
 
 use bgp_core::ClusterId;
 use bgp_rib::{Advertise, DecisionConfig, NextHopRule, Policy};
+use bgp_router::PrivateNumbers;
 
 use crate::random::Random;
-use crate::spec::{LinkSpec, RouterSpec, SessionSpec, SideSpec, Spec};
+use crate::spec::{Border, LinkSpec, RouterSpec, SessionSpec, SideSpec, Spec};
 
 /// The shape of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,17 +32,20 @@ pub enum Topology {
     AsPerRack,
     /// Any connected graph of ASes, some of several routers.
     Graph,
+    /// Member ASes of one confederation, and ASes outside it.
+    Confederation,
 }
 
 impl Topology {
     /// All shapes.
-    pub const ALL: [Topology; 6] = [
+    pub const ALL: [Topology; 7] = [
         Topology::Mesh,
         Topology::Reflector,
         Topology::Reflectors,
         Topology::Hierarchy,
         Topology::AsPerRack,
         Topology::Graph,
+        Topology::Confederation,
     ];
 
     fn name(self) -> &'static str {
@@ -51,6 +56,7 @@ impl Topology {
             Topology::Hierarchy => "hierarchy",
             Topology::AsPerRack => "as-per-rack",
             Topology::Graph => "graph",
+            Topology::Confederation => "confederation",
         }
     }
 }
@@ -95,6 +101,14 @@ pub struct Features {
     pub drain: bool,
     /// Best external routes are advertised.
     pub best_external: bool,
+    /// AS numbers that are allowed, overridden, taken out, or former ones (RFC 7705).
+    pub as_numbers: bool,
+    /// What ASes are to each other (RFC 9234).
+    pub roles: bool,
+    /// Paths of several neighbouring ASes share the load.
+    pub relax: bool,
+    /// Routes say how fast links are.
+    pub bandwidth: bool,
 }
 
 impl Features {
@@ -110,6 +124,10 @@ impl Features {
         configure: true,
         drain: true,
         best_external: true,
+        as_numbers: true,
+        roles: true,
+        relax: true,
+        bandwidth: true,
     };
 }
 
@@ -123,27 +141,32 @@ pub fn generate(topology: Topology, seed: u64) -> Spec {
 #[must_use]
 pub fn generate_with(topology: Topology, seed: u64, features: Features) -> Spec {
     let mut random = Random::new(seed);
-    let features = some_of(features, &mut random);
+    // What is between ASes is drawn beside all else, which is the same with and without it.
+    let mut of_borders = Random::new(!seed);
+    let features = some_of(features, &mut random, &mut of_borders);
     let (mut routers, mut sessions) = shape::draw(topology, &mut random);
     for router in &mut routers {
         decide(router, features, &mut random);
+        router.decision.multipath_relax = features.relax && of_borders.one_in(2);
     }
     for session in &mut sessions {
         treat(session, &routers, features, &mut random);
     }
+    borders::draw(topology, &mut routers, &mut sessions, features, &mut of_borders);
     let link = LinkSpec {
         delay: random.time_up_to(Duration::from_secs(1)),
         piece: random.pick(3000, &[1, 20, 200, 1000, 10_000]),
         window: random.pick(65_536, &[100, 1000, 8192, 8192]),
     };
     let mut spec = Spec { seed: random.draw(), routers, sessions, link, events: Vec::new() };
-    spec.events = events::draw(&spec, features, &mut random);
+    spec.events = events::draw(&spec, features, &mut random, &mut of_borders);
     spec
 }
 
 /// A run has some of the features, so that each is also seen without the others.
-fn some_of(all: Features, random: &mut Random) -> Features {
+fn some_of(all: Features, random: &mut Random, of_borders: &mut Random) -> Features {
     let mut keep = |feature: bool| feature && random.one_in(2);
+    let mut also = |feature: bool| feature && of_borders.one_in(2);
     Features {
         add_path: keep(all.add_path),
         restart: keep(all.restart),
@@ -155,6 +178,10 @@ fn some_of(all: Features, random: &mut Random) -> Features {
         configure: keep(all.configure),
         drain: keep(all.drain),
         best_external: keep(all.best_external),
+        as_numbers: also(all.as_numbers),
+        roles: also(all.roles),
+        relax: also(all.relax),
+        bandwidth: also(all.bandwidth),
     }
 }
 
@@ -165,14 +192,19 @@ fn decide(router: &mut RouterSpec, features: Features, random: &mut Random) {
 }
 
 fn treat(session: &mut SessionSpec, routers: &[RouterSpec], features: Features, random: &mut Random) {
-    let asn = |end: usize| session.ends.get(end).and_then(|n| routers.get(*n)).map(|router| router.asn);
-    let external = asn(0) != asn(1);
+    let external = is_external(session, routers);
     // Both ends connect, or one only accepts; never both.
     let passive = random.below(4);
     for (end, side) in session.sides.iter_mut().enumerate() {
         *side = draw_side(side.client, external, features, random);
         side.passive = passive == end;
     }
+}
+
+/// Whether a session leaves the AS, and the confederation.
+fn is_external(session: &SessionSpec, routers: &[RouterSpec]) -> bool {
+    let [a, b] = session.ends.map(|end| routers.get(end));
+    a.zip(b).is_some_and(|(a, b)| a.is_foreign_to(b))
 }
 
 /// How a router may treat a neighbour. `client` stays: a reflector that forgets its clients is another network.
@@ -236,7 +268,17 @@ pub fn plain_side() -> SideSpec {
         restart_time: None,
         long_lived: None,
         keep_received: false,
+        allow_own: 0,
+        overrides: false,
+        private: PrivateNumbers::Keep,
+        enforce_first_as: false,
     }
+}
+
+/// A session with nothing special.
+#[must_use]
+pub fn plain_session(ends: [usize; 2], sides: [SideSpec; 2]) -> SessionSpec {
+    SessionSpec { ends, sides, border: Border::default() }
 }
 
 /// A router with nothing special.
@@ -244,6 +286,7 @@ pub fn plain_side() -> SideSpec {
 pub fn plain_router(asn: u32, cluster: Option<u32>) -> RouterSpec {
     RouterSpec {
         asn: bgp_core::Asn(asn),
+        confederation: None,
         cluster: cluster.map(ClusterId),
         decision: DecisionConfig::default(),
         multipath: 1,

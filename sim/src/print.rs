@@ -9,7 +9,7 @@ use bgp_rib::filter::{Change, Edit, Match, PrefixRange, Term};
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy};
 
 use crate::generate::plain_side;
-use crate::spec::{Event, RouterSpec, SessionSpec, SideSpec, Spec};
+use crate::spec::{Border, Event, RouterSpec, SessionSpec, SideSpec, Spec};
 
 /// The test, with what it needs of imports: it fails as long as the spec does.
 #[must_use]
@@ -27,13 +27,15 @@ const IMPORTS: &str = "\
 use std::sync::Arc;
 use std::time::Duration;
 
+use bgp_core::wire::capability::Role;
 use bgp_core::wire::{Community, Origin};
-use bgp_core::{Family, FamilySet};
+use bgp_core::{Asn, Family, FamilySet};
 use bgp_rib::filter::{Action, Change, Edit, Match, PrefixRange, Term};
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy, SourceKind};
+use bgp_router::{LocalAs, PrivateNumbers};
 use sim::check::check;
-use sim::generate::{plain_router, plain_side};
-use sim::spec::{Event, LinkSpec, RouterSpec, SessionSpec, SideSpec, Spec};
+use sim::generate::{plain_router, plain_session, plain_side};
+use sim::spec::{Border, Event, LinkSpec, RouterSpec, SessionSpec, SideSpec, Spec};
 ";
 
 fn write_test(out: &mut String, name: &str, spec: &Spec) -> std::fmt::Result {
@@ -82,6 +84,9 @@ fn parsed(value: &impl Display) -> String {
 fn show_router(router: &RouterSpec) -> String {
     let plain = format!("plain_router({}, {:?})", router.asn.0, router.cluster.map(|cluster| cluster.0));
     let mut fields = Vec::new();
+    if router.confederation.is_some() {
+        fields.push(format!("confederation: {:?}", router.confederation));
+    }
     if router.decision != DecisionConfig::default() {
         fields.push(format!("decision: {:?}", router.decision));
     }
@@ -104,7 +109,14 @@ fn updated(name: &str, fields: Vec<String>, plain: &str) -> String {
 
 fn show_session(session: &SessionSpec) -> String {
     let [a, b] = session.sides.each_ref().map(show_side);
-    format!("SessionSpec {{ ends: {:?}, sides: [{a}, {b}] }}", session.ends)
+    let plain = format!("plain_session({:?}, [{a}, {b}])", session.ends);
+    let fields = (session.border != Border::default()).then(|| show_border(&session.border));
+    updated("SessionSpec", fields.into_iter().collect(), &plain)
+}
+
+fn show_border(border: &Border) -> String {
+    let [a, b] = border.roles.map(|role| option(role.map(|role| format!("Role::{role:?}"))));
+    format!("border: Border {{ local_as: {:?}, roles: [{a}, {b}] }}", border.local_as)
 }
 
 fn show_side(side: &SideSpec) -> String {
@@ -126,6 +138,10 @@ fn show_side(side: &SideSpec) -> String {
     field(side.restart_time.is_some(), "restart_time", format!("{:?}", side.restart_time));
     field(side.long_lived.is_some(), "long_lived", format!("{:?}", side.long_lived));
     field(side.keep_received, "keep_received", "true".to_owned());
+    field(side.allow_own != 0, "allow_own", side.allow_own.to_string());
+    field(side.overrides, "overrides", "true".to_owned());
+    field(side.private != plain.private, "private", format!("PrivateNumbers::{:?}", side.private));
+    field(side.enforce_first_as, "enforce_first_as", "true".to_owned());
     updated("SideSpec", fields, "plain_side()")
 }
 
@@ -213,6 +229,8 @@ fn show_edit(edit: &Edit) -> String {
     match edit {
         Edit::LocalPref(value) => format!("Edit::LocalPref({value})"),
         Edit::Med(value) => format!("Edit::Med({value:?})"),
+        Edit::LinkBandwidth(bits) => format!("Edit::LinkBandwidth({bits:?})"),
+        Edit::Prepend { asn, times } => format!("Edit::Prepend {{ asn: {asn:?}, times: {times} }}"),
         Edit::Communities(Change::Add(list)) => {
             format!("Edit::Communities(Change::Add({}))", show_communities(list))
         }

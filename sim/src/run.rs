@@ -17,7 +17,7 @@ const QUIET: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(2 * 3600);
 
 /// The most that happens in a run: one that keeps itself busy is told from one that is only long.
-const STEPS: u64 = 100_000;
+const STEPS: u64 = 150_000;
 
 /// What a run was like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use bgp_core::wire::capability::Role;
 use bgp_core::{Asn, ClusterId, Prefix};
 use bgp_rib::{Advertise, DecisionConfig, NextHopRule, Policy};
+use bgp_router::{LocalAs, PrivateNumbers};
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,8 @@ pub struct Spec {
 pub struct RouterSpec {
     /// Its AS.
     pub asn: Asn,
+    /// The AS that the world knows its confederation by (RFC 5065); `asn` is its member AS then.
+    pub confederation: Option<Asn>,
     /// Its cluster, if it reflects.
     pub cluster: Option<ClusterId>,
     /// How it decides.
@@ -44,6 +48,26 @@ pub struct SessionSpec {
     pub ends: [usize; 2],
     /// How each end treats the other.
     pub sides: [SideSpec; 2],
+    /// What both know beforehand.
+    pub border: Border,
+}
+
+/// What the ends of a session have to agree on if it lies between two ASes. It stays as it is for the whole run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Border {
+    /// The AS that the other end knows each by, where it is not its own (RFC 7705).
+    pub local_as: [Option<LocalAs>; 2],
+    /// What each is to the other (RFC 9234).
+    pub roles: [Option<Role>; 2],
+}
+
+impl RouterSpec {
+    /// Whether a session with `other` leaves the AS, and the confederation.
+    #[must_use]
+    pub fn is_foreign_to(&self, other: &RouterSpec) -> bool {
+        let in_one = self.confederation.is_some() && self.confederation == other.confederation;
+        self.asn != other.asn && !in_one
+    }
 }
 
 /// How one router treats one neighbour.
@@ -71,6 +95,14 @@ pub struct SideSpec {
     pub long_lived: Option<u32>,
     /// Keeps what it was sent.
     pub keep_received: bool,
+    /// How often its own AS may be on the path of what it takes.
+    pub allow_own: u8,
+    /// On paths that it gives to another AS, its own stands for that one.
+    pub overrides: bool,
+    /// What becomes of private AS numbers on paths that it gives to another AS.
+    pub private: PrivateNumbers,
+    /// Takes from another AS only what begins with that.
+    pub enforce_first_as: bool,
 }
 
 /// How a link behaves when nothing is done to it.

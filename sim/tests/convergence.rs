@@ -47,6 +47,11 @@ fn any_graph_of_ases_ends_with_the_right_tables() {
 }
 
 #[test]
+fn member_ases_of_a_confederation_end_with_the_right_tables() {
+    seeds(Topology::Confederation);
+}
+
+#[test]
 fn a_run_replays_from_its_seed() {
     for topology in Topology::ALL {
         let runs = [(); 2].map(|()| check(&generate(topology, 3)));

@@ -5,13 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bgp_core::wire::capability::Role;
 use bgp_core::wire::{Community, Origin};
-use bgp_core::{Family, FamilySet};
+use bgp_core::{Asn, Family, FamilySet};
 use bgp_rib::filter::{Action, Change, Edit, Match, PrefixRange, Term};
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy, SourceKind};
-use sim::generate::{plain_router, plain_side};
+use bgp_router::{LocalAs, PrivateNumbers};
+use sim::generate::{plain_router, plain_session, plain_side};
 use sim::print::print;
-use sim::spec::{Event, LinkSpec, RouterSpec, SessionSpec, SideSpec, Spec};
+use sim::spec::{Border, Event, LinkSpec, RouterSpec, SessionSpec, SideSpec, Spec};
 
 #[path = "printed/example.rs"]
 mod example;
@@ -31,6 +33,8 @@ fn filter() -> Filter {
         edits: vec![
             Edit::LocalPref(50),
             Edit::Med(Some(1)),
+            Edit::LinkBandwidth(Some(8)),
+            Edit::Prepend { asn: None, times: 2 },
             Edit::Communities(Change::Add(vec![Community(1)])),
             Edit::Communities(Change::Remove(vec!["64512:*".parse().unwrap()])),
         ],
@@ -53,11 +57,24 @@ fn spec() -> Spec {
         restart_time: Some(5),
         long_lived: Some(10),
         keep_received: true,
+        allow_own: 1,
+        overrides: true,
+        private: PrivateNumbers::Replace,
+        enforce_first_as: true,
         ..plain_side()
     };
     let other = SideSpec { passive: true, export: Policy::Reject, ..plain_side() };
     let decision = DecisionConfig { always_compare_med: true, ..DecisionConfig::default() };
-    let tracking = RouterSpec { decision, multipath: 2, tracks_next_hops: true, ..plain_router(64512, None) };
+    let confederation = Some(Asn(3500));
+    let tracking = RouterSpec {
+        decision,
+        confederation,
+        multipath: 2,
+        tracks_next_hops: true,
+        ..plain_router(64513, None)
+    };
+    let former = LocalAs { asn: Asn(9), prepends_received: true, replaces: false, dual: false };
+    let border = Border { local_as: [Some(former), None], roles: [Some(Role::Peer), None] };
     let events = [
         Event::Announce(0, prefix),
         Event::Withdraw(0, prefix),
@@ -79,7 +96,7 @@ fn spec() -> Spec {
     Spec {
         seed: 7,
         routers: vec![plain_router(64512, Some(1)), tracking],
-        sessions: vec![SessionSpec { ends: [0, 1], sides: [side, other] }],
+        sessions: vec![SessionSpec { border, ..plain_session([0, 1], [side, other]) }],
         link: LinkSpec { delay: Duration::from_micros(1500), piece: 10, window: 1000 },
         events: (0..).map(|n| Duration::from_millis(500) * n).zip(events).collect(),
     }

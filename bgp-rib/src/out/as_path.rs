@@ -3,6 +3,7 @@
 use bgp_core::Asn;
 
 use super::export::AsRules;
+use crate::fault::{Fault, planted};
 
 const AS_SET: u8 = 1;
 const AS_SEQUENCE: u8 = 2;
@@ -73,11 +74,15 @@ pub(crate) fn leave(value: &[u8], own: Asn, rules: &AsRules, scratch: &mut Vec<u
 fn outgoing(number: [u8; 4], us: Asn, rules: &AsRules) -> Option<[u8; 4]> {
     let asn = Asn(u32::from_be_bytes(number));
     let ours = us.0.to_be_bytes();
-    if rules.overridden == Some(asn) {
+    if rules.overridden == Some(asn) && !planted(Fault::PeersAsNotOverridden) {
         return Some(ours);
     }
     match rules.private {
-        Some(private) if is_private(asn) && asn != private.spared => private.replace.then_some(ours),
+        Some(private)
+            if is_private(asn) && asn != private.spared && !planted(Fault::PrivateAsToldOutside) =>
+        {
+            private.replace.then_some(ours)
+        }
         _ => Some(number),
     }
 }
@@ -125,7 +130,8 @@ pub(crate) fn as4_path(value: &[u8], out: &mut Vec<u8>) {
 
 /// The segments that are not a confederation's.
 fn public_segments(value: &[u8]) -> impl Iterator<Item = (u8, &[[u8; 4]])> {
-    segments(value).filter(|(kind, _)| matches!(*kind, AS_SET | AS_SEQUENCE))
+    let all = planted(Fault::MembersToldOutside);
+    segments(value).filter(move |(kind, _)| all || matches!(*kind, AS_SET | AS_SEQUENCE))
 }
 
 #[cfg(test)]

@@ -190,8 +190,10 @@ impl Rewriter {
             Border::As if !planted(Fault::AsPathNotPrepended) => {
                 as_path::leave(value, rule.local_as, &rule.as_rules, &mut self.value, &mut self.path);
             }
-            Border::Member => as_path::prepend_member(value, rule.local_as, &mut self.path),
-            Border::As | Border::None => self.path.extend_from_slice(value),
+            Border::Member if !planted(Fault::MemberAsNotPrepended) => {
+                as_path::prepend_member(value, rule.local_as, &mut self.path)
+            }
+            Border::As | Border::Member | Border::None => self.path.extend_from_slice(value),
         }
         if rule.four_octet_as {
             put(out, WELL_KNOWN, code::AS_PATH, &self.path);

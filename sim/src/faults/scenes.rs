@@ -8,10 +8,10 @@ use bgp_core::Prefix;
 use bgp_rib::filter::{Action, Edit, Term};
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy};
 
-use crate::generate::{plain_router, plain_side};
+use crate::generate::{plain_router, plain_session, plain_side};
 use crate::network::{address_v4, group_limits};
 use crate::random::Random;
-use crate::spec::{Event, LinkSpec, RouterSpec, SessionSpec, SideSpec, Spec};
+use crate::spec::{Event, LinkSpec, RouterSpec, SideSpec, Spec};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -54,7 +54,7 @@ impl Scene {
     }
 
     fn session(&mut self, ends: [usize; 2], sides: [SideSpec; 2]) {
-        self.spec.sessions.push(SessionSpec { ends, sides });
+        self.spec.sessions.push(plain_session(ends, sides));
     }
 
     fn at(&mut self, at: Duration, event: Event) {

@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use bgp_core::Prefix;
 
-use super::{Features, draw_side};
+use super::{Features, borders, draw_side, is_external};
 use crate::random::Random;
 use crate::spec::{Event, Spec};
 
-pub(super) fn draw(spec: &Spec, features: Features, random: &mut Random) -> Vec<(Duration, Event)> {
+pub(super) fn draw(
+    spec: &Spec,
+    features: Features,
+    random: &mut Random,
+    of_borders: &mut Random,
+) -> Vec<(Duration, Event)> {
     let prefixes = prefixes(random);
     let span = random.time_up_to(Duration::from_secs(300)).max(Duration::from_secs(1));
     let mut events = Vec::new();
@@ -17,7 +22,10 @@ pub(super) fn draw(spec: &Spec, features: Features, random: &mut Random) -> Vec<
         // Many things happen at the start, when sessions come up.
         let at =
             if random.one_in(4) { random.time_up_to(span) } else { random.time(&(Duration::ZERO..span)) };
-        if let Some(event) = event(spec, features, &prefixes, random) {
+        if let Some(mut event) = event(spec, features, &prefixes, random) {
+            if let Event::Configure(session, end, side) = &mut event {
+                borders::treat(side, (&spec.routers, &spec.sessions), (*session, *end), features, of_borders);
+            }
             events.push((at, event));
         }
     }
@@ -80,9 +88,8 @@ fn configure(
     random: &mut Random,
 ) -> Option<Event> {
     let line = spec.sessions.get(session)?;
-    let (old, ends) = (line.sides.get(end)?, line.ends);
-    let asn = |end: usize| ends.get(end).and_then(|n| spec.routers.get(*n)).map(|router| router.asn);
-    let mut side = draw_side(old.client, asn(0) != asn(1), features, random);
+    let old = line.sides.get(end)?;
+    let mut side = draw_side(old.client, is_external(line, &spec.routers), features, random);
     side.passive = old.passive;
     if random.one_in(2) {
         // Only what can be changed without a reset.

@@ -21,6 +21,19 @@ pub(super) fn draw(prefers: bool, random: &mut Random) -> Policy {
     }
 }
 
+/// The same with this change to all routes, before all else.
+pub(super) fn with_first(policy: &Policy, edit: Edit) -> Policy {
+    let first = Term { name: "first".to_owned(), matches: Vec::new(), edits: vec![edit], action: None };
+    let (terms, otherwise) = match policy {
+        Policy::Accept => (Vec::new(), Action::Accept),
+        Policy::Reject => return Policy::Reject,
+        Policy::Filter(filter) => (filter.terms().to_vec(), filter.otherwise()),
+    };
+    let terms = std::iter::once(first).chain(terms).collect();
+    Filter::new("drawn", terms, otherwise)
+        .map_or_else(|_| policy.clone(), |filter| Policy::Filter(Arc::new(filter)))
+}
+
 fn filter(prefers: bool, random: &mut Random) -> Option<Filter> {
     let terms = (0..1 + random.below(3)).map(|place| term(place, prefers, random)).collect();
     let otherwise = if random.one_in(4) { Action::Reject } else { Action::Accept };

@@ -1,6 +1,8 @@
 //! Who peers with whom.
 
-use super::{Topology, plain_router, plain_side};
+use bgp_core::Asn;
+
+use super::{Topology, plain_router, plain_session, plain_side};
 use crate::random::Random;
 use crate::spec::{RouterSpec, SessionSpec, SideSpec};
 
@@ -21,19 +23,29 @@ impl Shape {
     }
 
     fn peer(&mut self, a: usize, b: usize) {
-        self.sessions.push(SessionSpec { ends: [a, b], sides: [plain_side(), plain_side()] });
+        self.sessions.push(plain_session([a, b], [plain_side(), plain_side()]));
     }
 
     /// `b` is a client of `a`.
     fn client(&mut self, a: usize, b: usize) {
         let sides = [SideSpec { client: true, ..plain_side() }, plain_side()];
-        self.sessions.push(SessionSpec { ends: [a, b], sides });
+        self.sessions.push(plain_session([a, b], sides));
     }
 
     fn mesh(&mut self, members: &[usize]) {
         for (place, a) in members.iter().enumerate() {
             members.iter().skip(place + 1).for_each(|b| self.peer(*a, *b));
         }
+    }
+}
+
+impl Shape {
+    /// `last` peers with one or two of the first `count` routers.
+    fn link(&mut self, count: usize, last: usize, random: &mut Random) {
+        let links = if random.one_in(3) { 2 } else { 1 };
+        let mut others: Vec<usize> = (0..links.min(count)).map(|_| random.below(count)).collect();
+        others.dedup();
+        others.into_iter().for_each(|other| self.peer(other, last));
     }
 }
 
@@ -54,6 +66,7 @@ pub(super) fn draw(topology: Topology, random: &mut Random) -> (Vec<RouterSpec>,
         Topology::Hierarchy => hierarchy(&mut shape, random),
         Topology::AsPerRack => racks(&mut shape, random),
         Topology::Graph => graph(&mut shape, random),
+        Topology::Confederation => confederation(&mut shape, random),
     }
     (shape.routers, shape.sessions)
 }
@@ -128,5 +141,28 @@ fn graph(shape: &mut Shape, random: &mut Random) {
                 shape.peer(a, b);
             }
         }
+    }
+}
+
+/// The routers of a member AS all peer with each other, or are clients of one; members, and ASes outside, have one or two
+/// sessions with some router that was there before.
+fn confederation(shape: &mut Shape, random: &mut Random) {
+    for number in 0..2 + random.below(2) as u32 {
+        let before = shape.routers.len();
+        let reflects = random.one_in(3);
+        let first = shape.router(64601 + number, reflects.then_some(1 + number));
+        let others = shape.routers(random.below(3), 64601 + number);
+        if reflects {
+            others.iter().for_each(|other| shape.client(first, *other));
+        } else {
+            shape.mesh(&[&[first], others.as_slice()].concat());
+        }
+        shape.link(before, first, random);
+    }
+    let inside = shape.routers.len();
+    shape.routers.iter_mut().for_each(|router| router.confederation = Some(Asn(3500)));
+    for number in 0..1 + random.below(2) as u32 {
+        let outside = shape.router(65001 + number, None);
+        shape.link(inside, outside, random);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bgp_core::Prefix;
+use bgp_rib::FibNextHop;
 
 use super::failure;
 use crate::network::Network;
@@ -14,8 +15,8 @@ pub(super) fn check(network: &Network) -> Verdict {
     for number in 0..network.spec().routers.len() {
         let (Some(_), Some(wanted)) = (network.router(number), network.fib(number)) else { continue };
         let Some(kernel) = network.kernel(number) else { continue };
-        let reached = |next_hops: &Vec<IpAddr>| -> BTreeSet<IpAddr> {
-            next_hops.iter().filter_map(|next_hop| Some(kernel.resolve(*next_hop)?.gateway)).collect()
+        let reached = |next_hops: &Vec<FibNextHop>| -> BTreeSet<IpAddr> {
+            next_hops.iter().filter_map(|hop| Some(kernel.resolve(hop.gateway)?.gateway)).collect()
         };
         let wanted = wanted.iter().map(|(prefix, next_hops)| (*prefix, reached(next_hops)));
         let expected: BTreeMap<Prefix, BTreeSet<IpAddr>> =

@@ -2,7 +2,7 @@
 //!
 //! | check | says |
 //! |---|---|
-//! | `loop` | no table has a route with the router's own AS, ORIGINATOR_ID or cluster in it |
+//! | `loop` | no table has a route with the router's own ORIGINATOR_ID or cluster in it, or with its AS more often than is ever allowed |
 //! | `unannounced` | a path that is not stale was announced in the session that is up |
 //! | `dead` | a path of a session that is down is one that is kept for a restart, and not for longer than was agreed |
 //! | `stale` | a path that was not announced again goes at End-of-RIB |

@@ -11,6 +11,7 @@ use super::{SLACK, failure, sessions_of};
 use crate::network::{Network, router_id};
 use crate::observe::Verdict;
 use crate::oracle::{Route, Tap};
+use crate::spec::Event;
 
 pub(super) const FAMILIES: [Family; 2] = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
 
@@ -81,13 +82,32 @@ pub(super) fn check(
 fn check_loop(network: &Network, number: usize, prefix: Prefix, path: &Path) -> Verdict {
     let Some(me) = network.spec().routers.get(number) else { return Ok(()) };
     let Some(route) = Route::read(path.attrs.block(), Some(path.attrs.next_hop())) else { return Ok(()) };
-    let looped = route.as_path.contains(me.asn)
+    let times =
+        route.as_path.count(&[Some(me.asn), me.confederation].into_iter().flatten().collect::<Vec<_>>());
+    let looped = (times > 0 && times > most_allowed(network, number))
         || route.originator == Some(router_id(number))
         || me.cluster.is_some_and(|own| route.clusters.contains(&own));
     if looped {
         return Err(failure("loop", format!("router {number}, {prefix}: {route:?}")));
     }
     Ok(())
+}
+
+/// How often the router's own AS may be on a path, as it is configured at some time for some session.
+fn most_allowed(network: &Network, number: usize) -> usize {
+    let spec = network.spec();
+    let mine = |session: usize, end: usize| {
+        spec.sessions.get(session).and_then(|s| s.ends.get(end)).is_some_and(|at| *at == number)
+    };
+    let first = spec.sessions.iter().enumerate().flat_map(|(session, line)| {
+        let sides = line.sides.iter().enumerate();
+        sides.filter(move |(end, _)| mine(session, *end)).map(|(_, side)| side.allow_own)
+    });
+    let later = spec.events.iter().filter_map(|(_, event)| match event {
+        Event::Configure(session, end, side) if mine(*session, *end) => Some(side.allow_own),
+        _ => None,
+    });
+    first.chain(later).max().unwrap_or(0).into()
 }
 
 type Wrong = Option<(&'static str, String)>;

@@ -205,7 +205,7 @@ impl Network {
         else {
             return;
         };
-        let Some(asn) = self.spec.routers.get(number).map(|router| router.asn) else { return };
+        let Some(asn) = self.known_as(session, end) else { return };
         let hostile = Hostile::new(seed, asn, number, self.prefixes.clone());
         let (now, until) = (self.now, self.now + hostile.lasts);
         self.pipes_of(session).into_iter().for_each(|pipe| self.reset(pipe));

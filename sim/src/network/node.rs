@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use bgp_core::{FamilySet, Instant, Prefix, RouterId};
-use bgp_rib::{GroupLimits, NextHopSource, NextHopState, RibConfig, Watch};
-use bgp_router::{AddPath, Identity, PeerSettings, RestartSettings, Router, RouterOutput};
+use bgp_core::{Asn, FamilySet, Instant, Prefix, RouterId};
+use bgp_rib::{FibNextHop, GroupLimits, NextHopSource, NextHopState, RibConfig, Watch};
+use bgp_router::{AddPath, AsNumbers, Identity, PeerSettings, RestartSettings, Router, RouterOutput};
 
 use super::{Due, Network};
 use crate::kernel::{Kernel, Target};
@@ -58,7 +58,7 @@ pub(super) struct Node {
     /// Outlives the router: the next one finds what this one left.
     pub(super) kernel: Kernel,
     /// What the router wants of the kernel.
-    pub(super) fib: BTreeMap<Prefix, Vec<IpAddr>>,
+    pub(super) fib: BTreeMap<Prefix, Vec<FibNextHop>>,
 }
 
 impl Node {
@@ -131,7 +131,7 @@ impl Network {
             local_as: spec.asn,
             router_id: router_id(number),
             cluster_id: spec.cluster,
-            confederation: None,
+            confederation: spec.confederation,
         })
     }
 
@@ -153,10 +153,33 @@ impl Network {
     /// How one end of a session treats the other, as its router is told.
     pub(super) fn settings(&self, session: usize, end: usize) -> Option<PeerSettings> {
         let line = self.lines.get(session)?;
-        let other = *line.ends.get(1_usize.checked_sub(end)?)?;
-        let peer_as = self.spec.routers.get(other)?.asn;
+        let other_end = 1_usize.checked_sub(end)?;
+        let [me, other] = [end, other_end].map(|end| line.ends.get(end).copied());
+        let router = |number: usize| self.spec.routers.get(number);
         let side = line.sides.get(end)?;
-        Some(PeerSettings { peer_as: Some(peer_as), ..peer_settings(address_v4(other), side) })
+        let settings = peer_settings(address_v4(other?), side);
+        let border = &self.spec.sessions.get(session)?.border;
+        let (own, theirs) = (router(me?)?, router(other?)?);
+        Some(PeerSettings {
+            peer_as: Some(self.known_as(session, other_end)?),
+            confederation: own.asn != theirs.asn && !own.is_foreign_to(theirs),
+            as_numbers: AsNumbers {
+                local: border.local_as.get(end).copied().flatten(),
+                ..settings.as_numbers
+            },
+            role: border.roles.get(end).copied().flatten(),
+            ..settings
+        })
+    }
+
+    /// The AS that the other end of a session knows this one by.
+    pub(super) fn known_as(&self, session: usize, end: usize) -> Option<Asn> {
+        let spec = self.spec.sessions.get(session)?;
+        let router = |end: usize| self.spec.routers.get(*spec.ends.get(end)?);
+        let (own, other) = (router(end)?, router(1_usize.checked_sub(end)?)?);
+        let former = spec.border.local_as.get(end).copied().flatten().map(|local| local.asn);
+        let public = own.confederation.filter(|_| own.is_foreign_to(other)).unwrap_or(own.asn);
+        Some(former.unwrap_or(public))
     }
 
     /// Carries a router's messages, its octets and its wishes until it has nothing more to do at this instant.
@@ -318,8 +341,8 @@ impl Node {
                 self.fib.remove(&change.prefix);
             } else {
                 let gateways: Vec<IpAddr> = change.next_hops.iter().map(|hop| hop.gateway).collect();
-                self.kernel.set(change.prefix, Target::Via(gateways.clone()));
-                self.fib.insert(change.prefix, gateways);
+                self.kernel.set(change.prefix, Target::Via(gateways));
+                self.fib.insert(change.prefix, change.next_hops);
             }
         }
     }
@@ -345,6 +368,13 @@ fn peer_settings(address: IpAddr, side: &SideSpec) -> PeerSettings {
         add_path: AddPath { receive, send, max_paths: None },
         advertise: side.advertise,
         keep_received: side.keep_received,
+        as_numbers: AsNumbers {
+            allow_own: side.allow_own,
+            overrides: side.overrides,
+            private: side.private,
+            local: None,
+        },
+        enforce_first_as: side.enforce_first_as,
         ..PeerSettings::new(address)
     }
 }

@@ -1,12 +1,11 @@
 //! What observers may see of a network.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bgp_core::fsm::ConnectionId;
 use bgp_core::{Instant, Prefix};
-use bgp_rib::GroupLimits;
+use bgp_rib::{FibNextHop, GroupLimits};
 use bgp_router::{Peer, Router};
 
 use super::{Network, group_limits};
@@ -76,7 +75,7 @@ impl Network {
 
     /// What the router's FIB holds.
     #[must_use]
-    pub fn fib(&self, number: usize) -> Option<&BTreeMap<Prefix, Vec<IpAddr>>> {
+    pub fn fib(&self, number: usize) -> Option<&BTreeMap<Prefix, Vec<FibNextHop>>> {
         self.nodes.get(number).map(|node| &node.fib)
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use bgp_core::{Asn, RouterId};
-use bgp_rib::SourceKind;
+use bgp_rib::{DecisionConfig, SourceKind};
 
 use super::route::{LLGR_STALE, Route};
 use super::state::{Held, Origin, Staleness};
@@ -86,7 +86,7 @@ fn is_long_lived(path: &Held) -> bool {
 }
 
 fn is_internal(world: &World, me: usize, path: &Held) -> bool {
-    matches!(source_kind(world, me, path), SourceKind::Internal | SourceKind::Client)
+    !matches!(source_kind(world, me, path), SourceKind::Local | SourceKind::External)
 }
 
 /// What a path's source is to the router.
@@ -119,22 +119,30 @@ fn address(world: &World, me: usize, path: &Held) -> Option<IpAddr> {
     neighbour(world, me, path).map(|router| router.v4)
 }
 
-/// The paths that share the load: the best, and those that tie with it up to the cost of the next hop and are from the
-/// same neighbouring AS; one for each next hop.
+/// The paths that share the load: the best, and those that tie with it up to the cost of the next hop; one for each next
+/// hop. They are from the same neighbouring AS, unless that does not matter: then each is the best by MULTI_EXIT_DISC of
+/// those from its own.
 #[must_use]
 pub fn multipath(world: &World, me: usize, ranked: &[Held]) -> Vec<Held> {
     let Some(best) = ranked.first().filter(|path| path.metric.is_some()) else { return Vec::new() };
     let Some(router) = world.routers.get(me) else { return Vec::new() };
-    let tie = |path: &Held| {
+    let DecisionConfig { always_compare_med, multipath_relax, .. } = router.decider.decision;
+    let first = |path: &Held| {
         let route = &path.route;
-        let kind = is_internal(world, me, path);
-        let long_lived = is_long_lived(path);
         let is_local = path.origin == Origin::Local;
-        let first = (long_lived, local_pref(route), is_local, route.as_path.hops(), route.origin, med(route));
-        (first, neighbour_as(route), kind, path.metric)
+        let preference = (path.metric.is_none(), is_long_lived(path), local_pref(route), is_local);
+        (preference, route.as_path.hops(), route.origin)
+    };
+    let mut left: Vec<usize> = (0..ranked.len()).collect();
+    left.retain(|place| ranked.get(*place).is_some_and(|path| first(path) == first(best)));
+    strike_by_med(&mut left, ranked, always_compare_med);
+    let then = |path: &Held| {
+        let neighbour = Some(neighbour_as(&path.route)).filter(|_| !multipath_relax);
+        (neighbour, is_internal(world, me, path), path.metric)
     };
     let mut chosen: Vec<Held> = Vec::new();
-    for path in ranked.iter().filter(|path| tie(path) == tie(best)) {
+    let tied = left.iter().filter_map(|place| ranked.get(*place)).filter(|path| then(path) == then(best));
+    for path in tied {
         if chosen.len() < router.decider.multipath.max(1)
             && !chosen.iter().any(|other| other.route.next_hop == path.route.next_hop)
         {

@@ -2,15 +2,17 @@
 
 use std::net::IpAddr;
 
-use bgp_core::Prefix;
+use bgp_core::{Asn, Prefix};
 use bgp_rib::filter::NextHopEdit;
 use bgp_rib::{Advertise, NextHopRule, SourceKind, TargetKind};
+use bgp_router::PrivateNumbers;
 
+use super::as_path::AsPath;
 use super::decide::{multipath, source_kind};
-use super::filter;
 use super::route::{GRACEFUL_SHUTDOWN, LLGR_STALE, NO_ADVERTISE, NO_EXPORT, NO_EXPORT_SUBCONFED, Route};
 use super::state::{Held, Origin, Staleness};
 use super::world::{RouterInputs, World};
+use super::{filter, roles};
 use crate::spec::SideSpec;
 
 /// LOCAL_PREF of a route that leaves for an iBGP peer without one.
@@ -63,7 +65,9 @@ pub fn outgoing(world: &World, session: usize, end: usize, prefix: &Prefix, path
     let side = inputs.sides.get(end)?;
     let source = source_kind(world, inputs.end(end)?, path);
     let target = world.target_kind(session, end);
-    if !may_pass(world, session, end, path) || !communities_allow(&path.route, target) {
+    let role = inputs.role(end).filter(|_| target == TargetKind::External);
+    let allowed = communities_allow(&path.route, target) && roles::may_leave(role, &path.route);
+    if !may_pass(world, session, end, path) || !allowed {
         return None;
     }
     let family = usize::from(matches!(prefix, Prefix::V6(_)));
@@ -73,7 +77,7 @@ pub fn outgoing(world: &World, session: usize, end: usize, prefix: &Prefix, path
         return None;
     }
     let filter::Filtered { mut route, sets_med, next_hop: wanted } =
-        filter::ask(&side.export, me.asn, prefix, source, &path.route)?;
+        filter::ask(&side.export, world.known_as(session, end)?, prefix, source, &path.route)?;
     if long_lived {
         route.communities.insert(LLGR_STALE);
     }
@@ -83,10 +87,17 @@ pub fn outgoing(world: &World, session: usize, end: usize, prefix: &Prefix, path
         Some(NextHopEdit::Unchanged) if source != SourceKind::Local => route.next_hop,
         Some(NextHopEdit::Own | NextHopEdit::Unchanged) => me.own_address(prefix),
     };
-    if target == TargetKind::External {
-        leave_as(&mut route, me, source, sets_med);
-    } else {
-        stay_in_as(world, me, path, source, &mut route);
+    match target {
+        TargetKind::External => {
+            route.as_path = path_outside(world, session, end, &route.as_path)?;
+            leave_as(&mut route, source, sets_med);
+            roles::leave(role, world.known_as(session, end)?, &mut route);
+        }
+        TargetKind::Confederation => {
+            route.as_path.prepend_member(me.asn);
+            stay_inside(&mut route);
+        }
+        TargetKind::Internal | TargetKind::Client => stay_in_as(world, me, path, source, &mut route),
     }
     if me.draining {
         route.communities.insert(GRACEFUL_SHUTDOWN);
@@ -105,7 +116,7 @@ fn may_pass(world: &World, session: usize, end: usize, path: &Held) -> bool {
 /// RFC 4271 section 9.2, RFC 4456 section 6.
 fn may_go(source: SourceKind, target: TargetKind, reflector: bool) -> bool {
     let from_inside = matches!(source, SourceKind::Internal | SourceKind::Client);
-    let to_inside = target != TargetKind::External;
+    let to_inside = matches!(target, TargetKind::Internal | TargetKind::Client);
     if from_inside && to_inside {
         let between_non_clients = source == SourceKind::Internal && target == TargetKind::Internal;
         reflector && !between_non_clients
@@ -117,8 +128,10 @@ fn may_go(source: SourceKind, target: TargetKind, reflector: bool) -> bool {
 /// RFC 1997.
 fn communities_allow(route: &Route, target: TargetKind) -> bool {
     let leaves = target == TargetKind::External;
-    let kept_inside = route.has(NO_EXPORT) || route.has(NO_EXPORT_SUBCONFED);
-    let stays = route.has(NO_ADVERTISE) || (leaves && kept_inside);
+    let leaves_member = leaves || target == TargetKind::Confederation;
+    let stays = route.has(NO_ADVERTISE)
+        || (leaves && route.has(NO_EXPORT))
+        || (leaves_member && route.has(NO_EXPORT_SUBCONFED));
     !stays
 }
 
@@ -146,19 +159,59 @@ fn next_hop(
     }
 }
 
-fn leave_as(route: &mut Route, me: &RouterInputs, source: SourceKind, sets_med: bool) {
-    route.as_path.prepend(me.asn);
+/// The path that another AS is told: its own AS and private ones changed as configured, in front of it ours, or a former
+/// one with or without ours behind it (RFC 7705 section 3.2).
+fn path_outside(world: &World, session: usize, end: usize, inside: &AsPath) -> Option<AsPath> {
+    let inputs = world.sessions.get(session)?;
+    let (me, side) = (world.router_at(session, end)?, inputs.sides.get(end)?);
+    let (us, peer) = (world.known_as(session, end)?, world.known_as(session, 1_usize.checked_sub(end)?)?);
+    let mut path = inside.clone();
+    path.drop_members();
+    path.replace(|asn| match side.private {
+        _ if asn == peer && side.overrides => Some(us),
+        PrivateNumbers::Remove if is_private(asn) && asn != peer => None,
+        PrivateNumbers::Replace if is_private(asn) && asn != peer => Some(us),
+        _ => Some(asn),
+    });
+    if let Some(former) = inputs.border.local_as.get(end).copied().flatten().filter(|former| !former.replaces)
+    {
+        let own = me.confederation.unwrap_or(me.asn);
+        if own != former.asn {
+            path.prepend(own);
+        }
+    }
+    path.prepend(us);
+    Some(path)
+}
+
+/// RFC 6996 section 5.
+fn is_private(Asn(number): Asn) -> bool {
+    (64512..=65534).contains(&number) || (4_200_000_000..=4_294_967_294).contains(&number)
+}
+
+fn leave_as(route: &mut Route, source: SourceKind, sets_med: bool) {
     route.local_pref = None;
     route.originator = None;
     route.clusters.clear();
     if source != SourceKind::Local && !sets_med {
         route.med = None;
     }
+    if source != SourceKind::Local {
+        // RFC 4360 section 6: those that are not transitive.
+        route.extended.retain(|community| community.first().is_some_and(|kind| kind & 0x40 == 0));
+    }
+}
+
+/// To another member AS of the confederation.
+fn stay_inside(route: &mut Route) {
+    route.local_pref = Some(route.local_pref.unwrap_or(DEFAULT_LOCAL_PREF));
+    route.originator = None;
+    route.clusters.clear();
 }
 
 fn stay_in_as(world: &World, me: &RouterInputs, path: &Held, source: SourceKind, route: &mut Route) {
-    route.local_pref = Some(route.local_pref.unwrap_or(DEFAULT_LOCAL_PREF));
     if matches!(source, SourceKind::Internal | SourceKind::Client) {
+        route.local_pref = Some(route.local_pref.unwrap_or(DEFAULT_LOCAL_PREF));
         if route.originator.is_none()
             && let Origin::Session(session, _) = path.origin
         {
@@ -170,7 +223,6 @@ fn stay_in_as(world: &World, me: &RouterInputs, path: &Held, source: SourceKind,
             route.clusters.insert(0, cluster);
         }
     } else {
-        route.originator = None;
-        route.clusters.clear();
+        stay_inside(route);
     }
 }

@@ -8,6 +8,7 @@ use bgp_rib::SourceKind;
 use bgp_rib::filter::{Action, Change, Edit, Filter, Match, NextHopEdit, Policy, PrefixRange};
 
 use super::route::Route;
+use super::weights::{bandwidth, link_bandwidth};
 
 /// What became of a route.
 pub(super) struct Filtered {
@@ -117,10 +118,11 @@ fn change(edit: &Edit, own: Asn, passed: &mut Filtered) {
         Edit::Communities(Change::Replace(others)) => {
             route.communities = others.iter().map(|c| c.0).collect();
         }
+        Edit::LinkBandwidth(bits) => {
+            route.extended.retain(|community| bandwidth(community).is_none());
+            route.extended.extend(bits.map(|bits| link_bandwidth(own, bits)));
+        }
         // Not drawn.
-        Edit::LinkBandwidth(_)
-        | Edit::ExtendedCommunities(_)
-        | Edit::LargeCommunities(_)
-        | Edit::OnlyToCustomer(_) => {}
+        Edit::ExtendedCommunities(_) | Edit::LargeCommunities(_) | Edit::OnlyToCustomer(_) => {}
     }
 }

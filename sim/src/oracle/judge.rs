@@ -1,10 +1,13 @@
 //! The model as an observer of runs.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use bgp_core::{Family, Instant};
 use bgp_rib::filter::Edit;
 use bgp_rib::table::DestId;
-use bgp_rib::{Path, RouteView};
-use bgp_router::Router;
+use bgp_rib::{FibNextHop, Path, RouteView};
+use bgp_router::{PrivateNumbers, Router};
 
 use super::look::{in_use, look};
 use super::rounds::{Solution, rounds};
@@ -87,9 +90,8 @@ pub fn state_of(network: &Network, world: &World, tap: &Tap) -> State {
     let mut state = State::default();
     for place in 0..world.routers.len() {
         let tables = network.router(place).map(|router| look(world, place, router)).unwrap_or_default();
-        let fib = network
-            .fib(place)
-            .map(|fib| fib.iter().map(|(prefix, hops)| (*prefix, hops.iter().copied().collect())).collect());
+        let fib =
+            network.fib(place).map(|fib| fib.iter().map(|(prefix, hops)| (*prefix, shares(hops))).collect());
         state.routers.push(RouterState { tables, fib });
     }
     for session in 0..world.sessions.len() {
@@ -101,6 +103,10 @@ pub fn state_of(network: &Network, world: &World, tap: &Tap) -> State {
         }
     }
     state
+}
+
+fn shares(hops: &[FibNextHop]) -> BTreeMap<IpAddr, u8> {
+    hops.iter().map(|hop| (hop.gateway, hop.weight.get())).collect()
 }
 
 /// Whether routers say of the right paths that they are in use.
@@ -123,19 +129,23 @@ fn check_use(network: &Network, world: &World, state: &State) -> Vec<Finding> {
 
 /// Whether the routes of such a network may change for ever: in some order of turns, or the order decides, and reflection,
 /// MULTI_EXIT_DISC (RFC 3345) or LOCAL_PREF (RFC 4264) is why. Two routers that each prefer the other's route, and change at
-/// the same time on links that are equally long, never agree which of them gives way.
+/// the same time on links that are equally long, never agree which of them gives way. So it is between member ASes, which do
+/// not count as hops, and where private ones are taken off.
 fn may_be_restless(world: &World) -> bool {
     match rounds(world) {
         Solution::Solved(_) => false,
         Solution::Oscillates => true,
         Solution::Ambiguous => {
-            world.routers.iter().any(|router| router.cluster.is_some())
+            world.routers.iter().any(|router| router.cluster.is_some() || router.confederation.is_some())
                 || world.sessions.iter().flat_map(|session| &session.sides).any(sets_preference)
         }
     }
 }
 
 fn sets_preference(side: &SideSpec) -> bool {
+    if side.private == PrivateNumbers::Remove {
+        return true;
+    }
     let filters = [&side.import, &side.export].into_iter().filter_map(|policy| policy.filter());
     filters
         .flat_map(|filter| filter.terms())

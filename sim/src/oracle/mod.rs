@@ -28,6 +28,7 @@ mod import;
 mod judge;
 mod look;
 mod octets;
+mod roles;
 mod rounds;
 mod route;
 mod state;
@@ -35,6 +36,7 @@ mod step;
 mod tap;
 #[cfg(test)]
 mod tests;
+mod weights;
 mod world;
 
 pub use as_path::AsPath;
@@ -49,4 +51,4 @@ pub use route::{LLGR_STALE, Route};
 pub use state::{Finding, Held, Origin, RouterState, Staleness, State, Tables};
 pub use step::check;
 pub use tap::{Message, Open, Received, Tap};
-pub use world::{Agreed, Decider, RouterInputs, SessionInputs, World, v4_address, v6_address};
+pub use world::{Agreed, Between, Decider, RouterInputs, SessionInputs, World, v4_address, v6_address};

@@ -1,5 +1,6 @@
 //! Octets, read from the front.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bgp_core::Prefix;
@@ -44,6 +45,12 @@ impl<'a> Octets<'a> {
             numbers.push(self.u32()?);
         }
         Some(numbers)
+    }
+
+    /// Everything, as extended communities.
+    pub(super) fn extended_communities(&self) -> Option<BTreeSet<[u8; 8]>> {
+        let (communities, rest) = self.0.as_chunks::<8>();
+        rest.is_empty().then(|| communities.iter().copied().collect())
     }
 
     /// An address of four or sixteen octets: all that is left, or the first of two.

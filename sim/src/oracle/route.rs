@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bgp_core::{ClusterId, Prefix, RouterId};
+use bgp_core::{Asn, ClusterId, Prefix, RouterId};
 
 use super::as_path::AsPath;
 use super::octets::Octets;
@@ -34,6 +34,10 @@ pub struct Route {
     pub local_pref: Option<u32>,
     /// COMMUNITIES.
     pub communities: BTreeSet<u32>,
+    /// EXTENDED COMMUNITIES.
+    pub extended: BTreeSet<[u8; 8]>,
+    /// ONLY_TO_CUSTOMER (RFC 9234).
+    pub only_to_customer: Option<Asn>,
     /// ORIGINATOR_ID.
     pub originator: Option<RouterId>,
     /// CLUSTER_LIST, nearest first.
@@ -54,6 +58,8 @@ impl Route {
             med: None,
             local_pref: None,
             communities: BTreeSet::new(),
+            extended: BTreeSet::new(),
+            only_to_customer: None,
             originator: None,
             clusters: Vec::new(),
             others: Vec::new(),
@@ -81,6 +87,8 @@ impl Route {
                 8 => route.communities = value.all_u32()?.into_iter().collect(),
                 9 => route.originator = Some(RouterId(value.u32()?)),
                 10 => route.clusters = value.all_u32()?.into_iter().map(ClusterId).collect(),
+                16 => route.extended = value.extended_communities()?,
+                35 => route.only_to_customer = Some(Asn(value.u32()?)),
                 _ => route.others.push((code, value.0.to_vec())),
             }
         }

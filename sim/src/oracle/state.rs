@@ -1,7 +1,6 @@
 //! What was found in a network, in the model's terms.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -50,8 +49,8 @@ pub type Tables = BTreeMap<Prefix, Vec<Held>>;
 pub struct RouterState {
     /// Its paths, best first.
     pub tables: Tables,
-    /// What the FIB was told: the next hops of each destination; `None` if there is no FIB.
-    pub fib: Option<BTreeMap<Prefix, BTreeSet<IpAddr>>>,
+    /// What the FIB was told: the next hops of each destination and their shares; `None` if there is no FIB.
+    pub fib: Option<BTreeMap<Prefix, BTreeMap<IpAddr, u8>>>,
 }
 
 /// What a whole network holds.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::net::IpAddr;
 
 use bgp_core::Prefix;
 
@@ -11,6 +12,7 @@ use super::export::advertised;
 use super::import::accepted;
 use super::route::{Route, no_address};
 use super::state::{Finding, Held, Origin, RouterState, Staleness, State, Tables};
+use super::weights::shares;
 use super::world::World;
 
 /// Looks at every router and every session that is up; gives all that is wrong. The network must be at rest.
@@ -138,7 +140,8 @@ fn check_fib(world: &World, router: usize, held: &RouterState, findings: &mut Ve
         let paths = held.tables.get(prefix).map(Vec::as_slice).unwrap_or_default();
         let is_local = paths.first().is_some_and(|best| best.origin == Origin::Local);
         let shared = if is_local { Vec::new() } else { multipath(world, router, paths) };
-        let expected: BTreeSet<_> = shared.iter().map(|path| path.route.next_hop).collect();
+        let hops = shared.iter().map(|path| path.route.next_hop);
+        let expected: BTreeMap<IpAddr, u8> = hops.zip(shares(&shared)).collect();
         let found = fib.get(prefix).cloned().unwrap_or_default();
         if expected != found {
             findings.push(Finding {

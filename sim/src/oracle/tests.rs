@@ -12,7 +12,7 @@ use bgp_rib::{DecisionConfig, Policy};
 use super::world::Agreed;
 use super::*;
 use crate::generate::plain_side as side;
-use crate::spec::SideSpec;
+use crate::spec::{Border, SideSpec};
 
 fn prefix() -> Prefix {
     "10.244.0.0/26".parse().unwrap()
@@ -25,6 +25,7 @@ fn client() -> SideSpec {
 fn router(place: usize, asn: u32, reflects: bool) -> RouterInputs {
     RouterInputs {
         asn: Asn(asn),
+        confederation: None,
         id: bgp_core::RouterId(0x0a00_0001 + place as u32),
         cluster: reflects.then_some(ClusterId(place as u32 + 1)),
         decider: Decider { decision: DecisionConfig::default(), multipath: 1 },
@@ -45,6 +46,7 @@ fn world(routers: &[(u32, bool)], sessions: &[(usize, usize, SideSpec, SideSpec)
             .map(|(a, b, at_a, at_b)| SessionInputs {
                 ends: [*a, *b],
                 sides: [at_a.clone(), at_b.clone()],
+                border: Border::default(),
                 up: Some([Agreed::default(); 2]),
             })
             .collect(),

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use bgp_core::wire::capability::Role;
 use bgp_core::{Asn, ClusterId, Prefix, RouterId};
 use bgp_rib::{DecisionConfig, SourceKind, TargetKind};
 
 use super::tap::Tap;
 use crate::network::Network;
-use crate::spec::{RouterSpec, SessionSpec, SideSpec};
+use crate::spec::{Border, RouterSpec, SessionSpec, SideSpec};
 
 /// Everything that decides what the tables must hold.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Decider {
 pub struct RouterInputs {
     /// Its AS.
     pub asn: Asn,
+    /// The AS that its confederation is known by outside, if it is in one.
+    pub confederation: Option<Asn>,
     /// Its identifier.
     pub id: RouterId,
     /// Its cluster, if it reflects.
@@ -58,8 +61,21 @@ pub struct SessionInputs {
     pub ends: [usize; 2],
     /// How each treats the other.
     pub sides: [SideSpec; 2],
+    /// What they agreed on beforehand.
+    pub border: Border,
     /// Whether it is established at both ends, and for each end what was agreed for what it sends.
     pub up: Option<[Agreed; 2]>,
+}
+
+/// What lies between the ends of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// They are in one AS.
+    Nothing,
+    /// They are in two member ASes of one confederation (RFC 5065).
+    Members,
+    /// They are in two ASes.
+    Ases,
 }
 
 /// What was agreed for one direction of a session, from the OPEN messages.
@@ -91,6 +107,7 @@ impl RouterInputs {
         let metrics = spec.tracks_next_hops.then(|| known.collect());
         RouterInputs {
             asn: spec.asn,
+            confederation: spec.confederation,
             id: RouterId(0x0a00_0001 + place as u32),
             cluster: spec.cluster,
             decider: Decider { decision: spec.decision, multipath: spec.multipath },
@@ -134,6 +151,7 @@ impl World {
             SessionInputs {
                 ends: session.ends,
                 sides: [side(0).unwrap_or(a), side(1).unwrap_or(b)],
+                border: session.border.clone(),
                 up: network.connection(place).and_then(|connection| tap.agreed(connection.id)),
             }
         };
@@ -166,30 +184,54 @@ impl World {
         self.routers.get(self.sessions.get(session)?.end(end)?)
     }
 
-    /// Whether the session is between two AS.
+    /// What lies between the two ends of a session.
+    #[must_use]
+    pub fn between(&self, session: usize) -> Between {
+        let (Some(a), Some(b)) = (self.router_at(session, 0), self.router_at(session, 1)) else {
+            return Between::Nothing;
+        };
+        match (a.confederation, b.confederation) {
+            _ if a.asn == b.asn => Between::Nothing,
+            (Some(one), Some(other)) if one == other => Between::Members,
+            _ => Between::Ases,
+        }
+    }
+
+    /// Whether the session is between two AS, of which a confederation is one.
     #[must_use]
     pub fn is_external(&self, session: usize) -> bool {
-        let asn = |end| self.router_at(session, end).map(|router| router.asn);
-        asn(0) != asn(1)
+        self.between(session) == Between::Ases
+    }
+
+    /// The AS that the other end of a session knows the router at `end` by: a former one, or that of its confederation,
+    /// or its own.
+    #[must_use]
+    pub fn known_as(&self, session: usize, end: usize) -> Option<Asn> {
+        let router = self.router_at(session, end)?;
+        let former = self.sessions.get(session)?.former_as(end);
+        let public = router.confederation.filter(|_| self.is_external(session));
+        Some(former.or(public).unwrap_or(router.asn))
     }
 
     /// What the neighbour on a session is to the router at `end`, as a source of routes.
     #[must_use]
     pub fn source_kind(&self, session: usize, end: usize) -> SourceKind {
-        match (self.is_external(session), self.is_client(session, end)) {
-            (true, _) => SourceKind::External,
-            (false, true) => SourceKind::Client,
-            (false, false) => SourceKind::Internal,
+        match (self.between(session), self.is_client(session, end)) {
+            (Between::Ases, _) => SourceKind::External,
+            (Between::Members, _) => SourceKind::Confederation,
+            (Between::Nothing, true) => SourceKind::Client,
+            (Between::Nothing, false) => SourceKind::Internal,
         }
     }
 
     /// What the neighbour on a session is to the router at `end`, as a receiver of routes.
     #[must_use]
     pub fn target_kind(&self, session: usize, end: usize) -> TargetKind {
-        match (self.is_external(session), self.is_client(session, end)) {
-            (true, _) => TargetKind::External,
-            (false, true) => TargetKind::Client,
-            (false, false) => TargetKind::Internal,
+        match (self.between(session), self.is_client(session, end)) {
+            (Between::Ases, _) => TargetKind::External,
+            (Between::Members, _) => TargetKind::Confederation,
+            (Between::Nothing, true) => TargetKind::Client,
+            (Between::Nothing, false) => TargetKind::Internal,
         }
     }
 
@@ -203,6 +245,18 @@ impl SessionInputs {
     #[must_use]
     pub fn end(&self, end: usize) -> Option<usize> {
         self.ends.get(end).copied()
+    }
+
+    /// What this end is to the other (RFC 9234).
+    #[must_use]
+    pub fn role(&self, end: usize) -> Option<Role> {
+        self.border.roles.get(end).copied().flatten()
+    }
+
+    /// The AS that this end had once, if the other still knows it by that (RFC 7705).
+    #[must_use]
+    pub fn former_as(&self, end: usize) -> Option<Asn> {
+        self.border.local_as.get(end)?.map(|local| local.asn)
     }
 
     /// What was agreed for what this end sends; `None` if the session is down.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bgp_rib::filter::Term;
 use bgp_rib::{Advertise, DecisionConfig, Filter, NextHopRule, Policy};
+use bgp_router::PrivateNumbers;
 
 use crate::generate::plain_side;
-use crate::spec::{Event, LinkSpec, SideSpec, Spec};
+use crate::spec::{Border, Event, LinkSpec, SideSpec, Spec};
 
 fn with(spec: &Spec, change: impl FnOnce(&mut Spec)) -> Spec {
     let mut candidate = spec.clone();
@@ -33,6 +34,9 @@ pub(super) fn simpler_sides(spec: &Spec) -> Vec<Spec> {
             }));
         }
     }
+    for place in 0..spec.sessions.len() {
+        candidates.extend(simpler_borders(spec, place));
+    }
     for place in 0..spec.routers.len() {
         candidates.push(with(spec, |s| {
             if let Some(router) = s.routers.get_mut(place) {
@@ -45,6 +49,18 @@ pub(super) fn simpler_sides(spec: &Spec) -> Vec<Spec> {
     }
     candidates.retain(|candidate| candidate != spec);
     candidates
+}
+
+/// Without a former AS, without roles.
+fn simpler_borders(spec: &Spec, session: usize) -> [Spec; 3] {
+    let of = |change: &dyn Fn(&mut Border)| {
+        with(spec, |s| s.sessions.iter_mut().skip(session).take(1).for_each(|line| change(&mut line.border)))
+    };
+    [
+        of(&|border| *border = Border::default()),
+        of(&|border| border.local_as = [None; 2]),
+        of(&|border| border.roles = [None; 2]),
+    ]
 }
 
 /// The same with one thing less each.
@@ -60,6 +76,10 @@ fn simpler(side: &SideSpec) -> Vec<SideSpec> {
         SideSpec { restart_time: None, long_lived: None, ..side() },
         SideSpec { long_lived: None, ..side() },
         SideSpec { keep_received: false, ..side() },
+        SideSpec { allow_own: 0, ..side() },
+        SideSpec { overrides: false, ..side() },
+        SideSpec { private: PrivateNumbers::Keep, ..side() },
+        SideSpec { enforce_first_as: false, ..side() },
     ];
     candidates.extend(simpler_policy(&side().import).into_iter().map(|import| SideSpec { import, ..side() }));
     candidates.extend(simpler_policy(&side().export).into_iter().map(|export| SideSpec { export, ..side() }));

@@ -2,6 +2,7 @@
 //! watched.
 
 pub mod network;
+pub mod pattern;
 pub mod reference;
 mod script;
 mod watched;

@@ -9,7 +9,6 @@ use std::fmt::Write;
 use std::io::BufRead;
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 pub(crate) struct Bird {
     process: Process,
@@ -47,6 +46,14 @@ impl Peer for Bird {
         "BIRD"
     }
 
+    fn process(&self) -> &Process {
+        &self.process
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     fn routes(&mut self) -> Result<Vec<SeenRoute>> {
         let mut routes = Vec::new();
         read_routes(&self.control, &mut |route| routes.push(route.route.sorted()))?;
@@ -71,27 +78,6 @@ impl Peer for Bird {
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
         let text = self.command(&["show", "protocols", "all", &protocol_name(neighbor)])?;
         Ok(text.lines().any(|line| line.trim() == "BGP state:          Established"))
-    }
-
-    fn log(&self) -> String {
-        self.process.log()
-    }
-
-    fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    fn freeze(&mut self) -> Result<()> {
-        self.process.signal("STOP")
-    }
-
-    fn thaw(&mut self) -> Result<()> {
-        self.process.signal("CONT")
-    }
-
-    fn stop(&mut self, limit: Duration) -> Result<()> {
-        let status = self.process.terminate(limit)?;
-        ensure(status.success(), || format!("BIRD ended with {status}"))
     }
 
     fn command(&mut self, args: &[&str]) -> Result<String> {

@@ -3,11 +3,10 @@
 use super::{Peer, Software};
 use crate::process::Process;
 use crate::setup::{Neighbor, Policy, Who, join};
-use crate::{Error, Node, Program, Result, SeenRoute, Setup, ensure};
+use crate::{Error, Node, Program, Result, SeenRoute, Setup};
 use serde_json::Value;
 use std::fmt::Write;
 use std::net::IpAddr;
-use std::time::Duration;
 
 pub(crate) struct Daemon {
     program: Program,
@@ -54,6 +53,14 @@ impl Peer for Daemon {
         self.program.name()
     }
 
+    fn process(&self) -> &Process {
+        &self.process
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     fn routes(&mut self) -> Result<Vec<SeenRoute>> {
         let shown = self.json(&["routes", "best"])?;
         let routes = shown.get("routes").and_then(Value::as_array).into_iter().flatten();
@@ -87,27 +94,6 @@ impl Peer for Daemon {
             text(peer, "address") == Some(neighbor.to_string())
                 && text(peer, "state").as_deref() == Some("established")
         }))
-    }
-
-    fn log(&self) -> String {
-        self.process.log()
-    }
-
-    fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    fn freeze(&mut self) -> Result<()> {
-        self.process.signal("STOP")
-    }
-
-    fn thaw(&mut self) -> Result<()> {
-        self.process.signal("CONT")
-    }
-
-    fn stop(&mut self, limit: Duration) -> Result<()> {
-        let status = self.process.terminate(limit)?;
-        ensure(status.success(), || format!("{} ended with {status}", self.program.name()))
     }
 
     fn command(&mut self, args: &[&str]) -> Result<String> {

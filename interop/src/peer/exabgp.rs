@@ -83,6 +83,14 @@ impl Peer for ExaBgp {
         "ExaBGP"
     }
 
+    fn process(&self) -> &Process {
+        &self.process
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     /// All of them: it chooses none.
     fn routes(&mut self) -> Result<Vec<SeenRoute>> {
         self.process.check_alive()?;
@@ -110,18 +118,6 @@ impl Peer for ExaBgp {
 
     fn log(&self) -> String {
         self.process.log() + &std::fs::read_to_string(&self.received).unwrap_or_default()
-    }
-
-    fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    fn freeze(&mut self) -> Result<()> {
-        self.process.signal("STOP")
-    }
-
-    fn thaw(&mut self) -> Result<()> {
-        self.process.signal("CONT")
     }
 
     fn stop(&mut self, limit: Duration) -> Result<()> {

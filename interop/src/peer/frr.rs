@@ -107,6 +107,14 @@ impl Peer for Frr {
         "FRR"
     }
 
+    fn process(&self) -> &Process {
+        &self.bgpd
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.bgpd
+    }
+
     fn routes(&mut self) -> Result<Vec<SeenRoute>> {
         let mut routes = Vec::new();
         for family in ["ipv4", "ipv6"] {
@@ -147,22 +155,10 @@ impl Peer for Frr {
         Ok(state == Some("Established"))
     }
 
-    fn log(&self) -> String {
-        self.bgpd.log()
-    }
-
     fn kill(&mut self) {
         self.bgpd.kill();
         self.zebra.kill();
         self.more.iter_mut().for_each(Process::kill);
-    }
-
-    fn freeze(&mut self) -> Result<()> {
-        self.bgpd.signal("STOP")
-    }
-
-    fn thaw(&mut self) -> Result<()> {
-        self.bgpd.signal("CONT")
     }
 
     fn stop(&mut self, limit: Duration) -> Result<()> {

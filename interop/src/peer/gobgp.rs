@@ -4,11 +4,10 @@ use super::Peer;
 use crate::process::Process;
 use crate::programs::installed;
 use crate::setup::{Announcement, Neighbor, join};
-use crate::{Error, Node, Result, SeenRoute, Setup, ensure};
+use crate::{Error, Node, Result, SeenRoute, Setup};
 use serde_json::Value;
 use std::fmt::Write;
 use std::net::IpAddr;
-use std::time::Duration;
 
 pub(crate) struct GoBgp {
     process: Process,
@@ -78,6 +77,14 @@ impl Peer for GoBgp {
         "GoBGP"
     }
 
+    fn process(&self) -> &Process {
+        &self.process
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     fn routes(&mut self) -> Result<Vec<SeenRoute>> {
         let mut routes = Vec::new();
         for family in ["ipv4", "ipv6"] {
@@ -111,27 +118,6 @@ impl Peer for GoBgp {
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool> {
         let text = self.command(&["neighbor", &neighbor.to_string()])?;
         Ok(text.contains("BGP state = ESTABLISHED"))
-    }
-
-    fn log(&self) -> String {
-        self.process.log()
-    }
-
-    fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    fn freeze(&mut self) -> Result<()> {
-        self.process.signal("STOP")
-    }
-
-    fn thaw(&mut self) -> Result<()> {
-        self.process.signal("CONT")
-    }
-
-    fn stop(&mut self, limit: Duration) -> Result<()> {
-        let status = self.process.terminate(limit)?;
-        ensure(status.success(), || format!("gobgpd ended with {status}"))
     }
 
     fn command(&mut self, args: &[&str]) -> Result<String> {

@@ -7,7 +7,8 @@ mod frr;
 mod gobgp;
 mod openbgpd;
 
-use crate::{Node, Result, SeenRoute, Setup};
+use crate::process::Process;
+use crate::{Node, Result, SeenRoute, Setup, ensure};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -37,25 +38,40 @@ pub trait Peer {
     /// # Errors
     /// As for [`Peer::routes`].
     fn is_established(&mut self, neighbor: IpAddr) -> Result<bool>;
+    /// The process that has the sessions.
+    fn process(&self) -> &Process;
+    /// The same, to act on it.
+    fn process_mut(&mut self) -> &mut Process;
     /// Everything it has logged.
-    fn log(&self) -> String;
+    fn log(&self) -> String {
+        self.process().log()
+    }
     /// Dies at once, with no word to its neighbours.
-    fn kill(&mut self);
+    fn kill(&mut self) {
+        self.process_mut().kill();
+    }
     /// Stands still from now on (SIGSTOP): its kernel takes what is sent to it, but nothing is read or answered.
     ///
     /// # Errors
     /// If it has ended.
-    fn freeze(&mut self) -> Result<()>;
+    fn freeze(&mut self) -> Result<()> {
+        self.process_mut().signal("STOP")
+    }
     /// Goes on after [`Peer::freeze`].
     ///
     /// # Errors
     /// If it has ended.
-    fn thaw(&mut self) -> Result<()>;
+    fn thaw(&mut self) -> Result<()> {
+        self.process_mut().signal("CONT")
+    }
     /// Is asked to stop (SIGTERM) and does so within `limit`.
     ///
     /// # Errors
     /// If it does not, or ends with a failure.
-    fn stop(&mut self, limit: Duration) -> Result<()>;
+    fn stop(&mut self, limit: Duration) -> Result<()> {
+        let status = self.process_mut().terminate(limit)?;
+        ensure(status.success(), || format!("{} ended with {status}", self.name()))
+    }
     /// Runs the router's command line; what it prints.
     ///
     /// # Errors

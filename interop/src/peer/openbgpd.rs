@@ -4,12 +4,11 @@ use super::Peer;
 use crate::process::Process;
 use crate::programs::{installed, installed_in};
 use crate::setup::{Announcement, Neighbor, join};
-use crate::{Error, Node, Result, SeenRoute, Setup, ensure};
+use crate::{Error, Node, Result, SeenRoute, Setup};
 use serde_json::Value;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 pub(crate) struct OpenBgpd {
     process: Process,
@@ -73,6 +72,14 @@ impl Peer for OpenBgpd {
         "OpenBGPD"
     }
 
+    fn process(&self) -> &Process {
+        &self.process
+    }
+
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     fn routes(&mut self) -> Result<Vec<SeenRoute>> {
         let paths = self.learned()?;
         let best = paths.iter().filter(|path| path.get("best").and_then(Value::as_bool) == Some(true));
@@ -101,10 +108,6 @@ impl Peer for OpenBgpd {
         Ok(neighbors.any(|neighbor| neighbor.get("state").and_then(Value::as_str) == Some("Established")))
     }
 
-    fn log(&self) -> String {
-        self.process.log()
-    }
-
     /// All three processes at once: the one with the sessions would say goodbye if it saw the others die.
     fn kill(&mut self) {
         let _ = self.process.signal_with_children("KILL");
@@ -117,11 +120,6 @@ impl Peer for OpenBgpd {
 
     fn thaw(&mut self) -> Result<()> {
         self.process.signal_with_children("CONT")
-    }
-
-    fn stop(&mut self, limit: Duration) -> Result<()> {
-        let status = self.process.terminate(limit)?;
-        ensure(status.success(), || format!("bgpd ended with {status}"))
     }
 
     fn command(&mut self, args: &[&str]) -> Result<String> {

@@ -75,12 +75,11 @@ fn is_spine(router: &RouterSpec) -> bool {
 fn has_way_back(routers: &[RouterSpec], sessions: &[SessionSpec]) -> bool {
     let mut island: Vec<usize> = (0..routers.len()).collect();
     let (between, inside): (Vec<_>, Vec<_>) = sessions.iter().partition(|s| is_external(s, routers));
-    let found = inside.into_iter().chain(between.iter().copied()).map(|session| {
+    inside.into_iter().chain(between.iter().copied()).any(|session| {
         let [a, b] = session.ends.map(|end| island.get(end).copied().unwrap_or_default());
         island.iter_mut().filter(|at| **at == b).for_each(|at| *at = a);
         a == b && is_external(session, routers)
-    });
-    found.fold(false, |found, this| found || this)
+    })
 }
 
 fn border(has_way_back: bool, ends: [usize; 2], features: Features, random: &mut Random) -> Border {

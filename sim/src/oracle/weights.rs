@@ -38,10 +38,10 @@ pub(super) fn shares(paths: &[Held]) -> Vec<u8> {
 /// The smallest numbers in the same proportion; where those are too large, as near to it as can be.
 fn in_proportion(speeds: &[u64]) -> Vec<u8> {
     let largest = speeds.iter().copied().max().unwrap_or(1);
-    let whole = (1..=LARGEST).find_map(|share| {
+    let whole = (1..=LARGEST).find(|share| {
         // With this share of the fastest, are those of all others whole?
-        let exact = |speed: &u64| (u128::from(*speed) * u128::from(share)).is_multiple_of(largest.into());
-        speeds.iter().all(exact).then_some(share)
+        let exact = |speed: &u64| (u128::from(*speed) * u128::from(*share)).is_multiple_of(largest.into());
+        speeds.iter().all(exact)
     });
     let share = whole.unwrap_or(LARGEST);
     let scaled = |speed: &u64| u128::from(*speed) * u128::from(share) / u128::from(largest.max(1));

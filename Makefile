@@ -25,9 +25,9 @@ setup: ## install what tests and demo need (Debian, root), where it is missing
 binaries: ## the two daemons and the command line, with the profile `ci`
 	cargo build --locked --profile ci $(DAEMONS)
 
-# With all of the workspace, so that what follows finds its libraries built: those of a part may have fewer features.
+# With all that tests need, so that what follows finds its libraries built: a part of them has fewer features.
 test-binaries:
-	cargo build --locked --profile ci --workspace --bins
+	cargo build --locked --profile ci --workspace --all-targets
 
 demo: setup binaries ## three nodes and a reflector in network namespaces, with pings between pods
 	examples/demo/run $(BIN)

@@ -11,6 +11,14 @@ fn start(daemon: &str, config: &Path) -> Ran {
     run(Command::new(program(daemon)).arg("--config").arg(config))
 }
 
+/// What is told behind the log's line of what the daemon has given up.
+fn told(err: &str) -> &str {
+    match err.split_once('\n') {
+        Some((log, rest)) if log.contains(" INFO confined ") => rest,
+        _ => err,
+    }
+}
+
 /// The same as `nobody` in a network namespace, who may neither bind low ports there nor change routes. The program
 /// is copied to where nobody may read it; by another process, since a file that this one writes to may not be run
 /// while a test beside this one starts something.
@@ -39,7 +47,7 @@ fn what_is_in_use_is_named() {
         "error: cannot listen on {address}:1179: the port is in use; stop the other BGP daemon \
          (`ss -ltnp 'sport = :1179'` shows it) or change `listen`\n"
     );
-    assert_eq!((err, code), (expected, 4));
+    assert_eq!((told(&err), code), (expected.as_str(), 4));
 
     let socket = place.socket("reflector");
     let third = place.directory.join("third.toml");
@@ -50,7 +58,7 @@ fn what_is_in_use_is_named() {
         "error: another daemon answers on {}: stop it, or give this one another `api.socket`\n",
         socket.display()
     );
-    assert_eq!((err, code), (expected, 4));
+    assert_eq!((told(&err), code), (expected.as_str(), 4));
 }
 
 #[test]
@@ -60,7 +68,7 @@ fn an_address_that_the_host_does_not_have_is_named() {
     let Ran { err, code, .. } = start("route-reflector", &config);
     let expected = "error: cannot listen on 203.0.113.5:1179: this host does not have that address (`ip address` \
                     shows those it has); change `listen`\n";
-    assert_eq!((err.as_str(), code), (expected, 4));
+    assert_eq!((told(&err), code), (expected, 4));
 }
 
 #[test]
@@ -78,7 +86,7 @@ fn missing_permissions_are_told_with_the_capability() {
         ),
         "{err}"
     );
-    assert_eq!((err.lines().count(), code), (1, 4));
+    assert_eq!((told(&err).lines().count(), code), (1, 4));
 }
 
 #[test]

@@ -64,8 +64,10 @@ fn a_collector_tells_apart_what_came_what_was_taken_what_was_chosen_and_what_was
     );
     let config = collector.write("pmbmpd.conf", &config)?.display().to_string();
     let packets = collector.dir().join("bmp.pcap").display().to_string();
-    let _tcpdump =
-        collector.spawn("tcpdump", &["-i", "eth0", "-U", "-w", &packets, "tcp", "port", COLLECTOR])?;
+    // Else the kernel keeps packets back for up to a second.
+    let live = ["--immediate-mode", "-U"];
+    let dump = ["-i", "eth0", "-w", &packets, "tcp", "port", COLLECTOR];
+    let _tcpdump = collector.spawn("tcpdump", &[&live[..], &dump].concat())?;
     net.eventually("tcpdump listens", || ensure(Path::new(&packets).exists(), || "no file yet"))?;
     let _pmbmpd = collector.spawn("pmbmpd", &["-f", &config])?;
     let views = r#"["pre-policy", "post-policy", "loc-rib", "adj-rib-out"]"#;
@@ -96,7 +98,7 @@ fn a_collector_tells_apart_what_came_what_was_taken_what_was_chosen_and_what_was
         let decode = format!("tcp.port=={COLLECTOR},bmp");
         collector.run(&["tshark", "-r", &packets, "-d", &decode, "-Y", filter])
     };
-    ensure(!shown("bmp")?.is_empty(), || "tshark sees no BMP")?;
+    net.eventually("tshark sees BMP", || ensure(!shown("bmp")?.is_empty(), || "none"))?;
     // This tshark, 4.0, does not know what may follow the OPENs of a Peer Up (RFC 7854 section 4.10), such as the name of
     // the table (RFC 9069 section 4.4).
     let malformed = shown("_ws.malformed && !(bmp.type == 3 && bmp.peer.type == 3)")?;

@@ -13,8 +13,8 @@ fn letter(asn: u32) -> char {
 /// The letters of the ASes from `low` to `high`; the paths have no others.
 fn class(low: u32, high: u32) -> String {
     let letters: String = (low..=high.min(u32::from(ASES) - 1)).map(letter).collect();
-    // No letter is also a class: one that nothing is in.
-    if letters.is_empty() { r"[^\s\S]".to_owned() } else { format!("[{letters}]") }
+    // No letter is also a class: a digit is in no path.
+    if letters.is_empty() { "0".to_owned() } else { format!("[{letters}]") }
 }
 
 /// Whether a pattern that can be read matches a path of ASes below [`ASES`].

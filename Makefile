@@ -64,6 +64,7 @@ replay: setup binaries ## FILE=x.mrt.gz: a recorded table through the reflector 
 
 soak: setup binaries ## MINUTES=30: recorded UPDATEs again and again, everything looked at each second; FILE=x.mrt.gz instead of the excerpt
 	cargo build --locked --profile ci -p interop --bin soak
+	mkdir -p docs/reliability
 	$(BIN)/soak --minutes $(MINUTES) $(if $(FILE),--file $(FILE)) --csv docs/reliability/soak.csv
 	$(COMPARE) render
 

@@ -386,6 +386,12 @@ impl<F: AddressFamily> Table<F> {
         self.destinations
     }
 
+    /// How many destinations have a path, a hold, or have not been freed yet.
+    #[must_use]
+    pub(crate) fn numbers_in_use(&self) -> usize {
+        self.index.len()
+    }
+
     /// How many paths there are.
     #[must_use]
     pub fn path_count(&self) -> usize {

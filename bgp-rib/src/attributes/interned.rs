@@ -35,6 +35,9 @@ use crate::hash::Seed;
 /// Threads that meet at one shard wait for each other; this many shards make that rare.
 const SHARDS: usize = 16;
 
+/// A shard with room for so few is not worth making smaller.
+const SMALL: usize = 256;
+
 /// More users than any memory has room for; the count must not overflow, as that of an [`Arc`] must not.
 const MAX_USERS: u32 = u32::MAX / 2;
 
@@ -281,6 +284,11 @@ impl Shard {
             entry.remove();
         }
         self.bytes -= attrs.memory();
+        if self.sets.capacity() > SMALL && self.sets.len() < self.sets.capacity() / 8 {
+            // SAFETY: as in `find`; the entry of the set that goes is out.
+            let hash = |entry: &Thin| spread(unsafe { entry.set() }.fixed.hash);
+            self.sets.shrink_to(2 * self.sets.len(), hash);
+        }
         true
     }
 }
@@ -334,6 +342,12 @@ impl Shared {
 
     pub(super) fn bytes(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).bytes).sum()
+    }
+
+    /// How many sets there is room for.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).sets.capacity()).sum()
     }
 
     fn shard(&self, hash: u32) -> MutexGuard<'_, Shard> {

@@ -251,3 +251,22 @@ proptest! {
         prop_assert_eq!((edited.kind(), edited.summary(), edited.block()), (kind, summary, &block[..]));
     }
 }
+
+#[test]
+fn the_room_for_the_sets_of_a_table_goes_with_them() {
+    let store = AttributeStore::new(1);
+    let sets: Vec<Attrs> = (0..100_000_u32)
+        .map(|number| {
+            let next_hop = number.to_be_bytes().into();
+            store.insert(PeerKind::Internal, next_hop, &[], Summary::default())
+        })
+        .collect();
+    let (stay, go): (Vec<_>, Vec<_>) = sets.into_iter().enumerate().partition(|(place, _)| place % 100 == 0);
+    assert!(store.shared.room() >= 100_000);
+    drop(go);
+    assert_eq!(store.len(), stay.len());
+    assert!(store.shared.room() < 16 * stay.len(), "{}", store.shared.room());
+    for (_, attrs) in &stay {
+        assert_eq!(store.get(PeerKind::Internal, attrs.next_hop(), &[]).as_ref(), Some(attrs));
+    }
+}

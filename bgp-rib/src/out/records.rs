@@ -90,6 +90,8 @@ pub(crate) struct Records<F> {
     /// How many of them, in order, each entry withdrew.
     runs: VecDeque<(Sequence, usize)>,
     tombstones: usize,
+    /// The most cells in use, as was seen since empty blocks were looked for.
+    most: usize,
     family: PhantomData<F>,
 }
 
@@ -104,6 +106,7 @@ impl<F: AddressFamily> Records<F> {
             withdrawn: VecDeque::new(),
             runs: VecDeque::new(),
             tombstones: 0,
+            most: 0,
             family: PhantomData,
         }
     }
@@ -202,14 +205,21 @@ impl<F: AddressFamily> Records<F> {
         }
         if self.tombstones == 0 {
             self.peak = self.sent;
-            if self.sent == 0 {
-                // What was there for a whole table goes back.
-                self.cells = SlotStore::new(self.cells.is_add_path());
-            }
         }
+        self.sweep_if_sparse();
         shrink(&mut self.withdrawn);
         shrink(&mut self.runs);
         !self.runs.front().is_some_and(is_past)
+    }
+
+    /// What was there for a whole table goes back, also if some of it stays: each time that only half is left.
+    fn sweep_if_sparse(&mut self) {
+        let used = self.sent + self.tombstones;
+        self.most = self.most.max(used);
+        if used <= self.most / 2 && self.cells.blocks() > 0 {
+            self.cells.sweep();
+            self.most = used;
+        }
     }
 
     fn bury_at(&mut self, table: &mut Table<F>, dest: DestId, oldest_unread: Sequence) {
@@ -353,6 +363,34 @@ mod tests {
         records.bury(&mut table, Sequence::default().plus(1), &mut { usize::MAX });
         assert_eq!((records.tombstones(), records.withdrawn.len(), records.runs.len()), (0, 0, 0));
         assert!(records.memory() - before <= count * 16 + 64 * BLOCK);
+    }
+
+    #[test]
+    fn what_a_table_took_goes_back_although_a_route_stays() {
+        for add_path in [false, true] {
+            let attrs = attrs(&AttributeStore::new(1));
+            let (mut table, stays) = table_with_one_route(&attrs);
+            let mut records: Records<V4> = Records::new(add_path);
+            records.announced(out(stays, 1), record(&attrs, PeerId::LOCAL), None);
+            let before = records.memory();
+            let dests = (1..50 * BLOCK).map(DestId::from_index);
+            dests.clone().for_each(|dest| {
+                records.announced(out(dest, 1), record(&attrs, PeerId::LOCAL), None);
+            });
+            records.bury(&mut table, Sequence::default(), &mut { usize::MAX });
+            // The last block goes first, and then all at once.
+            let (rest, last): (Vec<_>, Vec<_>) = dests.partition(|dest| dest.index() < 20 * BLOCK);
+            let mut memory = Vec::new();
+            for (number, part) in [last, rest].iter().enumerate() {
+                let withdrawn = Sequence::default().plus(number as u64);
+                part.iter().for_each(|dest| records.withdrew(out(*dest, 1), withdrawn));
+                records.bury(&mut table, withdrawn.plus(1), &mut { usize::MAX });
+                memory.push(records.memory());
+            }
+            assert!(memory[0] <= before * 20 + 20 * BLOCK * 24 + 64 * BLOCK, "{memory:?}, {before}");
+            assert!(memory[1] <= before + 64 * BLOCK, "{memory:?}, {before}");
+            assert!(matches!(records.get(stays, PathId(1)).1, Slot::Sent(_)));
+        }
     }
 
     #[test]

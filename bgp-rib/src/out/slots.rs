@@ -80,26 +80,63 @@ pub(super) const BLOCK: usize = 1024;
 
 /// Something for each destination.
 #[derive(Debug)]
-struct Blocks<T>(Vec<Box<[T]>>);
+struct Blocks<T> {
+    /// A block is there once something was written to it.
+    blocks: Vec<Option<Box<Block<T>>>>,
+    /// How many are there.
+    present: usize,
+}
+
+type Block<T> = [T; BLOCK];
 
 impl<T: Default> Blocks<T> {
+    const EMPTY: Blocks<T> = Blocks { blocks: Vec::new(), present: 0 };
+
     fn len(&self) -> usize {
-        self.0.len() * BLOCK
+        self.blocks.len() * BLOCK
     }
 
     fn get(&self, dest: DestId) -> Option<&T> {
-        self.0.get(dest.index() / BLOCK)?.get(dest.index() % BLOCK)
+        self.blocks.get(dest.index() / BLOCK)?.as_ref()?.get(dest.index() % BLOCK)
     }
 
     fn get_mut(&mut self, dest: DestId) -> Option<&mut T> {
-        while self.len() <= dest.index() {
-            self.0.push(std::iter::repeat_with(T::default).take(BLOCK).collect());
+        let block = dest.index() / BLOCK;
+        if !matches!(self.blocks.get(block), Some(Some(_))) {
+            self.add(block);
         }
-        self.0.get_mut(dest.index() / BLOCK)?.get_mut(dest.index() % BLOCK)
+        self.blocks.get_mut(block)?.as_mut()?.get_mut(dest.index() % BLOCK)
+    }
+
+    #[cold]
+    fn add(&mut self, block: usize) {
+        if self.blocks.len() <= block {
+            self.blocks.resize_with(block + 1, || None);
+        }
+        let new: Vec<T> = std::iter::repeat_with(T::default).take(BLOCK).collect();
+        if let (Some(place), Ok(new)) = (self.blocks.get_mut(block), new.into_boxed_slice().try_into()) {
+            *place = Some(new);
+            self.present += 1;
+        }
     }
 
     fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.0.iter_mut().flatten()
+        self.blocks.iter_mut().flatten().flat_map(|block| block.iter_mut())
+    }
+
+    fn memory(&self) -> usize {
+        self.present * size_of::<Block<T>>()
+    }
+
+    /// Gives back the blocks of which all `is_empty`.
+    fn sweep(&mut self, is_empty: impl Fn(&T) -> bool) {
+        for place in &mut self.blocks {
+            place.take_if(|block| block.iter().all(&is_empty));
+        }
+        let used = self.blocks.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.blocks.truncate(used);
+        self.blocks.shrink_to_fit();
+        self.present = self.blocks.iter().flatten().count();
     }
 }
 
@@ -130,9 +167,9 @@ impl SlotStore {
     /// With one cell per destination, or with one per path id.
     pub(super) fn new(add_path: bool) -> SlotStore {
         SlotStore(if add_path {
-            Store::Several { blocks: Blocks(Vec::new()), capacity: 0 }
+            Store::Several { blocks: Blocks::EMPTY, capacity: 0 }
         } else {
-            Store::One(Blocks(Vec::new()))
+            Store::One(Blocks::EMPTY)
         })
     }
 
@@ -151,10 +188,24 @@ impl SlotStore {
     /// The memory it takes, in bytes.
     pub(super) fn memory(&self) -> usize {
         match &self.0 {
-            Store::One(blocks) => blocks.len() * size_of::<Cell>(),
-            Store::Several { blocks, capacity } => {
-                blocks.len() * size_of::<Vec<Entry>>() + capacity * size_of::<Entry>()
-            }
+            Store::One(blocks) => blocks.memory(),
+            Store::Several { blocks, capacity } => blocks.memory() + capacity * size_of::<Entry>(),
+        }
+    }
+
+    /// How many blocks there are.
+    pub(super) fn blocks(&self) -> usize {
+        match &self.0 {
+            Store::One(blocks) => blocks.present,
+            Store::Several { blocks, .. } => blocks.present,
+        }
+    }
+
+    /// Gives back the blocks without a cell that is not empty: it looks at all.
+    pub(super) fn sweep(&mut self) {
+        match &mut self.0 {
+            Store::One(blocks) => blocks.sweep(Cell::is_empty),
+            Store::Several { blocks, .. } => blocks.sweep(Vec::is_empty),
         }
     }
 

@@ -196,6 +196,14 @@ impl Rib {
         }
     }
 
+    /// Paths and destinations, those too that are only held because somebody has not been told yet that they are gone: what
+    /// memory is in proportion to, cheaper to ask for than [`Rib::memory`].
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let (v4, v6) = (&self.families.v4.table, &self.families.v6.table);
+        v4.path_count() + v4.numbers_in_use() + v6.path_count() + v6.numbers_in_use()
+    }
+
     /// Where memory goes.
     #[must_use]
     pub fn memory(&self) -> MemoryUse {

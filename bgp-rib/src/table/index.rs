@@ -20,6 +20,11 @@ impl Index {
         self.ids.find(hash, |id| is_it(DestId(*id))).copied().map(DestId)
     }
 
+    /// How many destinations are in it.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
     /// Whether it has to be built anew before one more goes in.
     pub(super) fn is_full(&self) -> bool {
         self.ids.len() == self.ids.capacity()

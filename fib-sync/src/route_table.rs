@@ -26,11 +26,14 @@ const SMALL: usize = 4096;
 /// Desired routes, packed.
 #[derive(Default)]
 pub struct RouteTable {
-    chunks: Vec<Chunk>,
+    /// `None`: none of its numbers is in use.
+    chunks: Vec<Option<Chunk>>,
     index: HashTable<u32>,
     hasher: RandomState,
     /// The first vacant number of IPv4 and of IPv6; each names the next in place of its address.
     vacant: [Option<u32>; 2],
+    /// The most numbers in use since chunks without any were looked for.
+    most: usize,
 }
 
 /// Length and target in one number: the target's number below, the length above.
@@ -115,6 +118,14 @@ impl Chunk {
         }
     }
 
+    fn is_vacant(&self) -> bool {
+        let is_vacant = |meta: &Meta| meta.len() == VACANT;
+        match self {
+            Chunk::V4(routes) => routes.iter().all(|(_, meta)| is_vacant(meta)),
+            Chunk::V6(_, metas) => metas.iter().all(is_vacant),
+        }
+    }
+
     fn put(&mut self, at: usize, bits: Bits, meta: Meta) {
         match (self, bits) {
             (Chunk::V4(routes), Bits::V4(bits)) => {
@@ -156,11 +167,11 @@ impl RouteTable {
     }
 
     fn get(&self, number: u32) -> Option<(Bits, Meta)> {
-        self.chunks.get((number / CHUNK) as usize)?.get((number % CHUNK) as usize)
+        self.chunks.get((number / CHUNK) as usize)?.as_ref()?.get((number % CHUNK) as usize)
     }
 
     fn put(&mut self, number: u32, bits: Bits, meta: Meta) {
-        if let Some(chunk) = self.chunks.get_mut((number / CHUNK) as usize) {
+        if let Some(Some(chunk)) = self.chunks.get_mut((number / CHUNK) as usize) {
             chunk.put((number % CHUNK) as usize, bits, meta);
         }
     }
@@ -177,15 +188,20 @@ impl RouteTable {
         self.index.find(Self::hash(&self.hasher, bits, len), is_it).copied()
     }
 
-    /// A number that belongs to no prefix, from a new chunk if need be.
+    /// A number that belongs to no prefix, from a new chunk if need be: in the place of one that has gone, if there is such.
     fn vacancy(&mut self, family: usize) -> u32 {
         if let Some(number) = self.vacant.get(family).copied().flatten() {
             let next = self.get(number).and_then(|(bits, _)| bits.linked());
             self.set_vacant(family, next);
             return number;
         }
-        let first = self.chunks.len() as u32 * CHUNK;
-        self.chunks.push(Chunk::new(family));
+        let chunk = Some(Chunk::new(family));
+        let place = self.chunks.iter().position(Option::is_none).unwrap_or(self.chunks.len());
+        match self.chunks.get_mut(place) {
+            Some(gone) => *gone = chunk,
+            None => self.chunks.push(chunk),
+        }
+        let first = place as u32 * CHUNK;
         for number in (first + 1..first + CHUNK).rev() {
             self.vacate(number, family);
         }
@@ -202,6 +218,27 @@ impl RouteTable {
         let next = self.vacant.get(family).copied().flatten();
         self.put(number, Bits::link(next, family), Meta::new(VACANT, None));
         self.set_vacant(family, Some(number));
+    }
+
+    /// Gives back chunks of which no number is in use. The lowest vacant numbers come first from now on, so that the highest
+    /// chunks become vacant.
+    fn shrink(&mut self) {
+        for place in &mut self.chunks {
+            place.take_if(|chunk| chunk.is_vacant());
+        }
+        let used = self.chunks.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.chunks.truncate(used);
+        self.chunks.shrink_to_fit();
+        self.vacant = [None; 2];
+        for number in (0..self.end()).rev() {
+            if let Some((bits, _)) = self.get(number).filter(|(_, meta)| meta.len() == VACANT) {
+                self.vacate(number, bits.family());
+            }
+        }
+        if self.index.capacity() > SMALL {
+            self.rebuild();
+        }
+        self.most = self.index.len();
     }
 
     /// Builds the index anew with room for a quarter more. The old one goes first: memory never holds both.
@@ -245,6 +282,7 @@ impl DesiredRoutes for RouteTable {
         self.put(number, bits, Meta::new(len, None));
         let hash = Self::hash(&self.hasher, bits, len);
         self.index.insert_unique(hash, number, |_| hash);
+        self.most = self.most.max(self.index.len());
         number
     }
 
@@ -255,11 +293,9 @@ impl DesiredRoutes for RouteTable {
             entry.remove();
         }
         self.vacate(number, bits.family());
-        if self.index.is_empty() {
-            (self.chunks, self.vacant) = (Vec::new(), [None; 2]);
-        }
-        if self.index.capacity() > SMALL && self.index.len() < self.index.capacity() / 8 {
-            self.rebuild();
+        // Seldom enough that a walk over all does not matter.
+        if self.index.len() <= self.most / 2 {
+            self.shrink();
         }
     }
 
@@ -307,6 +343,28 @@ mod tests {
         assert_eq!(used, model.len());
         model.values().for_each(|number| table.release(*number));
         assert_eq!((table.end(), table.index.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_a_table_took_goes_back_although_routes_stay() {
+        let mut table = RouteTable::default();
+        let target = TargetId::from_number(2).unwrap();
+        let v4 = |number: u32| IpNetwork::new((number << 8).to_be_bytes().into(), 24).unwrap();
+        let v6 = |number: u32| IpNetwork::new(IpAddr::V6(u128::from(number).into()), 128).unwrap();
+        let numbers: Vec<u32> = (0..100 * CHUNK).map(|number| table.set(v4(number), target).0).collect();
+        let late = table.set(v6(1), target).0;
+        // All but the first, in no order, and the last one.
+        (1..numbers.len()).for_each(|place| table.release(numbers[1 + place * 7919 % (numbers.len() - 1)]));
+        // Chunks are looked for again when one is left of three, not two.
+        assert!(table.chunks.iter().flatten().count() <= 3);
+        assert!(table.index.capacity() <= SMALL);
+        assert_eq!((table.number(v4(0)), table.number(v6(1))), (Some(numbers[0]), Some(late)));
+        // Places of chunks that went are taken again, by either family.
+        let again: Vec<u32> = (2..10 * CHUNK).map(|number| table.set(v6(number), target).0).collect();
+        assert!(again.iter().skip(CHUNK as usize).all(|number| *number < late), "{again:?}");
+        table.release(late);
+        again.iter().for_each(|number| table.release(*number));
+        assert_eq!((table.end(), table.prefix(numbers[0])), (CHUNK, Some(v4(0))));
     }
 
     #[test]

@@ -305,9 +305,7 @@ impl<D: DesiredRoutes> Table<D> {
             self.doubted.remove(&number);
             self.slots.change(number, |_| Slot::default());
             self.routes.release(number);
-            if self.routes.end() == 0 {
-                self.slots.clear();
-            }
+            self.slots.truncate(self.routes.end());
         }
     }
 

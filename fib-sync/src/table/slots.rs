@@ -133,9 +133,14 @@ impl Slots {
         self.chunks.iter_mut().flatten().for_each(|slot| *slot = change(*slot));
     }
 
-    /// Gives back the memory of slots that say nothing, all of them.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Gives back the memory of slots that say nothing: those from `end` on.
+    pub(super) fn truncate(&mut self, end: u32) {
+        if end < self.end() {
+            self.chunks.truncate((end as usize).div_ceil(CHUNK));
+            self.chunks.shrink_to_fit();
+            self.summary.truncate(end.div_ceil(GROUP * u64::BITS) as usize);
+            self.summary.shrink_to_fit();
+        }
     }
 
     /// Has a number looked at.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use bgp_core::{Prefix, link_local};
 use bgp_daemon::api::schema::{FibDiffRow, KernelRow, Tunnels};
 use bgp_daemon::config::{Config, Fib, Sources};
-use bgp_daemon::runtime::{ForwardingChange, ForwardingCore, KernelQuestion, NextHopWatch};
+use bgp_daemon::runtime::{Clock, ForwardingChange, ForwardingCore, GiveBack, KernelQuestion, NextHopWatch};
 use bgp_rib::{FibChange, NextHopState};
 use fib_sync::{Event, FibConfig, FibError, FibSync, Gateway, Resolution, Route, RouteOptions, Stats};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -91,6 +91,9 @@ pub(crate) struct Forwarding {
     complete: bool,
     /// They have been.
     in_sync: bool,
+    clock: Clock,
+    /// Routes leave the kernel later than they leave the RIB.
+    give_back: GiveBack,
 }
 
 enum Wake {
@@ -102,6 +105,7 @@ enum Wake {
     Question(Option<Question>),
     Asked(Option<KernelQuestion>),
     Kernel(Result<Event, FibError>),
+    Timer,
     Tunnels(Change),
 }
 
@@ -158,6 +162,8 @@ impl Forwarding {
             missing,
             complete,
             in_sync,
+            clock: Clock::start(),
+            give_back: GiveBack::default(),
         };
         Ok((forwarding, ends))
     }
@@ -166,6 +172,7 @@ impl Forwarding {
     pub(crate) async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         loop {
             self.tell_progress();
+            let due = self.give_back.next_timeout().map(|due| self.clock.deadline(due));
             let wake = tokio::select! {
                 _ = &mut stopped => Wake::Stop,
                 change = self.channels.routes.recv(), if self.overlay.is_settled() => Wake::Change(change),
@@ -176,6 +183,7 @@ impl Forwarding {
                 question = self.channels.kernel.recv() => Wake::Asked(question),
                 event = self.fib.next() => Wake::Kernel(event),
                 change = self.overlay.next() => Wake::Tunnels(change),
+                () = sleep_until(due) => Wake::Timer,
             };
             match wake {
                 Wake::Change(Some(change)) => {
@@ -188,6 +196,8 @@ impl Forwarding {
                 Wake::Announced(true) => self.own_prefixes(),
                 Wake::Reloaded(true) => self.overlay.reload(&self.channels.reloaded.borrow_and_update()),
                 Wake::Tunnels(change) => self.tunnels_changed(change),
+                // What is due is done above.
+                Wake::Timer => {}
                 Wake::Watch(Some(watch)) => self.watch(watch),
                 Wake::Question(Some(question)) => self.answer(question),
                 Wake::Asked(Some(KernelQuestion { prefix, answer })) => {
@@ -239,6 +249,7 @@ impl Forwarding {
     fn tell_progress(&mut self) {
         let stats = self.fib.stats();
         self.metrics.fib.update(&stats);
+        self.give_back.look(self.clock.now(), stats.routes + stats.pending);
         if self.complete && stats.pending == 0 {
             self.in_sync = true;
         }
@@ -359,6 +370,14 @@ impl Forwarding {
             Question::Stats(answer) => drop(answer.send(self.fib.stats())),
             Question::Tunnels(answer) => drop(answer.send(self.overlay.status())),
         }
+    }
+}
+
+/// `None`: never.
+async fn sleep_until(due: Option<tokio::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 

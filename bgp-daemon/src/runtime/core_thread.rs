@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::thread::JoinHandle;
 
-use bgp_core::Family;
 use bgp_rib::{AttributeStore, FibChange, NextHopState, RibConfig, Watch};
 use bgp_router::{Core, CoreOutput, ToCore, ToPeer};
 use prometheus::Histogram;
@@ -19,7 +18,6 @@ use super::rows;
 use crate::api::EventBus;
 use crate::api::schema::{Event, EventKind};
 use crate::monitor::{self, Feed, Topic};
-use crate::net::trim_memory;
 
 /// Messages that may wait for the core; a peer that finds it full stops reading its socket. What they hold of routes is
 /// bounded by the [`Budget`](super::budget::Budget).
@@ -215,13 +213,7 @@ impl Run {
     }
 
     fn give_memory_back(&mut self) {
-        let now = self.clock.now();
-        let rib = self.core.rib();
-        let paths = rib.path_count(Family::IPV4_UNICAST) + rib.path_count(Family::IPV6_UNICAST);
-        self.give_back.note(now, paths);
-        if self.give_back.is_due(now, paths) {
-            trim_memory();
-        }
+        self.give_back.look(self.clock.now(), self.core.rib().size());
     }
 
     /// Does what is due by now, the flush of the groups above all, and sends what comes of it.

@@ -46,6 +46,7 @@ pub use clock::Clock;
 pub(crate) use core_thread::CoreRequest;
 pub use core_thread::{ForwardingChange, ForwardingCore, NextHopWatch};
 pub use daemon::{Daemon, host_name};
+pub use give_back::GiveBack;
 pub use history::Transition;
 pub(crate) use peer_task::{PeerCommand, TellReceived};
 pub use status::PeerStatus;

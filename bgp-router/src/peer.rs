@@ -7,7 +7,7 @@ mod receive;
 mod reconfigure;
 mod refresh;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bgp_core::fsm::{ConnectionId, Direction, DownReason, Output, Session, SessionConfig, State};
 use bgp_core::wire::Notification;
@@ -156,9 +156,9 @@ impl Peer {
     /// The originators of routes of this session that were refused because our cluster has reflected them before, the
     /// first 64: another reflector has our cluster id.
     #[must_use]
-    pub fn looped_originators(&self) -> Vec<RouterId> {
-        let importer = self.established.as_ref().map(|established| &established.importer);
-        importer.into_iter().flat_map(|importer| importer.looped_originators().iter().copied()).collect()
+    pub fn looped_originators(&self) -> &BTreeSet<RouterId> {
+        static NONE: BTreeSet<RouterId> = BTreeSet::new();
+        self.established.as_ref().map_or(&NONE, |established| established.importer.looped_originators())
     }
 
     /// UPDATEs given to connections over all sessions.

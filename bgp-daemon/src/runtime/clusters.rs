@@ -12,6 +12,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bgp_core::fsm::State;
@@ -24,10 +26,27 @@ use crate::api::schema::{Event, EventKind};
 use crate::config::PeerConfig;
 use crate::net::shown;
 
-/// How often peers are looked at.
+/// How often peers are looked at, if there is something to see.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 /// So many former clients are remembered besides those of now.
 const FORMER_CLIENTS: usize = 10_000;
+
+/// Whether there is something to see: who is a client and what was refused has changed. Asking a thousand peers that only
+/// keep alive would be most of what they cost.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changed(Arc<AtomicBool>);
+
+impl Changed {
+    /// There is.
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether there was since the last time.
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
 
 /// What is known of other reflectors with our cluster id.
 #[derive(Debug, Default)]
@@ -91,6 +110,9 @@ impl Supervisor {
     /// Not while we restart: clients may come later than the other reflector.
     pub(super) async fn look_at_clusters(&mut self) {
         let Some(cluster) = self.identity.cluster_id.filter(|_| !self.peers.is_restarting()) else { return };
+        if !self.peers.clusters_changed().take() {
+            return;
+        }
         for message in self.clusters.look(cluster, &self.peers.statuses().await) {
             warn!("{message}");
             self.control.events().publish(Event::now(EventKind::Alarm { message }));

@@ -22,6 +22,7 @@ use tracing::info;
 
 use super::budget::{Budget, Charge};
 use super::clock::Clock;
+use super::clusters::Changed;
 use super::connection::{Connection, Ready};
 use super::core_thread::CoreRequest;
 use super::history::History;
@@ -64,6 +65,8 @@ pub(crate) struct PeerTaskConfig {
     pub(crate) feed: Feed,
     /// The path to it.
     pub(crate) path: PathWatch,
+    /// Noted when it becomes a client, or what is refused from it as a loop changes.
+    pub(crate) clusters: Changed,
     pub(crate) clock: Clock,
 }
 
@@ -76,6 +79,9 @@ pub(crate) struct PeerTask {
     /// The session as listeners know it.
     session: Option<Arc<Session>>,
     path: PathWatch,
+    clusters: Changed,
+    /// Originators whose routes were refused as loops.
+    looped: usize,
     clock: Clock,
     commands: mpsc::Receiver<PeerCommand>,
     inbox: mpsc::Receiver<ToPeer>,
@@ -95,6 +101,8 @@ pub(crate) struct PeerTask {
     closing: Vec<(ConnectionId, tokio::time::Instant)>,
     next_connection: u64,
     timer: Pin<Box<Sleep>>,
+    /// The deadline that the timer is set for; it may ring a little later.
+    armed: tokio::time::Instant,
     octets: Octets,
     removed: bool,
     /// The supervisor or the core is gone, so nobody is listened to any more.
@@ -123,7 +131,7 @@ impl PeerTask {
         core: mpsc::Sender<CoreRequest>,
         budget: Budget,
     ) -> PeerTask {
-        let PeerTaskConfig { peer, connect, dynamic, history, feed, path, clock } = config;
+        let PeerTaskConfig { peer, connect, dynamic, history, feed, path, clusters, clock } = config;
         PeerTask {
             peer,
             connect,
@@ -132,6 +140,8 @@ impl PeerTask {
             feed,
             session: None,
             path,
+            clusters,
+            looped: 0,
             clock,
             commands,
             inbox,
@@ -146,6 +156,7 @@ impl PeerTask {
             closing: Vec::new(),
             next_connection: 0,
             timer: Box::pin(sleep_until(tokio::time::Instant::now())),
+            armed: tokio::time::Instant::now(),
             octets: Octets::default(),
             removed: false,
             abandoned: false,
@@ -212,12 +223,15 @@ impl PeerTask {
     /// Sets the timer to the next deadline. A deadline that moved later is met by an early, harmless wake-up:
     /// every message moves the hold timer, and re-arming each time would cost more.
     fn arm_timer(&mut self) {
-        let session = self.peer.next_timeout().map(|t| self.clock.deadline(t));
-        let closing = self.closing.iter().map(|(_, at)| *at);
+        let session = self.peer.next_timeout();
+        let closing = self.closing.iter().map(|(_, at)| *at).min();
         let far = || tokio::time::Instant::now() + Duration::from_secs(3600);
-        let next = session.into_iter().chain(closing).min().unwrap_or_else(far);
-        if self.timer.is_elapsed() || next < self.timer.deadline() {
-            self.timer.as_mut().reset(next);
+        let exact = session.map(|at| self.clock.deadline(at));
+        let next = exact.into_iter().chain(closing).min().unwrap_or_else(far);
+        if self.timer.is_elapsed() || next < self.armed {
+            self.armed = next;
+            let shared = session.map(|at| self.clock.shared_deadline(self.clock.now(), at));
+            self.timer.as_mut().reset(shared.into_iter().chain(closing).min().unwrap_or(next));
         }
     }
 
@@ -331,6 +345,10 @@ impl PeerTask {
         }
         gone.into_iter().for_each(|id| self.drop_connection(id));
         self.poll_peer();
+        let looped = self.peer.looped_originators().len();
+        if std::mem::replace(&mut self.looped, looped) != looped {
+            self.clusters.note();
+        }
     }
 }
 

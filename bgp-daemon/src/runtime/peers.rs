@@ -16,6 +16,7 @@ use tracing::{error, info};
 
 use super::budget::Budget;
 use super::clock::Clock;
+use super::clusters::Changed;
 use super::core_thread::CoreRequest;
 use super::history::History;
 use super::path::PathWatch;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) feed: Feed,
     /// Watches the paths to them.
     pub(super) bfd: bfd::driver::Handle,
+    /// Noted by them where other reflectors' mistakes may have come or gone.
+    pub(super) clusters: Changed,
     /// Seeds jitter; each peer draws its own from it.
     pub(super) seed: u64,
 }
@@ -149,6 +152,7 @@ impl PeerSet {
             history: History::new(address, entry.name.clone(), shared.watchers.clone()),
             feed: shared.feed.clone(),
             path: PathWatch::new(shared.bfd.clone(), address, settings::path(entry), local),
+            clusters: shared.clusters.clone(),
             clock: shared.clock,
         };
         let (commands, command_inbox) = mpsc::channel(COMMANDS);
@@ -180,6 +184,7 @@ impl PeerSet {
             u32::MAX / 2
         });
         self.running.remove(&address);
+        self.shared.clusters.note();
         self.shared.watchers.publish(Event::now(EventKind::PeerRemoved { address: address.into() }));
         if let Some(slot) = self.table.remove(address, generation) {
             let _ = self.shared.core.send(CoreRequest::Detach(slot)).await;
@@ -198,6 +203,11 @@ impl PeerSet {
             established += usize::from(self.ask(address, tell).await == Some(true));
         }
         established
+    }
+
+    /// Whether there is something to see for who looks at clusters.
+    pub(super) fn clusters_changed(&self) -> &Changed {
+        &self.shared.clusters
     }
 
     /// Whether our own restart is not over yet.

@@ -127,7 +127,7 @@ impl PeerStatus {
             refreshes_sent: peer.refreshes_sent(),
             counters: *peer.session().counters(),
             import: peer.import_counters(),
-            looped_originators: peer.looped_originators(),
+            looped_originators: peer.looped_originators().iter().copied().collect(),
             received: peer.adj_rib_in().map(bgp_router::AdjRibIn::len),
             flaps: history.flaps,
             downs: history.downs.iter().map(|(label, count)| (*label, *count)).collect(),

@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 use super::announce::{Announcements, Delta, Source};
 use super::budget::Budget;
 use super::clock::Clock;
-use super::clusters::Clusters;
+use super::clusters::{Changed, Clusters};
 use super::core_thread::{CoreRequest, CoreThread, ForwardingCore};
 use super::neighbors::{Event, Neighbors};
 use super::peer_task::Farewell;
@@ -196,6 +196,7 @@ impl Supervisor {
             budget,
             watchers,
             bfd: bfd.handle(),
+            clusters: Changed::default(),
             feed: feed.clone(),
             seed,
         };

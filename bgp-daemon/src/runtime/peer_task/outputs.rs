@@ -42,6 +42,9 @@ impl PeerTask {
                     self.path.session_ended();
                 }
                 self.history.record(event);
+                if is_up {
+                    self.clusters.note();
+                }
                 if let (true, Some(connection)) = (is_up, self.connection()) {
                     let local = connection.local.ip().to_canonical();
                     self.path.established(local);

@@ -1,14 +1,32 @@
-//! `tracing` as `[log]` says.
+//! `tracing` as `[log]` says. Nobody who logs waits for standard error: a thread writes to it.
 
-use std::io::{self, IsTerminal};
+mod queue;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal, Write};
+use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
+use tracing::{error, warn};
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::config::{Log, LogFormat};
+use queue::{Lines, Queue};
+
+/// What this process says on standard error.
+static LINES: Queue = Queue::new();
+
+/// Whether somebody writes these lines.
+static IS_WRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// The last lines have so long to be taken; whoever takes none in that time hangs.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Why logging cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +40,9 @@ pub enum LogError {
     /// The subscriber is gone.
     #[error("log level: {0}")]
     Gone(#[from] reload::Error),
+    /// There is no thread for it.
+    #[error("no thread to write the log: {0}")]
+    Thread(#[from] io::Error),
 }
 
 /// Lets a reload change the level.
@@ -43,7 +64,8 @@ pub(crate) fn filter(level: &str) -> Result<EnvFilter, ParseError> {
     EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(level)
 }
 
-/// Sends every event of the process to standard error, in the form and from the level that `log` names.
+/// Sends every event of the process to standard error, in the form and from the level that `log` names. They wait until
+/// [`write`] has begun.
 ///
 /// # Errors
 /// If a subscriber is installed already, or the level is no filter.
@@ -51,13 +73,58 @@ pub fn init(log: &Log) -> Result<LogHandle, LogError> {
     let (filter, handle) = reload::Layer::new(filter(&log.level)?);
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let lines = fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(colour);
+    let lines = fmt::layer().with_writer(|| Lines(&LINES)).with_target(false).with_ansi(colour);
     let lines = match log.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init()?;
     Ok(LogHandle(handle))
+}
+
+/// Begins to write what is logged, on a thread that is confined as the caller is. Panics are logged from now on too.
+///
+/// # Errors
+/// [`LogError::Thread`].
+pub(crate) fn write() -> Result<(), LogError> {
+    let tell = |lines, total| {
+        warn!(lines, total, "lines of the log were lost: standard error did not take them in time");
+    };
+    let written = move || LINES.write_to(&mut io::stderr(), tell);
+    thread::Builder::new().name("log".to_owned()).spawn(written)?;
+    IS_WRITTEN.store(true, Ordering::Relaxed);
+    std::panic::set_hook(Box::new(panicked));
+    Ok(())
+}
+
+/// What is always said by a thread that panics would wait for standard error.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let trace = Backtrace::capture();
+    let trace = matches!(trace.status(), BacktraceStatus::Captured).then(|| trace.to_string());
+    error!(backtrace = trace, "thread '{}' {panic}", thread::current().name().unwrap_or("unnamed"));
+    flush();
+}
+
+/// Says this on standard error, as it is.
+pub(crate) fn say(text: &str) {
+    let line = format!("{text}\n");
+    match IS_WRITTEN.load(Ordering::Relaxed) {
+        true => LINES.push(line.as_bytes()),
+        // Nobody can be told that standard error is full.
+        false => drop(io::stderr().write_all(line.as_bytes())),
+    }
+}
+
+/// Waits until what was said is written, at most a second.
+pub(crate) fn flush() {
+    if IS_WRITTEN.load(Ordering::Relaxed) {
+        LINES.flush(LAST_LINES);
+    }
+}
+
+/// Lines that were lost since the start because standard error did not take them.
+pub(crate) fn lost() -> u64 {
+    LINES.lost()
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub fn prepare(kind: DaemonKind, arguments: &Arguments) -> Result<Prepared, Exit
         (Some(path), _) => Config::load(path, kind),
         (None, DaemonKind::Reflector) => Config::trial(),
         (None, DaemonKind::Speaker) => {
-            eprintln!("error: a speaker needs a configuration: bgp-speaker --config FILE");
+            log::say("error: a speaker needs a configuration: bgp-speaker --config FILE");
             return Err(ExitCode::from(USAGE));
         }
     };
@@ -61,30 +61,37 @@ pub fn prepare(kind: DaemonKind, arguments: &Arguments) -> Result<Prepared, Exit
     if arguments.check {
         // The file may be for another machine.
         if let Err(error) = check_kernel(&config) {
-            eprintln!("warning: {error}\n");
+            log::say(&format!("warning: {error}\n"));
         }
         return Err(ExitCode::SUCCESS);
     }
     let log = log::init(&config.log).map_err(|e| failed(&e))?;
     api::join_group(&config.api);
     confine(&config, arguments.config.as_deref());
+    log::write().map_err(|e| failed(&e))?;
     Ok(Prepared { config, config_path: arguments.config.clone(), log })
 }
 
 fn tell(diagnostics: &[Diagnostic]) {
     for diagnostic in diagnostics {
-        eprintln!("{diagnostic}\n");
+        log::say(&format!("{diagnostic}\n"));
     }
 }
 
 /// Says on standard error why the daemon ends; the exit code to end with.
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("error: {error}");
+    log::say(&format!("error: {error}"));
     ExitCode::from(FAILED)
 }
 
-/// Runs a daemon's future on a runtime of all cores; its end is the exit code.
+/// Runs a daemon's future on a runtime of all cores; its end is the exit code. The last lines of its log are written then.
 pub fn run(main: impl Future<Output = Result<(), Box<dyn std::error::Error>>>) -> ExitCode {
+    let code = run_to_end(main);
+    log::flush();
+    code
+}
+
+fn run_to_end(main: impl Future<Output = Result<(), Box<dyn std::error::Error>>>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Err(error) => failed(&error),
         Ok(runtime) => match runtime.block_on(main) {

@@ -38,6 +38,7 @@ pub mod strain;
 
 mod command;
 mod compare;
+mod disk;
 mod error;
 mod expected;
 mod flood;
@@ -59,6 +60,7 @@ mod usage;
 mod wait;
 
 pub use compare::expect_routes;
+pub use disk::SmallDisk;
 pub use error::{Error, Result};
 pub use flood::{Flood, Traffic};
 pub use kernel::KernelRoute;

@@ -1,4 +1,4 @@
-//! The usual `process_*` metrics, from `/proc/self`; what cannot be read is left out.
+//! The usual `process_*` metrics, from `/proc/self`, where what cannot be read is left out; and what became of the log.
 
 use std::fs;
 
@@ -20,6 +20,8 @@ pub(super) fn families() -> Vec<MetricFamily> {
     if let Ok(entries) = fs::read_dir("/proc/self/fd") {
         out.gauge("process_open_fds", "Open file descriptors", &[], entries.count() as f64);
     }
+    let help = "Lines of the log that standard error did not take in time";
+    out.counter("bgp_log_lines_lost_total", help, &[], crate::log::lost() as f64);
     out.finish()
 }
 
@@ -45,7 +47,15 @@ mod tests {
     #[test]
     fn this_process_has_memory_time_and_files() {
         let names: Vec<String> = families().iter().map(|family| family.name().to_owned()).collect();
-        assert_eq!(names, ["process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes"]);
+        assert_eq!(
+            names,
+            [
+                "bgp_log_lines_lost_total",
+                "process_cpu_seconds_total",
+                "process_open_fds",
+                "process_resident_memory_bytes"
+            ]
+        );
         assert!(resident_bytes().unwrap() > 0.0);
     }
 }

@@ -1,6 +1,7 @@
 use crate::{Error, Node, Result, ensure};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -44,6 +45,20 @@ impl Flood {
             .spawn()
             .map_err(Error::io(what()))?;
         Ok(Flood { child, log })
+    }
+
+    /// How many lines of answers are in the log from octet `from` on; moves `from` behind them. A log of an hour is not
+    /// read again each time.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn answers(&self, from: &mut u64) -> Result<usize> {
+        let cannot = || Error::io("cannot read the log of pings");
+        let mut file = File::open(&self.log).map_err(cannot())?;
+        let mut text = Vec::new();
+        file.seek(SeekFrom::Start(*from)).and_then(|_| file.read_to_end(&mut text)).map_err(cannot())?;
+        *from += text.len() as u64;
+        Ok(text.into_iter().filter(|octet| *octet == b'\n').count())
     }
 
     /// So far. What was sent after the last answer is not known yet.

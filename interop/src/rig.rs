@@ -43,6 +43,12 @@ impl Member {
         Ok(())
     }
 
+    /// [`Member::start`] with more tables in its configuration, now and from now on.
+    pub(crate) fn start_with(&mut self, extra: &str) -> Result<()> {
+        self.setup = self.setup.clone().extra(extra);
+        self.start()
+    }
+
     /// The router.
     pub(crate) fn peer(&mut self) -> Result<&mut dyn Peer> {
         match self.peer.as_deref_mut() {

@@ -26,6 +26,29 @@ pub(crate) fn flaps_of(daemon: &mut dyn Peer, neighbors: &[IpAddr]) -> Result<u6
     Ok(rows(&peers, "peers").filter(is_one).map(|peer| number(peer, "flaps")).sum())
 }
 
+/// How many IPv4 routes a daemon has sent to a neighbour, and not taken back.
+pub(crate) fn advertised(daemon: &mut dyn Peer, neighbor: IpAddr) -> Result<usize> {
+    let peers = ask(daemon, &["peers"])?;
+    let is_it = |peer: &&Value| peer.get("address").and_then(Value::as_str) == Some(&neighbor.to_string());
+    let families = rows(&peers, "peers").filter(is_it).flat_map(|peer| rows(peer, "families"));
+    Ok(families.filter(is_ipv4).map(|family| number(family, "advertised") as usize).sum())
+}
+
+/// How many IPv4 prefixes a daemon has routes to.
+pub(crate) fn prefixes(daemon: &mut dyn Peer) -> Result<usize> {
+    let status = ask(daemon, &["status"])?;
+    Ok(rows(&status, "tables").filter(is_ipv4).map(|table| number(table, "prefixes") as usize).sum())
+}
+
+/// How many routes of a speaker are in its kernel.
+pub(crate) fn in_kernel(speaker: &mut dyn Peer) -> Result<usize> {
+    Ok(number(&ask(speaker, &["fib"])?, "routes") as usize)
+}
+
+fn is_ipv4(row: &&Value) -> bool {
+    row.get("family").and_then(Value::as_str) == Some("ipv4")
+}
+
 /// How many stale routes a daemon holds, of all peers and families.
 ///
 /// # Errors
@@ -34,6 +57,16 @@ pub fn stale(daemon: &mut dyn Peer) -> Result<u64> {
     let peers = ask(daemon, &["peers"])?;
     let families = rows(&peers, "peers").flat_map(|peer| rows(peer, "families"));
     Ok(families.map(|family| number(family, "stale")).sum())
+}
+
+/// How many records of a daemon's update log (MRT) could not be written.
+///
+/// # Errors
+/// If the daemon does not answer, or writes none.
+pub(crate) fn records_lost(daemon: &mut dyn Peer) -> Result<u64> {
+    let status = ask(daemon, &["status"])?;
+    let log = status.get("update_log").filter(|log| log.is_object());
+    log.map(|log| number(log, "lost")).ok_or_else(|| Error::NotSo(format!("no update log: {status}")))
 }
 
 /// How many messages of a kind (`update`, `route_refresh`, …) a daemon has `sent` to a neighbour, or `received`.

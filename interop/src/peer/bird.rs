@@ -163,6 +163,15 @@ fn tuples(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// How many IPv4 routes it has from a neighbour, by its counters: a walk over the table would hold it up.
+pub(crate) fn imported(bird: &mut dyn Peer, neighbor: IpAddr) -> Result<usize> {
+    let text = bird.command(&["show", "protocols", "all", &protocol_name(neighbor)])?;
+    let channel = text.lines().skip_while(|line| line.trim() != "Channel ipv4");
+    let number = channel.filter_map(|line| line.trim().strip_prefix("Routes:")).next();
+    let number = number.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.ok_or_else(|| crate::Error::parse("birdc show protocols all", text))
+}
+
 fn protocol_name(neighbor: IpAddr) -> String {
     format!("n_{}", neighbor.to_string().replace(['.', ':'], "_"))
 }

@@ -12,7 +12,7 @@ use crate::{Node, Result, SeenRoute, Setup, ensure};
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub(crate) use bird::read_routes;
+pub(crate) use bird::{imported, read_routes};
 
 /// A running router.
 pub trait Peer {

@@ -49,6 +49,12 @@ impl Feed {
         self.over.load(Ordering::Relaxed)
     }
 
+    /// Whoever asked for parts wants them once more, from another session.
+    pub(crate) fn again(&self) {
+        self.done.store(0, Ordering::Relaxed);
+        self.over.store(false, Ordering::Relaxed);
+    }
+
     /// Until it is told to stop.
     pub(crate) fn run(&self, recording: &Recording, to: IpAddr) -> Result<()> {
         let ended = self.play(recording, to);

@@ -11,6 +11,7 @@
 //! pings pass; and in the last third no daemon takes more memory or descriptors than in the first.
 
 mod feed;
+mod lag;
 mod report;
 
 use crate::rig::Rig;
@@ -18,6 +19,7 @@ use crate::{Error, Recording, Result, ensure};
 pub(crate) use feed::Feed;
 use std::time::{Duration, Instant};
 
+pub use lag::Lags;
 pub use report::{Report, Round, Sample};
 
 /// Between two words to who waits.
@@ -77,8 +79,9 @@ fn watch(rig: &mut Rig, feed: &Feed, plan: Plan, routes: usize, report: &mut Rep
             }
         }
         let sent = Instant::now();
-        agree(rig, if part % 2 == 1 { routes } else { 0 })?;
-        report.rounds.push(Round { agreed_ms: sent.elapsed().as_millis() as u64 });
+        let routes = if part % 2 == 1 { routes } else { 0 };
+        report.rounds.push(Round { lags: lag::wait(rig, routes, sent, SETTLE)? });
+        agree(rig, routes)?;
         if said.elapsed() >= PAUSE {
             println!("{}", report.line());
             said = Instant::now();

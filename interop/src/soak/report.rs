@@ -1,6 +1,7 @@
 //! What was seen, and whether it is good.
 
 use super::Plan;
+use super::lag::{Lags, MEMBERS};
 use crate::rig::Rig;
 use crate::usage::Usage;
 use crate::{Recording, Traffic};
@@ -38,8 +39,16 @@ pub struct Sample {
 /// One time through the recording, or through its withdrawals.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
-    /// From the last UPDATE until all tables were complete.
-    pub agreed_ms: u64,
+    /// From the last UPDATE until each held just what was sent.
+    pub lags: Lags,
+}
+
+impl Round {
+    /// The member that was last, and how long it took, in milliseconds.
+    fn last(&self) -> (&'static str, u64) {
+        let lags = MEMBERS.into_iter().zip(self.lags);
+        lags.max_by_key(|(_, lag)| *lag).unwrap_or(("nobody", 0))
+    }
 }
 
 /// The whole soak.
@@ -78,9 +87,9 @@ impl Report {
     pub(super) fn line(&self) -> String {
         let last = self.samples.last().map(|sample| sample.programs).unwrap_or_default();
         let memory = NAMES.iter().zip(last).map(|(name, usage)| format!("{name} {:.1} MB", mb(usage.rss_kb)));
-        let agreed = self.rounds.last().map_or(0, |round| round.agreed_ms);
+        let (behind, agreed) = self.rounds.last().map_or(("nobody", 0), Round::last);
         format!(
-            "{:5.0} s, round {}: agreed after {agreed} ms; {}",
+            "{:5.0} s, round {}: agreed after {agreed} ms, {behind} was last; {}",
             self.begun.elapsed().as_secs_f64(),
             self.rounds.len(),
             memory.collect::<Vec<_>>().join(", ")
@@ -124,6 +133,9 @@ impl Report {
         for name in NAMES {
             let _ = write!(text, ",{name} rss_kb,{name} cpu_ms,{name} fds");
         }
+        for name in MEMBERS {
+            let _ = write!(text, ",{name} lag_ms");
+        }
         for ten in self.samples.chunks(10) {
             let most = |value: fn(&Sample) -> u64| ten.iter().map(value).max().unwrap_or_default();
             let _ = write!(
@@ -145,6 +157,12 @@ impl Report {
                     most(|usage| usage.cpu_ms),
                     most(|usage| usage.fds)
                 );
+            }
+            // Of the last round that was over.
+            let rounds = most(|sample| sample.round as u64) as usize;
+            let lags = rounds.checked_sub(1).and_then(|last| self.rounds.get(last)).map(|round| round.lags);
+            for lag in lags.unwrap_or_default() {
+                let _ = write!(text, ",{lag}");
             }
         }
         text + "\n"
@@ -173,7 +191,7 @@ impl Report {
             self.updates,
             self.rate,
             seconds / 60.0,
-            self.rounds.iter().map(|round| round.agreed_ms).max().unwrap_or_default(),
+            self.rounds.iter().map(|round| round.last().1).max().unwrap_or_default(),
             self.pings.1,
             self.pings.0,
             self.samples.iter().map(|sample| sample.answer_ms).max().unwrap_or_default(),
@@ -193,6 +211,20 @@ impl Report {
                 mb(end.rss_kb),
                 end.cpu_ms as f64 / seconds / 10.0
             ));
+        }
+        text + &self.lags()
+    }
+
+    /// The longest time that each took to hold the table, and to be rid of it.
+    fn lags(&self) -> String {
+        let mut text =
+            "\n| after the last UPDATE, at most | table held | withdrawn |\n|---|---|---|\n".to_owned();
+        for (number, name) in MEMBERS.iter().enumerate() {
+            let most = |odd: usize| {
+                let rounds = self.rounds.iter().skip(odd).step_by(2);
+                rounds.filter_map(|round| round.lags.get(number)).max().copied().unwrap_or_default()
+            };
+            let _ = writeln!(text, "| {name} | {} ms | {} ms |", most(0), most(1));
         }
         text
     }

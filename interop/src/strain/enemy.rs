@@ -1,6 +1,7 @@
 //! Peers that nobody wants.
 
 use super::ENEMY;
+use super::dice::Dice;
 use crate::player::{KEEPALIVE, greet};
 use crate::{Recording, Result};
 use std::io::Write;
@@ -24,8 +25,13 @@ pub(super) fn deaf(recording: &Recording, to: IpAddr, stop: &AtomicBool) -> Resu
 }
 
 /// Session after session of recorded UPDATEs in which octets are wrong. How many of both.
-pub(super) fn garbage(recording: &Recording, to: IpAddr, stop: &AtomicBool) -> Result<(u64, u64)> {
-    let (mut sessions, mut sent, mut dice) = (0, 0, Dice(0x9e37_79b9_7f4a_7c15));
+pub(super) fn garbage(
+    recording: &Recording,
+    to: IpAddr,
+    stop: &AtomicBool,
+    mut dice: Dice,
+) -> Result<(u64, u64)> {
+    let (mut sessions, mut sent) = (0, 0);
     while !stop.load(Ordering::Relaxed) {
         // The router may want none for a while.
         let Ok(mut stream) = greet(recording.asn, to, ENEMY) else {
@@ -34,7 +40,7 @@ pub(super) fn garbage(recording: &Recording, to: IpAddr, stop: &AtomicBool) -> R
         };
         sessions += 1;
         for _ in 0..MESSAGES {
-            if stop.load(Ordering::Relaxed) || stream.write_all(&dice.spoil(recording)).is_err() {
+            if stop.load(Ordering::Relaxed) || stream.write_all(&spoil(&mut dice, recording)).is_err() {
                 break;
             }
             sent += 1;
@@ -70,30 +76,18 @@ pub(super) fn endless(recording: &Recording, to: IpAddr, stop: &AtomicBool) -> R
     Ok((next - first).into())
 }
 
-/// Numbers that are the same in each run (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
-    }
-
-    /// Some message, with up to four octets changed, its header mostly left alone.
-    fn spoil(&mut self, recording: &Recording) -> Vec<u8> {
-        let at = self.below(recording.messages.len());
-        let mut message = recording.messages.get(at).cloned().unwrap_or_default();
-        for _ in 0..self.below(5) {
-            let whole = self.below(50) == 0;
-            let first = if whole { 0 } else { 19 };
-            let place = first + self.below(message.len().saturating_sub(first));
-            let value = self.below(256) as u8;
-            if let Some(octet) = message.get_mut(place) {
-                *octet = value;
-            }
+/// Some message, with up to four octets changed, its header mostly left alone.
+fn spoil(dice: &mut Dice, recording: &Recording) -> Vec<u8> {
+    let at = dice.below(recording.messages.len());
+    let mut message = recording.messages.get(at).cloned().unwrap_or_default();
+    for _ in 0..dice.below(5) {
+        let whole = dice.below(50) == 0;
+        let first = if whole { 0 } else { 19 };
+        let place = first + dice.below(message.len().saturating_sub(first));
+        let value = dice.below(256) as u8;
+        if let Some(octet) = message.get_mut(place) {
+            *octet = value;
         }
-        message
     }
+    message
 }

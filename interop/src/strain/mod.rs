@@ -11,13 +11,19 @@
 
 mod cgroup;
 mod crowd;
+mod dice;
+mod disk;
 mod enemy;
+mod kills;
+mod links;
 
 use crate::player;
 use crate::rig::{PODS, Rig};
 use crate::soak::Feed;
-use crate::{Error, Monitor, Node, Recording, Result, Traffic, ensure};
+use crate::{Error, Monitor, Node, Recording, Result, SmallDisk, Traffic, ensure};
 use cgroup::Cgroup;
+use dice::Dice;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -30,12 +36,6 @@ const RATE: u32 = 2000;
 const ROOM: u64 = 64 << 20;
 /// File descriptors that the reflector may still open.
 const SPARE: u64 = 10;
-/// One packet in ten is lost, each way.
-const LOSS: &str = "add table inet loss\n\
-    add chain inet loss in { type filter hook input priority 0; }\n\
-    add chain inet loss out { type filter hook output priority 0; }\n\
-    add rule inet loss in iifname eth0 numgen random mod 10 == 0 drop\n\
-    add rule inet loss out oifname eth0 numgen random mod 10 == 0 drop\n";
 /// A ping is sent at least so often, even on a busy machine.
 const PING: Duration = Duration::from_millis(4);
 
@@ -44,6 +44,9 @@ struct Scene<'a> {
     rig: Rig,
     recording: &'a Recording,
     time: Duration,
+    dice: Dice,
+    /// Where the reflector writes. It goes after all who write to it.
+    disk: Option<SmallDisk>,
 }
 
 /// Something that happens to a rig.
@@ -71,22 +74,27 @@ pub struct Seen {
 }
 
 /// All of them, in the order of the page.
-pub const ALL: [Strain; 10] = [
+pub const ALL: [Strain; 12] = [
     Strain {
         name: "kills",
-        what: "six kills (SIGKILL) of speakers and reflector, each started again",
-        run: kills,
+        what: "twelve kills (SIGKILL) of speakers and reflector while a table is announced, each started again",
+        run: kills::kills,
     },
     Strain {
         name: "standstill",
         what: "the reflector stands still (SIGSTOP) for longer than the hold time",
-        run: standstill,
+        run: kills::standstill,
     },
-    Strain { name: "cut", what: "a node's link is cut for 3 s", run: cut },
+    Strain { name: "cut", what: "a node's link is cut for 3 s", run: links::cut },
     Strain {
         name: "loss",
         what: "one packet in ten is lost each way while a table is announced and withdrawn",
-        run: loss,
+        run: links::loss,
+    },
+    Strain {
+        name: "delay",
+        what: "packets come 30 to 70 ms late, some before others, twice or broken, while a table comes and goes",
+        run: links::delay,
     },
     Strain { name: "strangers", what: "1,000 connections from strangers, again and again", run: strangers },
     Strain {
@@ -106,6 +114,11 @@ pub const ALL: [Strain; 10] = [
         what: "a peer takes the last file descriptors with OPENs like these",
         run: descriptors,
     },
+    Strain {
+        name: "disk",
+        what: "the disk for log and MRT is full while a table comes and goes and strangers come",
+        run: disk::disk,
+    },
 ];
 
 impl Strain {
@@ -118,12 +131,22 @@ impl Strain {
         named.ok_or_else(|| Error::NotSo(format!("nothing is named {name}")))
     }
 
-    /// Has it happen; what lasts does for so long.
+    /// Why it cannot happen on this machine, and where it can.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<&'static str> {
+        (self.name == "delay" && !links::has_netem()).then_some(links::NO_NETEM)
+    }
+
+    /// Has it happen; what lasts does for so long, and what is drawn is drawn with this seed.
     ///
     /// # Errors
-    /// If the rig does not come up, or is not whole again afterwards.
-    pub fn run(&self, recording: &Recording, time: Duration) -> Result<Seen> {
-        let mut scene = Scene { rig: Rig::start(recording.asn)?, recording, time };
+    /// If it cannot happen here, the rig does not come up, or is not whole again afterwards.
+    pub fn run(&self, recording: &Recording, time: Duration, seed: u64) -> Result<Seen> {
+        if let Some(obstacle) = self.obstacle() {
+            return Err(Error::NotSo(obstacle.to_owned()));
+        }
+        let (rig, dice) = (Rig::start(recording.asn)?, Dice::new(seed));
+        let mut scene = Scene { rig, recording, time, dice, disk: None };
         let [first, second] = &scene.rig.speakers;
         let monitors = [Monitor::start(&first.node)?, Monitor::start(&second.node)?];
         let memory = |rig: &Rig| Ok(rig.reflector.node.usage("route-reflector")?.rss_kb);
@@ -145,9 +168,14 @@ impl Scene<'_> {
     /// Lets pings pass for about so long.
     fn pass(&self) -> Result<()> {
         let (rig, time) = (&self.rig, self.time);
-        let wanted = rig.pings.traffic()?.sent + (time.as_millis() / PING.as_millis()) as u64;
+        let wanted = (time.as_millis() / PING.as_millis()) as usize;
+        let (begun, mut from) = (Instant::now(), 0);
+        let mut answered = 0;
+        rig.pings.answers(&mut from)?;
         rig.net.eventually_within(time * 2 + Duration::from_secs(60), "pings pass", || {
-            ensure(rig.pings.traffic()?.sent >= wanted, || "too few pings are answered")
+            answered += rig.pings.answers(&mut from)?;
+            ensure(begun.elapsed() >= time, || "the time is not over")?;
+            ensure(answered >= wanted, || "too few pings are answered")
         })
     }
 
@@ -223,56 +251,6 @@ fn beside<T: Send, U>(
     })
 }
 
-fn kills(scene: &mut Scene<'_>) -> Result<String> {
-    let rig = &mut scene.rig;
-    for victim in [1, 0, 2, 0, 1, 2] {
-        let [first, second] = &mut rig.speakers;
-        let victim = match victim {
-            0 => &mut rig.reflector,
-            1 => first,
-            _ => second,
-        };
-        victim.peer()?.kill();
-        victim.start()?;
-        rig.is_whole()?;
-    }
-    Ok(String::new())
-}
-
-fn standstill(scene: &mut Scene<'_>) -> Result<String> {
-    let rig = &mut scene.rig;
-    rig.reflector.peer()?.freeze()?;
-    let net = rig.net.clone();
-    let held = net.eventually_within(Duration::from_secs(90), "the hold timers expire", || {
-        ensure(rig.speakers_sessions()? == 0, || "a session is up")
-    });
-    rig.reflector.peer()?.thaw()?;
-    held?;
-    let since = Instant::now();
-    rig.is_whole()?;
-    Ok(format!("all sessions are up {:.1} s after it goes on", since.elapsed().as_secs_f64()))
-}
-
-fn cut(scene: &mut Scene<'_>) -> Result<String> {
-    let rig = &mut scene.rig;
-    let [first, _] = &rig.speakers;
-    first.node.ip_batch("link set eth0 down\n")?;
-    crate::holds_for(Duration::from_secs(3), || Ok(()))?;
-    first.node.ip_batch("link set eth0 up\n")?;
-    let (since, sent) = (Instant::now(), rig.pings.traffic()?.sent);
-    rig.net.eventually("pings pass again", || ensure(rig.pings.traffic()?.sent > sent, || "not yet"))?;
-    Ok(format!("pings pass {} ms after the link is back", since.elapsed().as_millis()))
-}
-
-fn loss(scene: &mut Scene<'_>) -> Result<String> {
-    let node = scene.rig.reflector.node.clone();
-    let file = node.write("loss.nft", LOSS)?.display().to_string();
-    node.run(&["nft", "-f", &file])?;
-    let note = scene.tables(3)?;
-    node.run(&["nft", "delete", "table", "inet", "loss"])?;
-    Ok(note)
-}
-
 fn strangers(scene: &mut Scene<'_>) -> Result<String> {
     let stranger = scene.rig.net.node("stranger")?;
     scene.crowd(&stranger, 1000, &[])
@@ -300,7 +278,8 @@ fn deaf(scene: &mut Scene<'_>) -> Result<String> {
 
 fn garbage(scene: &mut Scene<'_>) -> Result<String> {
     let (enemy, to, recording) = (scene.rig.enemy.clone(), scene.rig.reflector.node.v4(), scene.recording);
-    let (sessions, messages) = scene.beside(&enemy, |stop| enemy::garbage(recording, to, stop))?;
+    let dice = scene.dice.clone();
+    let (sessions, messages) = scene.beside(&enemy, |stop| enemy::garbage(recording, to, stop, dice))?;
     Ok(format!("{messages} messages in {sessions} sessions"))
 }
 

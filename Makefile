@@ -14,7 +14,7 @@ MINUTES ?= 30
 # The networks that `make sim` simulates, and what else it is told.
 SEEDS ?= 10000
 
-.PHONY: help setup binaries test-binaries demo test lint instructions faults fuzz sim replay soak strain bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile bench-fib bench-dataplane musl
+.PHONY: help setup binaries test-binaries demo test lint instructions faults fuzz sim replay soak strain sessions bench bench-limit bench-growth bench-profile bench-render bench-codec bench-rib bench-hostile bench-fib bench-dataplane musl
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -68,9 +68,13 @@ soak: setup binaries ## MINUTES=30: recorded UPDATEs again and again, everything
 	$(BIN)/soak --minutes $(MINUTES) $(if $(FILE),--file $(FILE)) --csv docs/reliability/soak.csv
 	$(COMPARE) render
 
-strain: setup binaries ## kills, loss, strangers, garbage and want happen to real daemons (ARGS="--seconds 10 kills garbage")
+strain: setup binaries ## kills, loss, strangers, garbage and want happen to real daemons (ARGS="--seconds 10 --seed 7 kills garbage")
 	cargo build --locked --profile ci -p interop --bin strain
 	$(BIN)/strain $(ARGS)
+
+sessions: ## 1,000 sessions for an hour: what ends, what it costs; then all again at once (ARGS="--minutes 5 --sessions 200")
+	cargo build --locked --release -p route-reflector
+	$(COMPARE) sessions $(ARGS)
 
 bench: ## BENCH=DIR: the route reflector beside BIRD, FRR and OpenBGPD (ARGS="--rows S1,S2 --daemons bird --small")
 	$(COMPARE) run --bench $(BENCH) --check

@@ -4,7 +4,7 @@ import json
 import pathlib
 import tempfile
 
-from . import charts, dataplane, document, idle, profile, runner, soak
+from . import charts, dataplane, document, idle, profile, runner, sessions, soak
 from .growth import SUBJECTS
 from .judge import judge, median
 from .rows import METRICS, NAMES, OTHERS, OURS, ROWS
@@ -154,6 +154,16 @@ def measure_idle(options):
     render(options)
 
 
+def measure_sessions(options):
+    """Many sessions for a long time, and all of them again at once."""
+    result = sessions.measure(options.sessions, options.minutes, options.times)
+    print(sessions.summary(result))
+    sessions.KEPT.parent.mkdir(parents=True, exist_ok=True)
+    sessions.KEPT.write_text(sessions.text(result["rows"]))
+    if result["ended"]:
+        raise SystemExit("sessions ended")
+
+
 def measure_dataplane(options):
     """Packets from pod to pod, with and without tunnels."""
     result = dataplane.measure(pathlib.Path(options.speaker).resolve(), options.reps, options.seconds)
@@ -205,6 +215,10 @@ def main(description):
     added = command("idle", measure_idle, measures=False)
     added.add_argument("--sessions", type=int, default=1000)
     added.add_argument("--seconds", type=int, default=120)
+    added = command("sessions", measure_sessions, measures=False)
+    added.add_argument("--sessions", type=int, default=1000)
+    added.add_argument("--minutes", type=int, default=60)
+    added.add_argument("--times", type=int, default=3, help="how often all of them come again at once")
     added = command("dataplane", measure_dataplane, measures=False)
     added.add_argument("--speaker", required=True, metavar="FILE", help="the program bgp-speaker")
     added.add_argument("--reps", type=int, default=5)

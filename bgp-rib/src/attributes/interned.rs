@@ -285,11 +285,16 @@ impl Shard {
         }
         self.bytes -= attrs.memory();
         if self.sets.capacity() > SMALL && self.sets.len() < self.sets.capacity() / 8 {
-            // SAFETY: as in `find`; the entry of the set that goes is out.
-            let hash = |entry: &Thin| spread(unsafe { entry.set() }.fixed.hash);
-            self.sets.shrink_to(2 * self.sets.len(), hash);
+            self.shrink();
         }
         true
+    }
+
+    #[cold]
+    fn shrink(&mut self) {
+        // SAFETY: as in `find`.
+        let hash = |entry: &Thin| spread(unsafe { entry.set() }.fixed.hash);
+        self.sets.shrink_to(2 * self.sets.len(), hash);
     }
 }
 

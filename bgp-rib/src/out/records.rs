@@ -212,11 +212,13 @@ impl<F: AddressFamily> Records<F> {
         !self.runs.front().is_some_and(is_past)
     }
 
-    /// What was there for a whole table goes back, also if some of it stays: each time that only half is left.
+    /// What was there for a whole table goes back, also if some of it stays: each time that only half is left. Where
+    /// little is, only if a block is empty for certain: one of two routes that flaps is no reason to look at them.
     fn sweep_if_sparse(&mut self) {
         let used = self.sent + self.tombstones;
         self.most = self.most.max(used);
-        if used <= self.most / 2 && self.cells.blocks() > 0 {
+        let is_worth_it = used >= BLOCK || self.cells.blocks() > used;
+        if used <= self.most / 2 && is_worth_it {
             self.cells.sweep();
             self.most = used;
         }

@@ -141,7 +141,8 @@ fn labels(value: &[u8], form: LabelForm) -> Option<Vec<u8>> {
     None
 }
 
-/// The addresses of a next hop: each behind a route distinguisher in a VPN, none for flow specifications.
+/// The addresses of a next hop: each behind a route distinguisher in a VPN, none for flow specifications. The link-local
+/// one twice if the global one is `::`.
 #[must_use]
 pub fn next_hop(family: Family, octets: &[u8]) -> Vec<IpAddr> {
     let before = match family.safi {
@@ -153,7 +154,13 @@ pub fn next_hop(family: Family, octets: &[u8]) -> Vec<IpAddr> {
         return vec![(*v4).into()];
     }
     let address = |octets: &[u8]| octets[before..].first_chunk::<16>().map(|v6| (*v6).into());
-    octets.chunks(before + 16).filter_map(address).collect()
+    let mut addresses: Vec<IpAddr> = octets.chunks(before + 16).filter_map(address).collect();
+    if let [first, link_local] = &mut addresses[..]
+        && first.is_unspecified()
+    {
+        *first = *link_local;
+    }
+    addresses
 }
 
 /// The summary of typed attributes, each of them there once at most.

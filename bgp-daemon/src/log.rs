@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tracing::level_filters::LevelFilter;
 use tracing::{error, warn};
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 use crate::config::{Log, LogFormat};
 use queue::{Lines, Queue};
@@ -47,7 +46,7 @@ pub enum LogError {
 
 /// Lets a reload change the level.
 #[derive(Clone, Debug)]
-pub struct LogHandle(reload::Handle<EnvFilter, Registry>);
+pub struct LogHandle(reload::Handle<Targets, Registry>);
 
 impl LogHandle {
     /// Logs at another level from now on.
@@ -59,9 +58,9 @@ impl LogHandle {
     }
 }
 
-/// A filter from a level or directives.
-pub(crate) fn filter(level: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(level)
+/// A filter from a level, or levels of modules: `info,bgp_rib=debug`.
+pub(crate) fn filter(level: &str) -> Result<Targets, ParseError> {
+    level.parse()
 }
 
 /// Sends every event of the process to standard error, in the form and from the level that `log` names. They wait until

@@ -232,6 +232,8 @@ impl Peer {
     pub fn connected(&mut self, now: Instant, id: ConnectionId, direction: Direction, local: LocalAddresses) {
         let settings = self.settings.clone();
         let queue = WriteQueue::default();
+        // Seldom is there a second one.
+        self.connections.reserve_exact(1);
         self.connections.push(Connection { id, local, settings, queue, closing: false });
         self.session.connected(now, id, direction);
         self.drain(now);

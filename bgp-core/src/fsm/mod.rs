@@ -92,7 +92,7 @@ impl Session {
             enabled: false,
             connecting: false,
             timers: Timers::default(),
-            connections: Vec::with_capacity(2),
+            connections: Vec::new(),
             outputs: VecDeque::new(),
             reported: State::Idle,
             last_error: None,
@@ -151,6 +151,8 @@ impl Session {
             Direction::Incoming => self.make_room_for_incoming(),
         };
         if wanted {
+            // Seldom is there a second one.
+            self.connections.reserve_exact(1);
             self.connections.push(connection);
             self.open(now, id);
         } else {

@@ -1,6 +1,6 @@
 //! Events from the daemon to whoever watches. Publishing never waits: a slow watcher loses events and is told so.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::future::{self, Either};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -15,15 +15,13 @@ const ROUTE_EVENTS: usize = 8192;
 #[derive(Clone, Debug)]
 pub struct EventBus {
     sessions: broadcast::Sender<Arc<Event>>,
-    routes: broadcast::Sender<Arc<Event>>,
+    /// Made for the first who watches: the buffer is large.
+    routes: Arc<OnceLock<broadcast::Sender<Arc<Event>>>>,
 }
 
 impl Default for EventBus {
     fn default() -> EventBus {
-        EventBus {
-            sessions: broadcast::Sender::new(SESSION_EVENTS),
-            routes: broadcast::Sender::new(ROUTE_EVENTS),
-        }
+        EventBus { sessions: broadcast::Sender::new(SESSION_EVENTS), routes: Arc::default() }
     }
 }
 
@@ -31,22 +29,27 @@ impl EventBus {
     /// Whether anyone watches routes; if not, the daemon need not build their events.
     #[must_use]
     pub fn wants_routes(&self) -> bool {
-        self.routes.receiver_count() > 0
+        self.routes.get().is_some_and(|routes| routes.receiver_count() > 0)
+    }
+
+    fn routes(&self) -> &broadcast::Sender<Arc<Event>> {
+        self.routes.get_or_init(|| broadcast::Sender::new(ROUTE_EVENTS))
     }
 
     /// Tells all watchers.
     pub fn publish(&self, event: Event) {
         let of_route = matches!(event.kind, EventKind::Route { .. } | EventKind::Withdraw { .. });
-        let channel = if of_route { &self.routes } else { &self.sessions };
-        // An error means that nobody watches.
-        let _ = channel.send(Arc::new(event));
+        if let Some(channel) = if of_route { self.routes.get() } else { Some(&self.sessions) } {
+            // An error means that nobody watches.
+            let _ = channel.send(Arc::new(event));
+        }
     }
 
     /// Watches from now on.
     #[must_use]
     pub fn watch(&self, topic: Topic) -> Watcher {
         let sessions = (topic != Topic::Routes).then(|| self.sessions.subscribe());
-        let routes = (topic != Topic::Peers).then(|| self.routes.subscribe());
+        let routes = (topic != Topic::Peers).then(|| self.routes().subscribe());
         Watcher { sessions, routes }
     }
 }

@@ -2,9 +2,9 @@
 
 use bgp_core::Family;
 use bgp_rib::PeerId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use crate::runtime::PeerCommand;
+use crate::runtime::Commands;
 
 /// The counts of a peer, for statistics.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +25,7 @@ pub(crate) type Sums = (Vec<(PeerId, Numbers)>, Vec<(Family, u64)>);
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// How to reach each peer.
-    Peers(oneshot::Sender<Vec<mpsc::Sender<PeerCommand>>>),
+    Peers(oneshot::Sender<Vec<Commands>>),
     /// The counts of all sessions, and of Loc-RIB by family.
     Numbers(oneshot::Sender<Sums>),
 }

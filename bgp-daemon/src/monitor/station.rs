@@ -21,7 +21,7 @@ use super::status::CollectorStatus;
 use super::steps::Walk;
 use super::told::Told;
 use crate::config::{Bmp, BmpView};
-use crate::runtime::{CoreRequest, PeerCommand, TellReceived};
+use crate::runtime::{Commands, CoreRequest, PeerCommand, TellReceived};
 
 /// Octets that may wait for a collector.
 const ROOM: usize = 64 << 20;
@@ -214,19 +214,14 @@ impl Station {
     }
 
     /// A peer's session, and its routes as they came if they are wanted and kept.
-    async fn tell_received(
-        &self,
-        peer: &mpsc::Sender<PeerCommand>,
-        tap: &Tap,
-        link: &mut Link,
-    ) -> Result<(), Over> {
+    async fn tell_received(&self, peer: &Commands, tap: &Tap, link: &mut Link) -> Result<(), Over> {
         let routes = self.topics.contains(Topic::RECEIVED);
         let mut after = None;
         loop {
             let (reply, answer) = oneshot::channel();
             let ask = TellReceived { queue: tap.queue(), routes, after, reply };
             // A peer that is gone has nothing to tell.
-            if peer.send(PeerCommand::Tell(Box::new(ask))).await.is_err() {
+            if peer.send(Box::new(PeerCommand::Tell(Box::new(ask)))).await.is_err() {
                 return Ok(());
             }
             after = answer.await.unwrap_or_default();

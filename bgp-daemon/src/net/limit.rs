@@ -1,4 +1,4 @@
-//! A bound on how often each source may try to connect, in constant memory.
+//! A bound on how often each source may try to connect, in bounded memory.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ const WAYS: usize = 4;
 /// Token buckets for the sources of inbound connections: each may try `burst` times at once and then once per
 /// `interval`.
 ///
-/// Memory is constant, 128 KiB for 4096 sources: the table is hashed with a random key into sets of four, and
+/// Memory is bounded, 136 KiB for 4096 sources: the table is hashed with a random key into sets of four, and
 /// the source that was quiet for longest gives its place to a new one. A flood from more sources than that is not held
 /// back source by source; what bounds it is that only configured peers and ranges get past this point. An IPv6 source
 /// is its /64, since one host can use all of it; a link-local one is itself. With [`Limiter::of_hosts`] each address is one.
@@ -22,7 +22,8 @@ pub struct Limiter {
     source_of: fn(IpAddr) -> IpAddr,
     interval: Duration,
     tolerance: Duration,
-    sets: Box<[[Bucket; WAYS]]>,
+    /// Those that a source fell into.
+    sets: Box<[Option<Box<[Bucket; WAYS]>>]>,
 }
 
 /// A bucket, as the time when it will be full again (GCRA): at or before now, nothing is missing from it.
@@ -41,7 +42,7 @@ impl Limiter {
             source_of: network_of,
             interval,
             tolerance: interval.saturating_mul(burst.saturating_sub(1)),
-            sets: vec![[Bucket::default(); WAYS]; SETS].into_boxed_slice(),
+            sets: vec![None; SETS].into_boxed_slice(),
         }
     }
 
@@ -70,7 +71,7 @@ impl Limiter {
     fn bucket(&mut self, source: IpAddr) -> Option<&mut Bucket> {
         let set = (self.hasher.hash_one(source) % SETS as u64) as usize;
         let rank = |b: &Bucket| (b.source != Some(source), b.source.is_some(), b.full_at);
-        self.sets.get_mut(set)?.iter_mut().min_by_key(|b| rank(b))
+        self.sets.get_mut(set)?.get_or_insert_default().iter_mut().min_by_key(|b| rank(b))
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) enum CoreRequest {
     /// A message from a peer, with what was charged for its routes.
     Peer(ToCore, Option<Charge>),
     /// Messages for this slot go there from now on.
-    Attach(u32, mpsc::Sender<ToPeer>),
+    Attach(u32, mpsc::Sender<Box<ToPeer>>),
     /// The peer in this slot is gone.
     Detach(u32),
     /// Look at the RIB or change it.
@@ -145,7 +145,7 @@ struct Run {
     core: Core,
     clock: Clock,
     inbox: mpsc::Receiver<CoreRequest>,
-    peers: HashMap<u32, mpsc::Sender<ToPeer>>,
+    peers: HashMap<u32, mpsc::Sender<Box<ToPeer>>>,
     forwarding: Option<ForwardingCore>,
     /// [`ForwardingChange::Converged`] is to be told once no route change is left to tell.
     converged: bool,
@@ -334,7 +334,7 @@ impl Run {
             monitor::publish_sent(&self.feed, &message);
         }
         let Some(peer) = self.peers.get(&slot) else { return };
-        match peer.try_send(message) {
+        match peer.try_send(Box::new(message)) {
             Ok(()) => {}
             Err(TrySendError::Closed(_)) => {
                 self.peers.remove(&slot);

@@ -48,7 +48,7 @@ pub use core_thread::{ForwardingChange, ForwardingCore, NextHopWatch};
 pub use daemon::{Daemon, host_name};
 pub use give_back::GiveBack;
 pub use history::Transition;
-pub(crate) use peer_task::{PeerCommand, TellReceived};
+pub(crate) use peer_task::{Commands, PeerCommand, TellReceived};
 pub use status::PeerStatus;
 pub(crate) use supervisor::check_kernel;
 pub use supervisor::{KernelQuestion, Options, StartError};

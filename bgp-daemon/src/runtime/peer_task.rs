@@ -31,7 +31,7 @@ use super::status::Octets;
 use crate::monitor::{Feed, Session};
 use crate::net::{ConnectError, ConnectOptions, shown};
 
-pub(crate) use commands::{Farewell, PeerCommand, Reconfigure, TellReceived};
+pub(crate) use commands::{Commands, Farewell, PeerCommand, Reconfigure, TellReceived};
 
 /// How long a NOTIFICATION may take to leave, and the peer to close its end, before the connection is closed all the
 /// same.
@@ -83,8 +83,8 @@ pub(crate) struct PeerTask {
     /// Originators whose routes were refused as loops.
     looped: usize,
     clock: Clock,
-    commands: mpsc::Receiver<PeerCommand>,
-    inbox: mpsc::Receiver<ToPeer>,
+    commands: mpsc::Receiver<Box<PeerCommand>>,
+    inbox: mpsc::Receiver<Box<ToPeer>>,
     core: mpsc::Sender<CoreRequest>,
     /// Messages that found the core's channel full; while there are any, no socket is read.
     backlog: VecDeque<CoreRequest>,
@@ -112,8 +112,8 @@ pub(crate) struct PeerTask {
 }
 
 enum Wake {
-    Command(Option<PeerCommand>),
-    Inbox(Option<ToPeer>),
+    Command(Option<Box<PeerCommand>>),
+    Inbox(Option<Box<ToPeer>>),
     Connected(Result<TcpStream, ConnectError>),
     Core(Option<mpsc::OwnedPermit<CoreRequest>>),
     Charged(RoutesFrom, Option<Charge>),
@@ -126,8 +126,8 @@ enum Wake {
 impl PeerTask {
     pub(crate) fn new(
         config: PeerTaskConfig,
-        commands: mpsc::Receiver<PeerCommand>,
-        inbox: mpsc::Receiver<ToPeer>,
+        commands: mpsc::Receiver<Box<PeerCommand>>,
+        inbox: mpsc::Receiver<Box<ToPeer>>,
         core: mpsc::Sender<CoreRequest>,
         budget: Budget,
     ) -> PeerTask {
@@ -165,7 +165,8 @@ impl PeerTask {
     }
 
     /// Runs the peer until it is removed; returns the generation of its latest session.
-    pub(crate) async fn run(mut self) -> u32 {
+    // Boxed: a future has room for what it was given and for what it makes of that.
+    pub(crate) async fn run(mut self: Box<Self>) -> u32 {
         loop {
             self.settle();
             if self.is_finished() {
@@ -238,14 +239,14 @@ impl PeerTask {
     fn act(&mut self, wake: Wake) {
         let now = self.clock.now();
         match wake {
-            Wake::Command(Some(command)) => self.command(command),
+            Wake::Command(Some(command)) => self.command(*command),
             // The supervisor or the core is gone, and with it the daemon.
             Wake::Command(None) | Wake::Inbox(None) => self.abandon(),
             Wake::Inbox(Some(message)) => {
-                self.peer.deliver(now, message);
+                self.peer.deliver(now, *message);
                 // Take what else is there, then write once.
                 while let Ok(message) = self.inbox.try_recv() {
-                    self.peer.deliver(now, message);
+                    self.peer.deliver(now, *message);
                 }
             }
             Wake::Connected(result) => {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use bgp_core::fsm::State;
 use bgp_core::wire::Notification;
 use bgp_rib::{AttributeStore, PeerId};
-use bgp_router::{Identity, Peer, PeerTable, ToPeer};
+use bgp_router::{Identity, Peer, PeerTable};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info};
@@ -20,7 +20,7 @@ use super::clusters::Changed;
 use super::core_thread::CoreRequest;
 use super::history::History;
 use super::path::PathWatch;
-use super::peer_task::{Farewell, PeerCommand, PeerTask, PeerTaskConfig};
+use super::peer_task::{Commands, Farewell, PeerCommand, PeerTask, PeerTaskConfig};
 use super::settings;
 use super::status::PeerStatus;
 use crate::api::EventBus;
@@ -52,8 +52,8 @@ pub(super) struct Shared {
 }
 
 struct Running {
-    config: PeerConfig,
-    commands: mpsc::Sender<PeerCommand>,
+    config: Box<PeerConfig>,
+    commands: Commands,
 }
 
 /// All peers, configured and dynamic.
@@ -156,13 +156,13 @@ impl PeerSet {
             clock: shared.clock,
         };
         let (commands, command_inbox) = mpsc::channel(COMMANDS);
-        let (inbox_sender, inbox) = mpsc::channel::<ToPeer>(bgp_router::core::CHANNEL);
+        let (inbox_sender, inbox) = mpsc::channel(bgp_router::core::CHANNEL);
         // The core must know where to send before the peer can say that it is up.
         let _ = shared.core.send(CoreRequest::Attach(id.slot, inbox_sender)).await;
         let task = PeerTask::new(task, command_inbox, inbox, shared.core.clone(), shared.budget.of_another());
-        let task = self.tasks.spawn(task.run());
+        let task = self.tasks.spawn(Box::new(task).run());
         self.addresses.insert(task.id(), address);
-        self.running.insert(address, Running { config: entry.clone(), commands });
+        self.running.insert(address, Running { config: Box::new(entry.clone()), commands });
         Ok(())
     }
 
@@ -229,12 +229,12 @@ impl PeerSet {
                     peer.reconfigure(clock.now(), settings);
                 }
             };
-            let _ = running.commands.send(PeerCommand::With(Box::new(act))).await;
+            let _ = running.commands.send(Box::new(PeerCommand::With(Box::new(act)))).await;
         }
     }
 
     /// How to reach each peer.
-    pub(super) fn commands(&self) -> Vec<mpsc::Sender<PeerCommand>> {
+    pub(super) fn commands(&self) -> Vec<Commands> {
         self.running.values().map(|running| running.commands.clone()).collect()
     }
 
@@ -268,7 +268,7 @@ impl PeerSet {
     /// Tells a peer; `false` if there is none with this address.
     pub(super) async fn command(&self, address: IpAddr, command: PeerCommand) -> bool {
         match self.running.get(&address) {
-            Some(running) => running.commands.send(command).await.is_ok(),
+            Some(running) => running.commands.send(Box::new(command)).await.is_ok(),
             None => false,
         }
     }
@@ -320,7 +320,7 @@ impl PeerSet {
     /// Ends all peers and waits for them.
     pub(super) async fn shutdown(&mut self, farewell: Farewell) {
         for running in self.running.values() {
-            let _ = running.commands.send(PeerCommand::Remove(farewell.clone())).await;
+            let _ = running.commands.send(Box::new(PeerCommand::Remove(farewell.clone()))).await;
         }
         while !self.tasks.is_empty() {
             let ended = self.ended().await;
@@ -332,7 +332,7 @@ impl PeerSet {
     pub(super) async fn statuses(&self) -> Vec<(PeerConfig, PeerStatus)> {
         let mut waiting = Vec::with_capacity(self.running.len());
         for running in self.running.values() {
-            waiting.push((running.config.clone(), ask(&running.commands).await));
+            waiting.push((PeerConfig::clone(&running.config), ask(&running.commands).await));
         }
         let mut statuses = Vec::with_capacity(waiting.len());
         for (config, answer) in waiting {
@@ -347,12 +347,12 @@ impl PeerSet {
     pub(super) async fn status(&self, address: IpAddr) -> Option<(PeerConfig, PeerStatus)> {
         let running = self.running.get(&address)?;
         let status = ask(&running.commands).await.await.ok()?;
-        Some((running.config.clone(), status))
+        Some((PeerConfig::clone(&running.config), status))
     }
 }
 
-async fn ask(commands: &mpsc::Sender<PeerCommand>) -> oneshot::Receiver<PeerStatus> {
+async fn ask(commands: &Commands) -> oneshot::Receiver<PeerStatus> {
     let (answer, status) = oneshot::channel();
-    let _ = commands.send(PeerCommand::Status(answer)).await;
+    let _ = commands.send(Box::new(PeerCommand::Status(answer))).await;
     status
 }

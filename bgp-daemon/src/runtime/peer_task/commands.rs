@@ -8,7 +8,7 @@ use bgp_core::wire::Notification;
 use bgp_core::{PathId, Prefix};
 use bgp_router::{Peer, PeerSettings};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 use super::PeerTask;
@@ -20,6 +20,9 @@ use crate::runtime::status::PeerStatus;
 
 /// Something to do with a peer. It holds up the peer's own work, so it is short.
 pub(crate) type Act = Box<dyn FnOnce(&mut Peer, Clock) + Send>;
+
+/// Where a peer is told. Boxed, since a channel has room for 32 from the start, and few are ever sent.
+pub(crate) type Commands = mpsc::Sender<Box<PeerCommand>>;
 
 /// What the supervisor tells a peer.
 pub(crate) enum PeerCommand {

@@ -49,6 +49,8 @@ impl PeerTask {
     ) {
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
+        // Seldom is there a second one.
+        self.connections.reserve_exact(1);
         self.connections.push(Connection::new(id, local, remote, stream));
         let session = address_of(local);
         // Without the list of our addresses the other family just has no next hop of ours.

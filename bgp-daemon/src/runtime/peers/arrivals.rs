@@ -116,7 +116,7 @@ impl PeerSet {
         let Inbound { stream, local, peer } = inbound;
         let command = PeerCommand::Incoming(stream, local, peer);
         let running = self.running.get(&address).ok_or(Refused::Busy)?;
-        running.commands.try_send(command).map_err(|_| Refused::Busy)
+        running.commands.try_send(Box::new(command)).map_err(|_| Refused::Busy)
     }
 
     /// Counts a connection from a range, if so many are allowed now: a whole rack that starts at once, or a member that

@@ -36,7 +36,7 @@ impl PeerSet {
             };
             self.command(address, PeerCommand::Reconfigure(Box::new(change))).await;
             if let Some(running) = self.running.get_mut(&address) {
-                let was = std::mem::replace(&mut running.config, entry.clone());
+                let was = std::mem::replace(&mut *running.config, entry.clone());
                 let command = match (was.enabled, entry.enabled) {
                     (false, true) => PeerCommand::Start,
                     (true, false) => {

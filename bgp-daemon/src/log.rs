@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
 use tracing::{error, warn};
-use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt, reload};
@@ -30,9 +31,9 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// Why logging cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The level is no filter; a checked configuration has none of these.
-    #[error("log level: {0}")]
-    Level(#[from] ParseError),
+    /// Neither a level nor levels of modules; a checked configuration has none of these.
+    #[error("`{0}` is not a log level")]
+    Level(String),
     /// A subscriber is there already, set by whoever embeds us.
     #[error("logging is set up already: {0}")]
     Installed(#[from] TryInitError),
@@ -54,13 +55,32 @@ impl LogHandle {
     /// # Errors
     /// [`LogError::Level`] for a text that is no filter.
     pub fn set_level(&self, level: &str) -> Result<(), LogError> {
-        Ok(self.0.reload(filter(level)?)?)
+        let filter = filter(level).ok_or_else(|| LogError::Level(level.to_owned()))?;
+        Ok(self.0.reload(filter)?)
     }
 }
 
-/// A filter from a level, or levels of modules: `info,bgp_rib=debug`.
-pub(crate) fn filter(level: &str) -> Result<Targets, ParseError> {
-    level.parse()
+/// The levels, from the one that says least.
+pub(crate) const LEVELS: [(&str, LevelFilter); 6] = [
+    ("off", LevelFilter::OFF),
+    ("error", LevelFilter::ERROR),
+    ("warn", LevelFilter::WARN),
+    ("info", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
+
+/// A filter from a level, or levels of modules, or both: `warn,bgp_rib=debug`. Modules that are not named log from `info`
+/// on if there is no level for all.
+pub(crate) fn filter(text: &str) -> Option<Targets> {
+    let level = |name: &str| LEVELS.iter().find(|(known, _)| *known == name).map(|(_, level)| *level);
+    let is_module =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_:".contains(c));
+    let all = Targets::new().with_default(LevelFilter::INFO);
+    text.split(',').try_fold(all, |filter, part| match part.split_once('=') {
+        None => Some(filter.with_default(level(part)?)),
+        Some((module, of)) => is_module(module).then_some(filter.with_target(module, level(of)?)),
+    })
 }
 
 /// Sends every event of the process to standard error, in the form and from the level that `log` names. They wait until
@@ -69,7 +89,8 @@ pub(crate) fn filter(level: &str) -> Result<Targets, ParseError> {
 /// # Errors
 /// If a subscriber is installed already, or the level is no filter.
 pub fn init(log: &Log) -> Result<LogHandle, LogError> {
-    let (filter, handle) = reload::Layer::new(filter(&log.level)?);
+    let filter = filter(&log.level).ok_or_else(|| LogError::Level(log.level.clone()))?;
+    let (filter, handle) = reload::Layer::new(filter);
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = fmt::layer().with_writer(|| Lines(&LINES)).with_target(false).with_ansi(colour);
@@ -132,8 +153,13 @@ mod tests {
 
     #[test]
     fn levels_and_directives_are_filters() {
-        assert_eq!(filter("debug").unwrap().to_string(), "debug");
-        assert_eq!(filter("warn,bgp_daemon=trace").unwrap().to_string(), "bgp_daemon=trace,warn");
-        assert!(filter("info,=").is_err());
+        let shown = |text| filter(text).map(|filter| filter.to_string());
+        assert_eq!(shown("debug").unwrap(), "debug");
+        assert_eq!(shown("warn,bgp_daemon::net=trace").unwrap(), "bgp_daemon::net=trace,warn");
+        assert_eq!(shown("bgp_rib=off").unwrap(), "bgp_rib=off,info");
+        for wrong in ["", "info,", "info,=", "=debug", "bgp_rib=", "bgp_rib", "bgp_rib=loud", "[peer]=debug"]
+        {
+            assert_eq!(shown(wrong), None, "{wrong}");
+        }
     }
 }

@@ -10,6 +10,8 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
+const CHROOT: &str = "/run/openbgpd";
+
 pub(crate) struct OpenBgpd {
     process: Process,
     socket: String,
@@ -34,6 +36,8 @@ impl OpenBgpd {
         // It refuses to read what others may write.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
             .map_err(Error::io("cannot close openbgpd.conf to others"))?;
+        // Its own start script makes what it calls chroot for.
+        std::fs::create_dir_all(CHROOT).map_err(Error::io("cannot make OpenBGPD's directory"))?;
         let process = Process::start(node, &bgpd, &["-d", "-f", &path.display().to_string()])?;
         let mut openbgpd = OpenBgpd { process, socket, cluster: None };
         crate::wait::until_ready("OpenBGPD answers", || {

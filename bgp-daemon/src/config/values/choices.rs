@@ -18,6 +18,7 @@ use super::addresses::one_of_each;
 use super::lists::list;
 use super::numbers::integer;
 use super::{boolean, text};
+use crate::log::LEVELS;
 
 /// The words of a choice and what they mean.
 pub(in crate::config) type Choices<T> = &'static [(&'static str, T)];
@@ -190,11 +191,9 @@ pub(in crate::config) fn passive(node: &Node<'_>, report: &mut Report<'_>) -> Op
 /// What the log takes as its filter.
 pub(in crate::config) fn log_level(node: &Node<'_>, report: &mut Report<'_>) -> Option<String> {
     let level = text(node, report, "a level, as in \"info\"")?;
-    let levels = ["error", "warn", "info", "debug", "trace", "off"];
-    let plain = level.chars().all(|c| c.is_ascii_alphanumeric());
-    let right = if plain { levels.contains(&level) } else { crate::log::filter(level).is_ok() };
+    let right = crate::log::filter(level).is_some();
     if !right {
-        let remedy = match nearest(level, levels) {
+        let remedy = match nearest(level, LEVELS.map(|(name, _)| name)) {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "error, warn, info, debug or trace; or \"info,bgp_daemon=debug\"".to_owned(),
         };

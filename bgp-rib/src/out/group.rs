@@ -20,7 +20,9 @@ use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
 use crate::table::DestId;
 
-/// A group flushes this long after the first change that waits, so that bursts coalesce.
+/// A group flushes this long after the first change that waits, so that bursts coalesce,
+const SOON: Duration = Duration::from_millis(2);
+/// and this long after the last flush, so that what never rests does.
 const TICK: Duration = Duration::from_millis(5);
 /// While tombstones are kept, or a flush has paused, the group looks this often whether that is still needed.
 const TIDY: Duration = Duration::from_secs(1);
@@ -112,6 +114,8 @@ pub struct Group {
     sharing: LoadSharing,
     choice: Choice,
     due: Option<Instant>,
+    /// When it was flushed last.
+    flushed: Option<Instant>,
     /// When the last flush paused, if it did.
     paused: Option<Instant>,
     /// Whether the last flush did.
@@ -142,6 +146,7 @@ impl Group {
             sharing: LoadSharing::default(),
             choice: Choice::default(),
             due: None,
+            flushed: None,
             paused: None,
             in_burst: false,
             buried: None,
@@ -229,7 +234,8 @@ impl Group {
             _ => self.v6.dirty.mark(dest),
         };
         if is_new && self.paused.is_none() {
-            self.flush_at(now + TICK);
+            let rested = self.flushed.map_or(now, |flushed| flushed + TICK);
+            self.flush_at(rested.max(now + SOON));
         }
     }
 
@@ -256,6 +262,7 @@ impl Group {
     /// on. After it every peer that [`Group::has_pending`] has something to send.
     pub fn flush(&mut self, now: Instant, tables: &mut TablesMut<'_>) {
         self.due = None;
+        self.flushed = Some(now);
         self.departed.clear();
         self.tidy_journal();
         let in_burst = self.in_burst;

@@ -13,7 +13,7 @@ use crate::family::RibFamily;
 use crate::next_hop::{NextHopId, NextHopSource, Via};
 use crate::peer::PeerId;
 
-/// As long after the first change as a group flushes.
+/// So long after the first change, if no group flushes before.
 const TICK: Duration = Duration::from_millis(5);
 
 impl Rib {

@@ -323,20 +323,28 @@ fn our_own_routes_go_out_with_our_address_and_not_into_the_fib() {
 }
 
 #[test]
-fn a_change_goes_out_five_milliseconds_after_the_first_that_waits() {
+fn changes_go_out_two_milliseconds_after_the_first_that_waits_and_five_after_the_last_flush() {
     let mut w = World::reflector();
     let [a, b] = [5, 6].map(|slot| w.up(slot));
     w.settle();
     assert_eq!(w.rib.next_timeout(), None);
+    w.now += Duration::from_secs(1);
     let start = w.now;
+    let at = |millis| start + Duration::from_millis(millis);
     w.announce(a, "10.1.0.0/24", "10.0.0.5", 100);
-    w.now += Duration::from_millis(4);
+    w.now = at(1);
     w.announce(a, "10.2.0.0/24", "10.0.0.5", 100);
-    assert_eq!(w.rib.next_timeout(), Some(start + Duration::from_millis(5)));
+    assert_eq!(w.rib.next_timeout(), Some(at(2)));
     w.rib.handle_timeout(w.now);
     assert_eq!(w.rib.poll_ready(), None);
+    w.now = at(2);
+    w.rib.handle_timeout(w.now);
+    assert_eq!(w.rib.next_flush(), None);
+    w.now = at(3);
+    w.announce(a, "10.3.0.0/24", "10.0.0.5", 100);
+    assert_eq!(w.rib.next_timeout(), Some(at(7)));
     w.settle();
-    assert_eq!(w.believed(b).len(), 2);
+    assert_eq!(w.believed(b).len(), 3);
 }
 
 #[test]

@@ -48,7 +48,9 @@ pub struct Status {
     pub diagnostic: Diagnostic,
     /// Whether the peer's BFD, as it said before that, lives on when its control plane ends (the C bit).
     pub independent: bool,
-    /// When the peer had last said that it was up.
+    /// When it last came up.
+    pub came_up: Option<Instant>,
+    /// When the peer had last said that it was up, before the last failure.
     pub heard: Option<Instant>,
 }
 

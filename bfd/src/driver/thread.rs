@@ -256,6 +256,9 @@ impl Thread {
             let heard = view.as_ref().and_then(|view| view.session.heard_up());
             owned.status.send_modify(|status| {
                 status.up = event == Event::Up;
+                if status.up {
+                    status.came_up = Some(Instant::now());
+                }
                 if let Event::Down(reason) = event {
                     status.failures += 1;
                     status.diagnostic = reason;

@@ -33,14 +33,17 @@ const BELATED: Duration = Duration::from_secs(1);
 pub(crate) struct Failure {
     /// The peer's BFD does not end with its BGP: so packets do not get through.
     pub(crate) independent: bool,
-    /// The peer's BFD was not heard any more after the end of the last session, so it has ended with that one.
+    /// The peer's BFD was up before the end of the last session and not heard any more after it, so it has ended with
+    /// that one.
     pub(crate) belated: bool,
 }
 
 impl Failure {
     fn of(status: Status, session_ended: Option<Instant>) -> Failure {
-        let Status { independent, heard, .. } = status;
-        let belated = session_ended.zip(heard).is_some_and(|(ended, heard)| heard < ended + BELATED);
+        let Status { independent, came_up, heard, .. } = status;
+        let is_older = |ended| came_up.is_none_or(|came_up| came_up < ended);
+        let is_silent = |ended| heard.is_some_and(|heard| heard < ended + BELATED);
+        let belated = session_ended.is_some_and(|ended| is_older(ended) && is_silent(ended));
         Failure { independent, belated }
     }
 }
@@ -165,5 +168,15 @@ mod tests {
         assert!(at(ended - Duration::from_secs(9)) && at(ended + Duration::from_millis(5)));
         assert!(!at(ended + Duration::from_secs(9)), "the path lived on");
         assert!(!Failure::of(Status::default(), None).belated, "no session has ended");
+    }
+
+    #[test]
+    fn a_failure_of_a_path_that_came_up_after_the_last_session_is_not_belated() {
+        let ended = Instant::now();
+        let after = |millis| Some(ended + Duration::from_millis(millis));
+        let at =
+            |came_up| Failure::of(Status { came_up, heard: after(900), ..Status::default() }, Some(ended));
+        assert!(at(ended.checked_sub(Duration::from_secs(9))).belated);
+        assert!(!at(after(500)).belated);
     }
 }

@@ -70,24 +70,25 @@ impl Frr {
         let _ = installed("vtysh")?;
         let file = |name: &str| node.dir().join(name).display().to_string();
         let (zserv, sockets) = (file("zserv.api"), node.dir().display().to_string());
-        let run = |name: &str, config: &str, args: &[&str]| {
+        let run = |name: &str, socket: &str, config: &str, args: &[&str]| {
+            let socket = node.dir().join(socket);
+            // That of a run that was killed would look like this one's.
+            let _ = std::fs::remove_file(&socket);
             let config = node.write(&format!("{name}.conf"), config)?.display().to_string();
             let pid = file(&format!("{name}.pid"));
             let common = ["-A", "127.0.0.1", "-z", &zserv, "--vty_socket", &sockets, "--log", "stdout"];
-            Process::start(
-                node,
-                &installed(name)?,
-                &[&common[..], &["-f", &config, "-i", &pid], args].concat(),
-            )
+            let args = [&common[..], &["-f", &config, "-i", &pid], args].concat();
+            let mut process = Process::start(node, &installed(name)?, &args)?;
+            crate::wait::until_ready(&format!("{name} listens"), || {
+                process.check_alive()?;
+                ensure(socket.exists(), || "no socket yet")
+            })?;
+            Ok(process)
         };
-        let mut zebra = run("zebra", "", &["-K", ZEBRA_KEEPS])?;
-        crate::wait::until_ready("zebra listens", || {
-            zebra.check_alive()?;
-            ensure(node.dir().join("zserv.api").exists(), || "no socket yet")
-        })?;
-        let more =
-            more.iter().map(|(name, config)| run(name, config, &[])).collect::<Result<Vec<Process>>>()?;
-        let mut frr = Frr { bgpd: run("bgpd", config, options)?, zebra, more, sockets };
+        let zebra = run("zebra", "zserv.api", "", &["-K", ZEBRA_KEEPS])?;
+        let others = more.iter().map(|(name, config)| run(name, &format!("{name}.vty"), config, &[]));
+        let more = others.collect::<Result<Vec<Process>>>()?;
+        let mut frr = Frr { bgpd: run("bgpd", "bgpd.vty", config, options)?, zebra, more, sockets };
         crate::wait::until_ready("bgpd answers", || {
             frr.bgpd.check_alive()?;
             frr.show("show bgp summary json").map(drop)

@@ -26,14 +26,14 @@ pub(super) struct End {
     pub(super) notified: bool,
     /// The families that the other end is sending again, between its markers.
     pub(super) refreshing: BTreeSet<usize>,
-    /// The paths that the session has brought, after the last step.
+    /// The paths that the session has brought, after the last step; without those that it has brought again since.
     pub(super) held: BTreeSet<(Prefix, u32)>,
     /// The session before, if there was one.
     pub(super) lost: Option<Lost>,
 }
 
 impl End {
-    /// RFC 7313: the other end marks where a refresh begins and ends.
+    /// What the other end says: where a refresh begins and ends (RFC 7313), other paths, the end.
     pub(super) fn note(&mut self, message: &Message) {
         match message {
             Message::Refresh(family, 1) => {
@@ -43,6 +43,10 @@ impl End {
                 self.refreshing.remove(family);
             }
             Message::Notification(..) => self.notified = true,
+            // What came last may be refused, and the session be lost in the same step.
+            Message::Update(announced, _) => {
+                announced.iter().for_each(|path| _ = self.held.remove(path));
+            }
             _ => {}
         }
     }

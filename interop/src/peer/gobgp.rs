@@ -4,7 +4,7 @@ use super::Peer;
 use crate::process::Process;
 use crate::programs::installed;
 use crate::setup::{Announcement, Neighbor, join};
-use crate::{Error, Node, Result, SeenRoute, Setup};
+use crate::{Error, Node, Result, SeenRoute, Setup, ensure};
 use serde_json::Value;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -30,13 +30,18 @@ impl GoBgp {
 
     fn run(node: &Node, config: &str, more: &[&str]) -> Result<GoBgp> {
         let (gobgpd, _) = (installed("gobgpd")?, installed("gobgp")?);
+        let neighbors = config.matches("[[neighbors]]").count();
         let config = node.write("gobgpd.toml", config)?.display().to_string();
         let args = ["-f", &config, "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
         let process = Process::start(node, &gobgpd, &[&args[..], more].concat())?;
         let mut gobgp = GoBgp { process, node: node.clone() };
         crate::wait::until_ready("gobgpd answers", || {
             gobgp.process.check_alive()?;
-            gobgp.command(&["global"]).map(drop)
+            gobgp.command(&["global"])?;
+            // It answers before it knows them, and resets who comes before that.
+            let known = if neighbors == 0 { Value::Null } else { gobgp.json(&["neighbor"])? };
+            let known = known.as_array().map_or(0, Vec::len);
+            ensure(known >= neighbors, || format!("it knows {known} neighbours of {neighbors}"))
         })?;
         Ok(gobgp)
     }

@@ -8,7 +8,7 @@ BENCH ?= ../shared/bench
 COMPARE := PYTHONDONTWRITEBYTECODE=1 bench/compare
 # Seconds for each fuzz target in `make fuzz`.
 TIME ?= 60
-# What `make test` draws its random inputs from: the same commit gives the same answer.
+# What `make test` draws its random inputs from: the same build gives the same answer.
 SEED ?= 1
 # How long `make soak` takes.
 MINUTES ?= 30

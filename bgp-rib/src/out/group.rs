@@ -22,7 +22,7 @@ use crate::table::DestId;
 
 /// A group flushes this long after the first change that waits, so that bursts coalesce,
 const SOON: Duration = Duration::from_millis(2);
-/// and this long after the last flush, so that what never rests does.
+/// and this long after the last flush, so that those coalesce that never pause.
 const TICK: Duration = Duration::from_millis(5);
 /// While tombstones are kept, or a flush has paused, the group looks this often whether that is still needed.
 const TIDY: Duration = Duration::from_secs(1);

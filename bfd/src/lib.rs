@@ -54,6 +54,6 @@ pub mod table;
 mod tests;
 
 pub use packet::{Malformed, Packet};
-pub use session::{Event, Remote, Session, Timers};
+pub use session::{Event, Failure, Remote, Session, Timers};
 pub use state::{Diagnostic, State};
 pub use table::{Discarded, Hops, Origin, Peer, SessionId, Sessions};

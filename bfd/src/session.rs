@@ -26,9 +26,22 @@ pub enum Event {
     /// Both sides hear each other.
     Up,
     /// It was up, and the path or the peer failed.
-    Down(Diagnostic),
+    Down(Failure),
     /// It was up, and the peer switched it off: that says nothing of the path (RFC 5882 section 4.2).
     PeerStopped,
+}
+
+/// The end of a session that was up, by a failure of the path or the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What showed it.
+    pub reason: Diagnostic,
+    /// When the session had come up.
+    pub up_since: Duration,
+    /// When the peer had last said that it was up; `None`: never.
+    pub heard_up: Option<Duration>,
+    /// Whether the peer's BFD lives on when its control plane ends, as it last said (the C bit, RFC 5880 section 4.1).
+    pub independent: bool,
 }
 
 /// What the peer last said.
@@ -171,7 +184,7 @@ impl Session {
 
     fn become_state(&mut self, now: Duration, state: State, diagnostic: Diagnostic) {
         let was = std::mem::replace(&mut self.state, state);
-        self.since = now;
+        let up_since = std::mem::replace(&mut self.since, now);
         self.diagnostic = diagnostic;
         match (was, state) {
             (_, State::Up) => {
@@ -185,7 +198,10 @@ impl Session {
                 if state == State::Down {
                     self.events.push_back(match self.remote.state {
                         State::AdminDown => Event::PeerStopped,
-                        _ => Event::Down(diagnostic),
+                        _ => {
+                            let Session { heard_up, independent, .. } = *self;
+                            Event::Down(Failure { reason: diagnostic, up_since, heard_up, independent })
+                        }
                     });
                 }
                 // Slow again. A peer that is not up either measures no time by it, so there is nothing to poll for.
@@ -357,12 +373,6 @@ impl Session {
     #[must_use]
     pub fn remote(&self) -> &Remote {
         &self.remote
-    }
-
-    /// When the peer last said that it was up.
-    #[must_use]
-    pub fn heard_up(&self) -> Option<Duration> {
-        self.heard_up
     }
 
     /// Whether the peer's BFD lives on when its control plane ends, by the C bit of its last packet (RFC 5880 section 4.1).

@@ -44,14 +44,19 @@ pub struct Status {
     pub up: bool,
     /// How often it went down by a failure of the path or the peer.
     pub failures: u64,
-    /// The reason of the last failure.
-    pub diagnostic: Diagnostic,
+    /// The last of these failures. It tells of the session that failed, also when the next one is up already.
+    pub last_failure: Option<LastFailure>,
+}
+
+/// A session that was up and failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastFailure {
+    /// When it had come up.
+    pub up_since: Instant,
+    /// When the peer had last said that it was up; `None`: never.
+    pub heard_up: Option<Instant>,
     /// Whether the peer's BFD, as it said before that, lives on when its control plane ends (the C bit).
     pub independent: bool,
-    /// When it last came up.
-    pub came_up: Option<Instant>,
-    /// When the peer had last said that it was up, before the last failure.
-    pub heard: Option<Instant>,
 }
 
 /// A session in full.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::sockets::{Place, Receiver, Sender, buffer, shown};
-use super::{Inbox, Row, Shared, Snapshot, Status, Stop, Wanted, WatchId};
+use super::{Inbox, LastFailure, Row, Shared, Snapshot, Status, Stop, Wanted, WatchId};
 use crate::session::Event;
 use crate::table::{Peer, SessionId, Sessions};
 
@@ -249,21 +249,19 @@ impl Thread {
                     owned.ups += 1;
                     info!(peer, "BFD session up");
                 }
-                Event::Down(reason) => info!(peer, %reason, "BFD session down"),
+                Event::Down(failure) => info!(peer, reason = %failure.reason, "BFD session down"),
                 Event::PeerStopped => info!(peer, "BFD session ended by the peer's operator"),
             }
-            let view = self.sessions.get(session);
-            let heard = view.as_ref().and_then(|view| view.session.heard_up());
+            let origin = self.origin;
             owned.status.send_modify(|status| {
                 status.up = event == Event::Up;
-                if status.up {
-                    status.came_up = Some(Instant::now());
-                }
-                if let Event::Down(reason) = event {
+                if let Event::Down(failure) = event {
                     status.failures += 1;
-                    status.diagnostic = reason;
-                    status.independent = view.is_some_and(|view| view.session.is_independent());
-                    status.heard = heard.map(|at| self.origin + at);
+                    status.last_failure = Some(LastFailure {
+                        up_since: origin + failure.up_since,
+                        heard_up: failure.heard_up.map(|at| origin + at),
+                        independent: failure.independent,
+                    });
                 }
             });
         }

@@ -2,13 +2,20 @@ use std::time::Duration;
 
 use super::pair::{Pair, timers};
 use crate::packet::Packet;
-use crate::session::{Event, Session};
+use crate::session::{Event, Failure, Session};
 use crate::state::{Diagnostic, State};
 
 const FAST: u64 = 100;
 
 fn fast_pair(seed: u64) -> Pair {
     Pair::up([timers(FAST, 3), timers(FAST, 3)], seed)
+}
+
+fn reason(event: Event) -> Option<Diagnostic> {
+    match event {
+        Event::Down(failure) => Some(failure.reason),
+        Event::Up | Event::PeerStopped => None,
+    }
 }
 
 #[test]
@@ -62,12 +69,12 @@ fn silence_is_found_out_after_the_detection_time_and_not_before() {
         pair.passes = [true, false];
         pair.run_ms(2000);
         let (at, side, event) = pair.events[0];
-        assert_eq!((side, event), (0, Event::Down(Diagnostic::TIME_EXPIRED)));
+        assert_eq!((side, reason(event)), (0, Some(Diagnostic::TIME_EXPIRED)));
         let after = (at - cut).as_millis();
         assert!((200..=301).contains(&after), "seed {seed}: {after} ms");
         // The other hears of it at once: its own path is good.
         let (at, side, event) = pair.events[1];
-        assert_eq!((side, event), (1, Event::Down(Diagnostic::NEIGHBOR_DOWN)));
+        assert_eq!((side, reason(event)), (1, Some(Diagnostic::NEIGHBOR_DOWN)));
         assert!((at - cut).as_millis() <= after + 1);
     }
 }
@@ -180,10 +187,33 @@ fn a_peer_that_starts_again_is_noticed_at_once() {
     let restarted = Session::new(pair.now, 77.try_into().unwrap(), timers(FAST, 3), 9);
     pair.sides[1] = restarted;
     pair.run_ms(50);
-    let events: Vec<_> = pair.events.iter().map(|(_, side, event)| (*side, *event)).collect();
-    assert_eq!(events, [(0, Event::Down(Diagnostic::NEIGHBOR_DOWN)), (0, Event::Up), (1, Event::Up)]);
+    let [(_, 0, first), (_, 0, Event::Up), (_, 1, Event::Up)] = pair.events[..] else {
+        panic!("{:?}", pair.events);
+    };
+    assert_eq!(reason(first), Some(Diagnostic::NEIGHBOR_DOWN));
     pair.run_ms(3000);
     assert!(pair.sides.iter().all(|side| side.state() == State::Up));
+}
+
+/// Even if the next one is up before anybody looks.
+#[test]
+fn a_failure_tells_of_the_session_that_failed() {
+    let mut pair = fast_pair(11);
+    let (up_since, independent) = (pair.sides[0].since(), true);
+    pair.run_ms(500);
+    let said = pair.sent.iter().rfind(|sent| sent.from == 1).unwrap().packet;
+    let (heard, failed) = (pair.now, pair.now + Duration::from_millis(40));
+    let side = &mut pair.sides[0];
+    side.receive(heard, &said);
+    let begun = Packet { state: State::Down, control_plane_independent: independent, ..said };
+    for state in [State::Down, State::Init, State::Up] {
+        side.receive(failed, &Packet { state, ..begun });
+    }
+    let failure = Failure { reason: Diagnostic::NEIGHBOR_DOWN, up_since, heard_up: Some(heard), independent };
+    assert_eq!(
+        [side.event(), side.event(), side.event()],
+        [Some(Event::Down(failure)), Some(Event::Up), None]
+    );
 }
 
 #[test]
@@ -223,7 +253,11 @@ fn what_the_peer_said_while_it_was_up_is_known_after_it_fell_silent() {
     pair.sides[0].receive(now, &Packet { control_plane_independent: true, ..from_peer });
     pair.passes = [true, false];
     pair.run_ms(2000);
-    let side = &pair.sides[0];
-    assert_eq!((side.state(), side.is_independent()), (State::Down, true));
-    assert!(side.heard_up().is_some_and(|at| at >= now && at <= now + Duration::from_millis(1)), "not later");
+    assert_eq!((pair.sides[0].state(), pair.sides[0].is_independent()), (State::Down, true));
+    let (_, 0, Event::Down(failure)) = pair.events[0] else { panic!("{:?}", pair.events) };
+    assert!(failure.independent);
+    assert!(
+        failure.heard_up.is_some_and(|at| at >= now && at <= now + Duration::from_millis(1)),
+        "not later"
+    );
 }

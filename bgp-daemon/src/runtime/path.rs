@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use bfd::driver::{Handle, Status, Wanted, Watch};
+use bfd::driver::{Handle, LastFailure, Status, Wanted, Watch};
 use bfd::{Hops, Peer, Timers};
 use bgp_core::link_local;
 use tracing::info;
@@ -39,11 +39,10 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn of(status: Status, session_ended: Option<Instant>) -> Failure {
-        let Status { independent, came_up, heard, .. } = status;
-        let is_older = |ended| came_up.is_none_or(|came_up| came_up < ended);
-        let is_silent = |ended| heard.is_some_and(|heard| heard < ended + BELATED);
-        let belated = session_ended.is_some_and(|ended| is_older(ended) && is_silent(ended));
+    fn of(last: LastFailure, session_ended: Option<Instant>) -> Failure {
+        let LastFailure { up_since, heard_up, independent } = last;
+        let is_silent = |ended| heard_up.is_some_and(|heard| heard < ended + BELATED);
+        let belated = session_ended.is_some_and(|ended| up_since < ended && is_silent(ended));
         Failure { independent, belated }
     }
 }
@@ -147,10 +146,10 @@ impl PathWatch {
     pub(crate) async fn failed(&mut self) -> Failure {
         let Some(watch) = &mut self.watch else { return std::future::pending().await };
         loop {
-            let status = watch.status();
-            if status.failures > self.failures {
-                self.failures = status.failures;
-                return Failure::of(status, self.session_ended);
+            let Status { failures, last_failure, .. } = watch.status();
+            if let Some(last) = last_failure.filter(|_| failures > self.failures) {
+                self.failures = failures;
+                return Failure::of(last, self.session_ended);
             }
             watch.changed().await;
         }
@@ -161,22 +160,25 @@ impl PathWatch {
 mod tests {
     use super::*;
 
+    /// Whether a failure is belated, by the milliseconds at which the path came up and the peer was last heard. The last
+    /// session ended at 10,000.
+    fn belated(up_since: u64, heard_up: u64) -> bool {
+        let begin = Instant::now();
+        let at = |millis| begin + Duration::from_millis(millis);
+        let last = LastFailure { up_since: at(up_since), heard_up: Some(at(heard_up)), independent: false };
+        assert!(!Failure::of(last, None).belated, "no session has ended");
+        Failure::of(last, Some(at(10_000))).belated
+    }
+
     #[test]
     fn a_failure_is_belated_if_nothing_was_heard_of_the_peer_since_its_session_ended() {
-        let ended = Instant::now();
-        let at = |heard| Failure::of(Status { heard: Some(heard), ..Status::default() }, Some(ended)).belated;
-        assert!(at(ended - Duration::from_secs(9)) && at(ended + Duration::from_millis(5)));
-        assert!(!at(ended + Duration::from_secs(9)), "the path lived on");
-        assert!(!Failure::of(Status::default(), None).belated, "no session has ended");
+        assert!(belated(1000, 9000) && belated(1000, 10_005));
+        assert!(!belated(1000, 19_000), "the path lived on");
     }
 
     #[test]
     fn a_failure_of_a_path_that_came_up_after_the_last_session_is_not_belated() {
-        let ended = Instant::now();
-        let after = |millis| Some(ended + Duration::from_millis(millis));
-        let at =
-            |came_up| Failure::of(Status { came_up, heard: after(900), ..Status::default() }, Some(ended));
-        assert!(at(ended.checked_sub(Duration::from_secs(9))).belated);
-        assert!(!at(after(500)).belated);
+        assert!(belated(1000, 10_900));
+        assert!(!belated(10_500, 10_900));
     }
 }

@@ -75,6 +75,11 @@ impl AttributeStore {
         self.shared.intern(&Key { kind, marks: Marks::NONE, next_hop, parts }, &summary)
     }
 
+    /// Gives back the room for many sets where few are left. While a table goes nobody has the time.
+    pub fn shrink(&self) {
+        self.shared.shrink();
+    }
+
     /// How many different sets are in use.
     #[must_use]
     pub fn len(&self) -> usize {

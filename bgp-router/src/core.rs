@@ -108,6 +108,11 @@ impl Core {
         &self.rib
     }
 
+    /// Gives back the room for routes that are gone, which is kept for others until then.
+    pub fn shrink(&self) {
+        self.store.shrink();
+    }
+
     /// A message from a peer.
     pub fn handle(&mut self, now: Instant, message: ToCore) {
         match message {

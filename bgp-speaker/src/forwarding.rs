@@ -249,7 +249,7 @@ impl Forwarding {
     fn tell_progress(&mut self) {
         let stats = self.fib.stats();
         self.metrics.fib.update(&stats);
-        self.give_back.look(self.clock.now(), stats.routes + stats.pending);
+        self.give_back.look(self.clock.now(), stats.routes + stats.pending, || {});
         if self.complete && stats.pending == 0 {
             self.in_sync = true;
         }

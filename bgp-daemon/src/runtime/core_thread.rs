@@ -213,7 +213,7 @@ impl Run {
     }
 
     fn give_memory_back(&mut self) {
-        self.give_back.look(self.clock.now(), self.core.rib().size());
+        self.give_back.look(self.clock.now(), self.core.rib().size(), || self.core.shrink());
     }
 
     /// Does what is due by now, the flush of the groups above all, and sends what comes of it.

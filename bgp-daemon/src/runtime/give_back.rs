@@ -25,10 +25,12 @@ pub struct GiveBack {
 }
 
 impl GiveBack {
-    /// So much is held now, in things of a kind (routes, paths). Gives memory back if it is time.
-    pub fn look(&mut self, now: Instant, held: usize) {
+    /// So much is held now, in things of a kind (routes, paths). Gives memory back if it is time, and before that lets go
+    /// of what is kept for more.
+    pub fn look(&mut self, now: Instant, held: usize, let_go: impl FnOnce()) {
         self.note(now, held);
         if self.is_due(now, held) {
+            let_go();
             trim_memory();
         }
     }

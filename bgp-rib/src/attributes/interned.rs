@@ -284,17 +284,15 @@ impl Shard {
             entry.remove();
         }
         self.bytes -= attrs.memory();
-        if self.sets.capacity() > SMALL && self.sets.len() < self.sets.capacity() / 8 {
-            self.shrink();
-        }
         true
     }
 
-    #[cold]
     fn shrink(&mut self) {
-        // SAFETY: as in `find`.
-        let hash = |entry: &Thin| spread(unsafe { entry.set() }.fixed.hash);
-        self.sets.shrink_to(2 * self.sets.len(), hash);
+        if self.sets.capacity() > SMALL && self.sets.len() < self.sets.capacity() / 8 {
+            // SAFETY: as in `find`.
+            let hash = |entry: &Thin| spread(unsafe { entry.set() }.fixed.hash);
+            self.sets.shrink_to(2 * self.sets.len(), hash);
+        }
     }
 }
 
@@ -347,6 +345,10 @@ impl Shared {
 
     pub(super) fn bytes(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).bytes).sum()
+    }
+
+    pub(super) fn shrink(&self) {
+        self.shards.iter().for_each(|shard| lock(shard).shrink());
     }
 
     /// How many sets there is room for.

@@ -90,7 +90,7 @@ pub(crate) struct Records<F> {
     /// How many of them, in order, each entry withdrew.
     runs: VecDeque<(Sequence, usize)>,
     tombstones: usize,
-    /// The most cells in use, as was seen since empty blocks were looked for.
+    /// The most routes that were sent since empty blocks were looked for.
     most: usize,
     family: PhantomData<F>,
 }
@@ -204,23 +204,23 @@ impl<F: AddressFamily> Records<F> {
             self.forget_those_that_came_back();
         }
         if self.tombstones == 0 {
+            self.most = self.most.max(self.peak);
             self.peak = self.sent;
+            self.sweep_if_sparse();
         }
-        self.sweep_if_sparse();
         shrink(&mut self.withdrawn);
         shrink(&mut self.runs);
         !self.runs.front().is_some_and(is_past)
     }
 
-    /// What was there for a whole table goes back, also if some of it stays: each time that only half is left. Where
-    /// little is, only if a block is empty for certain: one of two routes that flaps is no reason to look at them.
+    /// What was there for a whole table goes back, also if some of it stays: when half of it is gone, and no more is about
+    /// to go. Where little is, only if a block is empty for certain: one of two routes that flaps is no reason to look at
+    /// them.
     fn sweep_if_sparse(&mut self) {
-        let used = self.sent + self.tombstones;
-        self.most = self.most.max(used);
-        let is_worth_it = used >= BLOCK || self.cells.blocks() > used;
-        if used <= self.most / 2 && is_worth_it {
+        let is_worth_it = self.sent >= BLOCK || self.cells.blocks() > self.sent;
+        if self.sent <= self.most / 2 && is_worth_it {
             self.cells.sweep();
-            self.most = used;
+            self.most = self.sent;
         }
     }
 

@@ -20,9 +20,11 @@ use crate::fault::{Fault, planted};
 use crate::peer::PeerId;
 use crate::table::DestId;
 
-/// A group flushes this long after the first change that waits, so that bursts coalesce,
+/// A group flushes at least this long after the first change that waits, so that bursts coalesce,
 const SOON: Duration = Duration::from_millis(2);
-/// and this long after the last flush, so that those coalesce that never pause.
+/// so long for each peer, which takes a few microseconds to be written to: what waits must be worth it,
+const FOR_EACH: Duration = Duration::from_micros(10);
+/// but not longer than this, and this long after the last flush, so that changes coalesce that never pause.
 const TICK: Duration = Duration::from_millis(5);
 /// While tombstones are kept, or a flush has paused, the group looks this often whether that is still needed.
 const TIDY: Duration = Duration::from_secs(1);
@@ -233,10 +235,16 @@ impl Group {
             Family::IPV4_UNICAST => self.v4.dirty.mark(dest),
             _ => self.v6.dirty.mark(dest),
         };
-        if is_new && self.paused.is_none() {
+        let is_soon = self.due.is_some_and(|due| due <= now + TICK);
+        if is_new && !is_soon && self.paused.is_none() {
             let rested = self.flushed.map_or(now, |flushed| flushed + TICK);
-            self.flush_at(rested.max(now + SOON));
+            self.flush_at(rested.max(now + self.soon()));
         }
+    }
+
+    fn soon(&self) -> Duration {
+        let peers = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
+        FOR_EACH.saturating_mul(peers).clamp(SOON, TICK)
     }
 
     /// Whether a destination waits for the next flush: then its number must not be used again.

@@ -148,3 +148,26 @@ fn no_more_waits_than_the_table_and_the_tombstones_may_be() {
     }
     world.check_after_resets();
 }
+
+/// How long changes wait, in microseconds, the first after a pause and one right after a flush.
+fn waits(peers: u32) -> [u128; 2] {
+    let slots: Vec<u32> = (10..10 + peers).collect();
+    let mut world = holding(GroupLimits::default(), 1, &slots);
+    world.now += Duration::from_secs(10);
+    world.flush();
+    [(1, Duration::from_secs(1)), (2, Duration::ZERO)].map(|(number, pause)| {
+        world.now += pause;
+        world.announce(0, v4(number), number);
+        let wait = world.groups[0].next_flush().unwrap() - world.now;
+        world.settle();
+        wait.as_micros()
+    })
+}
+
+#[test]
+fn the_first_change_after_a_pause_waits_the_longer_the_more_peers_there_are() {
+    assert_eq!(waits(1), [2000, 5000]);
+    assert_eq!(waits(100), [2000, 5000]);
+    assert_eq!(waits(300), [3000, 5000]);
+    assert_eq!(waits(600), [5000, 5000]);
+}

@@ -74,6 +74,28 @@ fn a_speaker_that_is_back_within_the_detection_time_keeps_its_new_session() -> R
     ensure(flaps(ours.as_mut())? == 1, || ours.log())
 }
 
+/// That the old one has ended, and that the new one has begun, is all there at once when somebody looks.
+#[test]
+fn a_speaker_that_is_back_while_we_stand_still_keeps_its_new_session() -> Result<()> {
+    let net = Net::new()?;
+    let (here, there) = (net.node("here")?, net.node("there")?);
+    let mut ours = speaker(&here, &there, None, 1000)?;
+    let mut theirs = speaker(&there, &here, Some(THEIRS), 1000)?;
+    net.eventually("the path is watched and the route there", || is_up(ours.as_mut(), &here, &there))?;
+    ours.freeze()?;
+    theirs.kill();
+    let theirs = speaker(&there, &here, Some(THEIRS), 1000)?;
+    net.eventually("it has begun", || ensure(theirs.log().contains("to=opensent"), || theirs.log()))?;
+    holds_for(Duration::from_millis(200), || has(&here, THEIRS))?;
+    ours.thaw()?;
+    net.eventually("BFD has noticed", || {
+        has(&here, THEIRS)?;
+        ensure(ours.log().contains("BFD ended with the session before"), || ours.log())
+    })?;
+    net.eventually("all is as before", || is_up(ours.as_mut(), &here, &there))?;
+    ensure(flaps(ours.as_mut())? == 1, || ours.log())
+}
+
 /// BFD without BGP: a process, or a part of the forwarding plane, that does not care what becomes of BGP.
 struct Played {
     stop: Arc<AtomicBool>,

@@ -60,5 +60,5 @@ pub use file_watch::{AnnounceFileError, Announced, FileWatch};
 pub use limit::{Limiter, Rate};
 pub use links::{LinkWatch, address_of, endpoint, link_name, running_links, shown};
 pub use listen::{Inbound, ListenError, Listener, TtlSecurityError};
-pub use sockopt::{Key, KeyError, OptionError, require_md5, unread};
+pub use sockopt::{Key, KeyError, OptionError, is_closed_by_peer, require_md5, unread};
 pub(crate) use sys::trim_memory;

@@ -1,5 +1,5 @@
 //! Socket options of a BGP session that neither tokio nor socket2 know: TCP MD5 signatures (RFC 2385), the generalized
-//! TTL security mechanism (RFC 5082), and whether input waits.
+//! TTL security mechanism (RFC 5082), and whether input waits, or the end.
 //!
 //! Every error is returned, with what was tried and what helps. In particular a key is never shortened: the kernel
 //! takes 80 octets ([`Key::MAX_LEN`]), and a longer password would silently be another one.
@@ -11,6 +11,7 @@ use std::num::NonZeroU8;
 use std::os::fd::AsFd;
 
 use bgp_core::Prefix;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::sys::{self, OptionName, TcpMd5Sig};
 
@@ -219,9 +220,31 @@ pub fn unread(socket: &impl AsFd) -> Result<bool, OptionError> {
         .map_err(OptionError::at("ask for unread input"))
 }
 
+/// Whether the other end of a connection is closed. What it has sent before may be unread, and who waits for the socket
+/// may not have been told yet.
+#[must_use]
+pub fn is_closed_by_peer(socket: &impl AsFd) -> bool {
+    let closed = PollFlags::from_bits_retain(libc::POLLRDHUP);
+    let mut fds = [PollFd::new(socket.as_fd(), closed)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn that_the_peer_has_closed_shows_before_all_is_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut theirs = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        theirs.write_all(b"last words").unwrap();
+        assert!(!is_closed_by_peer(&ours));
+        drop(theirs);
+        assert!(is_closed_by_peer(&ours) && unread(&ours).unwrap());
+    }
 
     #[test]
     fn a_key_is_refused_rather_than_shortened() {

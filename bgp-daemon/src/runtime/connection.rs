@@ -84,6 +84,11 @@ impl Connection {
         self.finished
     }
 
+    /// Whether the peer has ended it, though that may not have been read yet.
+    pub(super) fn is_closed_by_peer(&self) -> bool {
+        crate::net::is_closed_by_peer(&self.stream)
+    }
+
     /// Whether the socket holds input that has not been read.
     pub(super) fn has_unread(&self) -> bool {
         // A socket that cannot even be asked holds nothing worth waiting for.

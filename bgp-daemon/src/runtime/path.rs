@@ -104,7 +104,7 @@ impl PathWatch {
         }
     }
 
-    /// The session has ended.
+    /// The session has ended, or its connection has, so that it is about to.
     pub(crate) fn session_ended(&mut self) {
         self.session_ended = Some(Instant::now());
     }
@@ -143,16 +143,21 @@ impl PathWatch {
     }
 
     /// Waits for the next failure of the path. Nothing is lost if the wait is given up.
-    pub(crate) async fn failed(&mut self) -> Failure {
+    pub(crate) async fn failed(&mut self) -> LastFailure {
         let Some(watch) = &mut self.watch else { return std::future::pending().await };
         loop {
             let Status { failures, last_failure, .. } = watch.status();
             if let Some(last) = last_failure.filter(|_| failures > self.failures) {
                 self.failures = failures;
-                return Failure::of(last, self.session_ended);
+                return last;
             }
             watch.changed().await;
         }
+    }
+
+    /// What to make of a failure, once it is known whether the session has ended.
+    pub(crate) fn judge(&self, failure: LastFailure) -> Failure {
+        Failure::of(failure, self.session_ended)
     }
 }
 

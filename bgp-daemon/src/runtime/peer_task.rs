@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bfd::driver::LastFailure;
 use bgp_core::fsm::{ConnectionId, State};
 use bgp_core::wire::Notification;
 use bgp_core::wire::notification::cease;
@@ -119,7 +120,7 @@ enum Wake {
     Charged(RoutesFrom, Option<Charge>),
     Socket(ConnectionId, Ready),
     /// BFD says so.
-    PathDown(Failure),
+    PathDown(LastFailure),
     Timer,
 }
 
@@ -267,9 +268,13 @@ impl PeerTask {
 
     /// RFC 5882 section 4.3. The C bit that counts is the peer's: ours is never set, but it cannot be our own restart that
     /// we see here.
-    fn path_failed(&mut self, failure: Failure) {
+    fn path_failed(&mut self, failure: LastFailure) {
+        // BFD is looked at first: the end of the peer's process may be there to see in the connection, too.
+        if self.connection().is_some_and(Connection::is_closed_by_peer) {
+            self.path.session_ended();
+        }
         let (now, peer) = (self.clock.now(), shown(self.peer.settings().address));
-        match failure {
+        match self.path.judge(failure) {
             // Its BFD has died with the process that restarts, which may be back already: no failure of the path is known.
             Failure { independent: false, belated: true } => {
                 return info!(peer, "BFD ended with the session before: that says nothing of the path");

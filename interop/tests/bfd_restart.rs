@@ -37,14 +37,20 @@ fn is_up(speaker: &mut dyn Peer, node: &Node, other: &Node) -> Result<()> {
     interop::bfd(speaker, other.v4()).map(drop)
 }
 
+/// One each, which have found each other.
+fn two_speakers(net: &Net, [here, there]: [&Node; 2], interval: u32) -> Result<[Box<dyn Peer>; 2]> {
+    let mut ours = speaker(here, there, None, interval)?;
+    let theirs = speaker(there, here, Some(THEIRS), interval)?;
+    net.eventually("the path is watched and the route there", || is_up(ours.as_mut(), here, there))?;
+    Ok([ours, theirs])
+}
+
 /// With sockets that close before its BFD falls silent, it is seen as what it is: a restart.
 #[test]
 fn a_speaker_that_is_killed_keeps_its_routes_with_the_peer() -> Result<()> {
     let net = Net::new()?;
     let (here, there) = (net.node("here")?, net.node("there")?);
-    let mut ours = speaker(&here, &there, None, 100)?;
-    let mut theirs = speaker(&there, &here, Some(THEIRS), 100)?;
-    net.eventually("the path is watched and the route there", || is_up(ours.as_mut(), &here, &there))?;
+    let [mut ours, mut theirs] = two_speakers(&net, [&here, &there], 100)?;
     theirs.kill();
     net.eventually("BFD is down", || {
         has(&here, THEIRS)?;
@@ -61,9 +67,7 @@ fn a_speaker_that_is_killed_keeps_its_routes_with_the_peer() -> Result<()> {
 fn a_speaker_that_is_back_within_the_detection_time_keeps_its_new_session() -> Result<()> {
     let net = Net::new()?;
     let (here, there) = (net.node("here")?, net.node("there")?);
-    let mut ours = speaker(&here, &there, None, 1000)?;
-    let mut theirs = speaker(&there, &here, Some(THEIRS), 1000)?;
-    net.eventually("the path is watched and the route there", || is_up(ours.as_mut(), &here, &there))?;
+    let [mut ours, mut theirs] = two_speakers(&net, [&here, &there], 1000)?;
     theirs.kill();
     let _theirs = speaker(&there, &here, Some(THEIRS), 1000)?;
     net.eventually("BFD has noticed", || {
@@ -79,9 +83,7 @@ fn a_speaker_that_is_back_within_the_detection_time_keeps_its_new_session() -> R
 fn a_speaker_that_is_back_while_we_stand_still_keeps_its_new_session() -> Result<()> {
     let net = Net::new()?;
     let (here, there) = (net.node("here")?, net.node("there")?);
-    let mut ours = speaker(&here, &there, None, 1000)?;
-    let mut theirs = speaker(&there, &here, Some(THEIRS), 1000)?;
-    net.eventually("the path is watched and the route there", || is_up(ours.as_mut(), &here, &there))?;
+    let [mut ours, mut theirs] = two_speakers(&net, [&here, &there], 1000)?;
     ours.freeze()?;
     theirs.kill();
     let theirs = speaker(&there, &here, Some(THEIRS), 1000)?;

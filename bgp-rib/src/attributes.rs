@@ -75,7 +75,8 @@ impl AttributeStore {
         self.shared.intern(&Key { kind, marks: Marks::NONE, next_hop, parts }, &summary)
     }
 
-    /// Gives back the room for many sets where few are left. While a table goes nobody has the time.
+    /// Gives back the room for many sets where few are left. Call it when a table is gone, not while it goes: freeing
+    /// what is large has allocators tidy up all that is small.
     pub fn shrink(&self) {
         self.shared.shrink();
     }

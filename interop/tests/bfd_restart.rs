@@ -62,6 +62,16 @@ fn a_speaker_that_is_killed_keeps_its_routes_with_the_peer() -> Result<()> {
     ensure(flaps(ours.as_mut())? == 1, || ours.log())
 }
 
+/// The old BFD ends, and takes neither the session nor the route along.
+fn keeps_its_new_session(net: &Net, ours: &mut dyn Peer, [here, there]: [&Node; 2]) -> Result<()> {
+    net.eventually("BFD has noticed", || {
+        has(here, THEIRS)?;
+        ensure(ours.log().contains("BFD ended with the session before"), || ours.log())
+    })?;
+    net.eventually("all is as before", || is_up(ours, here, there))?;
+    ensure(flaps(ours)? == 1, || ours.log())
+}
+
 /// The new one is there before the old one's silence was noticed: its BFD says that it has just begun.
 #[test]
 fn a_speaker_that_is_back_within_the_detection_time_keeps_its_new_session() -> Result<()> {
@@ -70,12 +80,7 @@ fn a_speaker_that_is_back_within_the_detection_time_keeps_its_new_session() -> R
     let [mut ours, mut theirs] = two_speakers(&net, [&here, &there], 1000)?;
     theirs.kill();
     let _theirs = speaker(&there, &here, Some(THEIRS), 1000)?;
-    net.eventually("BFD has noticed", || {
-        has(&here, THEIRS)?;
-        ensure(ours.log().contains("BFD ended with the session before"), || ours.log())
-    })?;
-    net.eventually("all is as before", || is_up(ours.as_mut(), &here, &there))?;
-    ensure(flaps(ours.as_mut())? == 1, || ours.log())
+    keeps_its_new_session(&net, ours.as_mut(), [&here, &there])
 }
 
 /// That the old one has ended, and that the new one has begun, is all there at once when somebody looks.
@@ -90,12 +95,7 @@ fn a_speaker_that_is_back_while_we_stand_still_keeps_its_new_session() -> Result
     net.eventually("it has begun", || ensure(theirs.log().contains("to=opensent"), || theirs.log()))?;
     holds_for(Duration::from_millis(200), || has(&here, THEIRS))?;
     ours.thaw()?;
-    net.eventually("BFD has noticed", || {
-        has(&here, THEIRS)?;
-        ensure(ours.log().contains("BFD ended with the session before"), || ours.log())
-    })?;
-    net.eventually("all is as before", || is_up(ours.as_mut(), &here, &there))?;
-    ensure(flaps(ours.as_mut())? == 1, || ours.log())
+    keeps_its_new_session(&net, ours.as_mut(), [&here, &there])
 }
 
 /// BFD without BGP: a process, or a part of the forwarding plane, that does not care what becomes of BGP.

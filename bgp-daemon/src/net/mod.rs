@@ -5,7 +5,7 @@
 //!  Listener ──► Inbound ──► Limiter ──► peer task ◄── TcpStream ◄── connect
 //!      └────────────┬──────────────────────────────────────────────────┘
 //!                   │      authentication: TCP MD5 or TCP-AO (RFC 5925)
-//!                sockopt: TCP MD5 (RFC 2385), TTL security (RFC 5082), unread input
+//!                sockopt: TCP MD5 (RFC 2385), TTL security (RFC 5082), unread input, the peer's end
 //!                   │
 //!                  sys: the system calls (the only unsafe code)
 //!                   │
